@@ -1,0 +1,1 @@
+"""Constants, safe numerics and interpolation: what every other layer stands on."""

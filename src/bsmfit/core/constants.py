@@ -1,0 +1,50 @@
+"""Physical constants, in GeV, m and s (natural units: hbar = c = 1 in GeV).
+
+Masses, lifetimes and branching fractions are PDG averages [published]: Review of
+Particle Physics (Navas:2024vhm and its 2026 update). CODATA 2022 for the rest.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "COPPER_MASS_NUMBER",
+    "ELECTRON_MASS",
+    "ETA_MASS",
+    "ETA_PRIME_MASS",
+    "FINE_STRUCTURE",
+    "HBAR_C",
+    "KAON_CHARGED_MASS",
+    "KAON_NEUTRAL_MASS",
+    "MUON_MASS",
+    "OMEGA_MASS",
+    "PHI_MASS",
+    "PION_CHARGED_MASS",
+    "PION_NEUTRAL_MASS",
+    "PROTON_MASS",
+    "RHO_MASS",
+]
+
+HBAR_C: Final = 1.973269804e-16
+"""Conversion constant hbar c [GeV m], exact to the digits given (CODATA)."""
+
+FINE_STRUCTURE: Final = 1.0 / 137.035999
+"""Fine-structure constant at zero momentum transfer (CODATA)."""
+
+ELECTRON_MASS: Final = 0.51099895e-3
+MUON_MASS: Final = 0.1056583755
+PROTON_MASS: Final = 0.93827208816
+PION_CHARGED_MASS: Final = 0.13957039
+PION_NEUTRAL_MASS: Final = 0.1349768
+KAON_CHARGED_MASS: Final = 0.493677
+KAON_NEUTRAL_MASS: Final = 0.497611
+ETA_MASS: Final = 0.547862
+ETA_PRIME_MASS: Final = 0.95778
+RHO_MASS: Final = 0.77526
+OMEGA_MASS: Final = 0.78266
+PHI_MASS: Final = 1.019461
+"""Masses [GeV]."""
+
+COPPER_MASS_NUMBER: Final = 63.546
+"""Standard atomic weight of copper, the first material of the NA62 dump."""

@@ -1,0 +1,158 @@
+"""Acceptance tables: how their nodes, points and errors are made.
+
+A table holds A(mass, momentum, angle, vertex) of one final state. At every node several
+replicas of the same low-discrepancy point set, each with its own random shift, give the
+mean and its statistical error. A seed fixes everything, so that any part of a table can
+be made again and compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float32, Float64
+from scipy.stats import qmc
+
+from bsmfit.detector.acceptance import acceptance_slab
+from bsmfit.detector.spectrometer import Spectrometer
+
+__all__ = ["AcceptanceTable", "TableSettings", "make_acceptance_table"]
+
+
+@dataclass(frozen=True)
+class TableSettings:
+    """Nodes and sampling of an acceptance table.
+
+    Attributes:
+        n_momentum: Momentum nodes, geometric between twice the lowest track momentum
+            and the beam momentum.
+        n_angle_fine: Angle nodes below `angle_fine`, evenly spaced.
+        n_angle_coarse: Angle nodes from there to `angle_max`, evenly spaced.
+        angle_fine: End of the fine angle nodes [rad].
+        angle_max: Largest angle [rad]; beyond, the momentum-weighted centre of the
+            pair misses every detector.
+        n_vertex: Vertex nodes, evenly spaced over the decay volume.
+        n_point: Points per replica, a power of two.
+        n_replica: Replicas with independent shifts.
+        seed: Seed of the point set and of the shifts.
+    """
+
+    n_momentum: int = 48
+    n_angle_fine: int = 21
+    n_angle_coarse: int = 20
+    angle_fine: float = 3.0e-3
+    angle_max: float = 9.0e-3
+    n_vertex: int = 16
+    n_point: int = 256
+    n_replica: int = 4
+    seed: int = 62
+
+    def to_dict(self) -> dict[str, float | int]:
+        """All settings by name, for the metadata of a table."""
+        return asdict(self)
+
+    def angles(self) -> Float64[np.ndarray, " n_angle"]:
+        """Angle nodes [rad]."""
+        fine = np.linspace(0.0, self.angle_fine, self.n_angle_fine)
+        coarse = np.linspace(self.angle_fine, self.angle_max, self.n_angle_coarse + 1)
+        return np.concatenate([fine, coarse[1:]])
+
+
+@dataclass(frozen=True)
+class AcceptanceTable:
+    """Acceptance of one final state on a grid, with its statistical error.
+
+    Attributes:
+        masses: Mass nodes [GeV].
+        momenta: Momentum nodes [GeV].
+        angles: Angle nodes [rad].
+        vertices: Vertex nodes, the ends of the decay volume included [m].
+        acceptance: Accepted fraction, [mass, momentum, angle, vertex].
+        error: Statistical error of every entry.
+    """
+
+    masses: Float64[np.ndarray, " n_mass"]
+    momenta: Float64[np.ndarray, " n_momentum"]
+    angles: Float64[np.ndarray, " n_angle"]
+    vertices: Float64[np.ndarray, " n_vertex"]
+    acceptance: Float32[np.ndarray, "n_mass n_momentum n_angle n_vertex"]
+    error: Float32[np.ndarray, "n_mass n_momentum n_angle n_vertex"]
+
+
+def make_acceptance_table(
+    spectrometer: Spectrometer,
+    masses: Float64[np.ndarray, " n_mass"],
+    *,
+    daughter_mass: float,
+    decay_volume: tuple[float, float],
+    beam_momentum: float,
+    settings: TableSettings,
+    anisotropy: Callable[[float], float] = lambda mass: 0.0,
+    momentum_nodes: slice = slice(None),
+    progress: Callable[[int, int], None] | None = None,
+) -> AcceptanceTable:
+    """Sample an acceptance table.
+
+    Args:
+        spectrometer: Planes and cuts.
+        masses: Mass nodes [GeV].
+        daughter_mass: Mass of either daughter [GeV].
+        decay_volume: Beginning and end of the decay volume [m].
+        beam_momentum: Momentum of the beam [GeV].
+        settings: Nodes and sampling.
+        anisotropy: Coefficient of the decay-angle distribution as a function of the
+            mass, see `bsmfit.detector.acceptance.pair_acceptance`; isotropic by
+            default.
+        momentum_nodes: Which of the momentum nodes to make; all by default.
+        progress: Called with (masses done, masses in all).
+
+    Returns:
+        The table, identical for identical arguments.
+    """
+    momenta = np.geomspace(
+        2.0 * float(spectrometer.momentum_min), beam_momentum, settings.n_momentum
+    )
+    angles = settings.angles()
+    vertices = np.linspace(*decay_volume, settings.n_vertex)
+    points = qmc.Sobol(3, rng=settings.seed).random(settings.n_point)
+    generator = np.random.default_rng(settings.seed)
+    shape = (settings.n_replica, momenta.size, angles.size, vertices.size, 3)
+    shifts = generator.random(shape, dtype=np.float32)[:, momentum_nodes]
+    momenta = momenta[momentum_nodes]
+    grid = (masses.size, momenta.size, angles.size, vertices.size)
+    mean = np.empty(grid, dtype=np.float32)
+    error = np.empty(grid, dtype=np.float32)
+    single = _as_single(spectrometer)
+    for i, mass in enumerate(masses):
+        replicas = np.stack(
+            [
+                np.asarray(
+                    acceptance_slab(
+                        jnp.float32(mass),
+                        momenta=jnp.asarray(momenta, jnp.float32),
+                        angles=jnp.asarray(angles, jnp.float32),
+                        vertices=jnp.asarray(vertices, jnp.float32),
+                        points=jnp.asarray(points, jnp.float32),
+                        shifts=jnp.asarray(shift),
+                        daughter_mass=jnp.float32(daughter_mass),
+                        anisotropy=jnp.float32(anisotropy(float(mass))),
+                        spectrometer=single,
+                    )
+                )
+                for shift in shifts
+            ]
+        )
+        mean[i] = replicas.mean(axis=0)
+        error[i] = replicas.std(axis=0, ddof=1) / np.sqrt(settings.n_replica)
+        if progress is not None:
+            progress(i + 1, masses.size)
+    return AcceptanceTable(masses, momenta, angles, vertices, mean, error)
+
+
+def _as_single(spectrometer: Spectrometer) -> Spectrometer:
+    """The same spectrometer in 32-bit floats, in which the sampling runs."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), spectrometer)

@@ -1,0 +1,50 @@
+"""What a new particle is, at one point of a model.
+
+A model is a function ``(mass, coupling) -> Mediator``. Everything that a search needs to
+know about the new physics is in the four fields of `Mediator`; everything that is a
+property of the experiment (spectra, acceptance, protons) is in the channel. So a new
+theory is one function and a new search is one record.
+"""
+
+from __future__ import annotations
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from bsmfit.core.constants import HBAR_C
+
+__all__ = ["Mediator", "lifetime_length"]
+
+
+class Mediator(eqx.Module):
+    """A new particle at one point (mass, coupling) of a model.
+
+    Attributes:
+        mass: Mass [GeV].
+        decay_width: Total width [GeV].
+        branching_ratios: Branching ratio by final state (``"ee"``, ``"mumu"``, ...),
+            each within [0, 1]; a closed channel is exactly 0.
+        production: Strength by production process, the factor by which the process's
+            unit-strength yield is multiplied: epsilon squared for dark-photon
+            bremsstrahlung, BR(pi0 -> gamma A') for ``"pi0-decay"``. A closed process
+            is exactly 0.
+    """
+
+    mass: Float[Array, ""]
+    decay_width: Float[Array, ""]
+    branching_ratios: dict[str, Float[Array, ""]]
+    production: dict[str, Float[Array, ""]]
+
+
+def lifetime_length(mediator: Mediator) -> Float[Array, ""]:
+    r"""Proper decay length.
+
+    $$c\tau = \hbar c / \Gamma_{tot}$$
+
+    Args:
+        mediator: A particle with non-zero total width.
+
+    Returns:
+        Proper decay length [m].
+    """
+    return HBAR_C / mediator.decay_width
