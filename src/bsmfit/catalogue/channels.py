@@ -1,0 +1,97 @@
+"""Build channels, ready to be evaluated, from records and tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+
+from bsmfit.catalogue.acceptance_build import table_path
+from bsmfit.catalogue.files import locate_geometry, sha256_of
+from bsmfit.catalogue.records import (
+    channel_records,
+    locate_channel,
+    read_beam_dump_record,
+)
+from bsmfit.catalogue.table_files import read_yield_table
+from bsmfit.channels.beam_dump import BeamDumpChannel, ChannelNuisance, MassWindow
+from bsmfit.errors import DataFileError
+from bsmfit.records.beam_dump_record import BeamDumpRecord
+
+__all__ = ["channel_names", "load_channel"]
+
+
+def channel_names() -> tuple[str, ...]:
+    """Ids of the shipped channels.
+
+    Returns:
+        Ids, sorted.
+    """
+    return tuple(channel_records())
+
+
+def load_channel(name: str | Path) -> BeamDumpChannel:
+    """Build a channel from its record and its yield table.
+
+    Args:
+        name: Channel id, or path of a record.
+
+    Returns:
+        The channel.
+
+    Raises:
+        UnknownNameError: No such channel.
+        DataFileError: The record or the table is not valid, or there is no table.
+
+    Examples:
+        >>> load_channel("na62-dump-mumu").final_state
+        'mumu'
+    """
+    path = locate_channel(name)
+    record = read_beam_dump_record(name)
+    table = table_path("yields", name)
+    if not table.exists():
+        msg = (
+            f"{record.id}: no yield table beside {path.name}; make it with "
+            f"`bsmfit tables build {path}`"
+        )
+        raise DataFileError(msg)
+    yields = read_yield_table(table)
+    masses = np.asarray(yields.table.interpolator.x)
+    return BeamDumpChannel(
+        name=record.id,
+        final_state=record.final_state,
+        mass_range=(float(masses[0]), float(masses[-1])),
+        n_observed=record.counts.n_observed.value,
+        nuisances=tuple(
+            ChannelNuisance(entry.name, 1.0 + entry.size, entry.affects)
+            for entry in record.nuisances
+        ),
+        inputs=tuple(
+            (f"{path.parent.name}/{file.name}", sha256_of(file))
+            for file in (
+                path,
+                table,
+                locate_geometry(record.geometry, beside=path.parent),
+            )
+        ),
+        protons_on_target=jnp.asarray(record.protons_on_target.value),
+        efficiency=jnp.asarray(record.selection_efficiency.value),
+        background=jnp.asarray(record.counts.background.value),
+        yields=yields,
+        window=_mass_window(record),
+    )
+
+
+def _mass_window(record: BeamDumpRecord) -> MassWindow:
+    """The events of a record and the window in which they count."""
+    resolution = record.mass_resolution
+    return MassWindow(
+        event_masses=jnp.asarray(
+            np.array([mass.value for mass in record.counts.observed_masses], float)
+        ),
+        masses=jnp.asarray(np.array(resolution.mass, float)),
+        resolutions=jnp.asarray(np.array(resolution.sigma, float)),
+        half_width=jnp.asarray(float(record.mass_window.half_width.value)),
+    )

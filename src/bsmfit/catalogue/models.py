@@ -1,0 +1,106 @@
+"""Build models from their cards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bsmfit.catalogue.files import (
+    data_root,
+    list_models,
+    locate_model,
+    sha256_of,
+)
+from bsmfit.catalogue.physics_tables import (
+    HADRONIC_RATIO_FILE,
+    PROTON_FORM_FACTOR_FILE,
+    load_hadronic_ratio,
+    load_proton_form_factor,
+)
+from bsmfit.catalogue.records import read_model_card
+from bsmfit.errors import UnknownNameError
+from bsmfit.physics.bremsstrahlung import GAUGE_INVARIANT
+from bsmfit.physics.dark_photon import DarkPhoton
+from bsmfit.physics.model import Model, ProductionNuisance
+from bsmfit.records.model_card import ModelCard
+
+__all__ = ["load_model", "model_names", "preset_names"]
+
+
+def model_names() -> tuple[str, ...]:
+    """Names of the shipped models.
+
+    Returns:
+        Names, sorted.
+    """
+    return list_models()
+
+
+def preset_names(name: str | Path) -> tuple[str, ...]:
+    """Names of the production presets of a model.
+
+    Args:
+        name: Name of a shipped model, or path of a card.
+
+    Returns:
+        Names, sorted.
+    """
+    return tuple(sorted(read_model_card(name).presets))
+
+
+def load_model(name: str | Path, preset: str | None = None) -> Model:
+    """Build a model from its card.
+
+    Args:
+        name: Name of a shipped model, or path of a card.
+        preset: Production preset of the card; its default where None.
+
+    Returns:
+        The model.
+
+    Raises:
+        UnknownNameError: No such model, or no such preset.
+        DataFileError: The card is not valid.
+
+    Examples:
+        >>> load_model("dark-photon").coupling
+        'epsilon'
+    """
+    card = read_model_card(name)
+    chosen = preset or card.default_preset
+    if chosen not in card.presets:
+        raise UnknownNameError.from_choices("preset", chosen, card.presets)
+    builders = {"dark-photon": _dark_photon}
+    if card.model not in builders:
+        raise UnknownNameError.from_choices("model function", card.model, builders)
+    function, files = builders[card.model](card, chosen)
+    return Model(
+        function=function,
+        name=card.name,
+        coupling=card.coupling,
+        preset=chosen,
+        mass_range=(card.mass_range[0], card.mass_range[1]),
+        nuisances=tuple(
+            ProductionNuisance(entry.name, 1.0 + entry.size, entry.processes)
+            for entry in card.presets[chosen].nuisances
+        ),
+        inputs=tuple(
+            (path.name, sha256_of(path)) for path in (locate_model(name), *files)
+        ),
+    )
+
+
+def _dark_photon(card: ModelCard, preset: str) -> tuple[DarkPhoton, list[Path]]:
+    """The function of a dark-photon card, and the tables that it uses."""
+    choice = card.presets[preset]
+    files = [data_root() / HADRONIC_RATIO_FILE]
+    proton = None
+    if GAUGE_INVARIANT in choice.processes:
+        files.append(data_root() / PROTON_FORM_FACTOR_FILE)
+        proton = load_proton_form_factor()
+    function = DarkPhoton(
+        processes=choice.processes,
+        form_factor=choice.form_factor,
+        hadronic_ratio=load_hadronic_ratio(),
+        proton_form_factor=proton,
+    )
+    return function, files

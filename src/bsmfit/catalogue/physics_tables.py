@@ -1,0 +1,58 @@
+"""Physics that comes as a table: hadronic widths and proton form factors."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import jax.numpy as jnp
+
+from bsmfit.catalogue.csv_file import read_csv
+from bsmfit.catalogue.files import data_root
+from bsmfit.physics.hadronic_ratio import TABLE_COLUMNS, HadronicRatio
+from bsmfit.physics.proton_form_factor import FormFactorValue, TabulatedFormFactor
+
+__all__ = [
+    "HADRONIC_RATIO_FILE",
+    "PROTON_FORM_FACTOR_FILE",
+    "load_hadronic_ratio",
+    "load_proton_form_factor",
+]
+
+HADRONIC_RATIO_FILE = "hadrons/exclusive_ratios.csv"
+PROTON_FORM_FACTOR_FILE = "proton_form_factor/central.csv"
+
+
+@lru_cache(maxsize=1)
+def load_hadronic_ratio() -> HadronicRatio:
+    """Hadronic width of a dark photon, with the shipped table above 1.04 GeV.
+
+    Returns:
+        R(m).
+    """
+    table = read_csv(
+        data_root() / HADRONIC_RATIO_FILE,
+        numbers=TABLE_COLUMNS,
+        minimum=dict.fromkeys(TABLE_COLUMNS, 0.0),
+    )
+    return HadronicRatio.from_table(table.columns)
+
+
+@lru_cache(maxsize=1)
+def load_proton_form_factor() -> TabulatedFormFactor:
+    """Time-like Dirac and Pauli form factors of the proton, shipped table.
+
+    Returns:
+        The form factors.
+    """
+    names = (
+        "mass_gev",
+        "dirac_real",
+        "dirac_imaginary",
+        "pauli_real",
+        "pauli_imaginary",
+    )
+    columns = read_csv(data_root() / PROTON_FORM_FACTOR_FILE, numbers=names).columns
+    mass, *parts = (jnp.asarray(columns[name]) for name in names)
+    return TabulatedFormFactor.from_table(
+        mass, FormFactorValue(*parts[:2]), FormFactorValue(*parts[2:])
+    )

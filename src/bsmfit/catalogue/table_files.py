@@ -1,0 +1,170 @@
+"""Files of numbers: acceptance tables, yield tables and meson spectra.
+
+All are NumPy archives that load without pickle, with one JSON text under ``metadata``
+that says how they were made. Yields are read into the form the channels evaluate.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from bsmfit.catalogue.files import data_root, display_path
+from bsmfit.core.interpolation import MonotoneTable
+from bsmfit.detector.acceptance_table import AcceptanceTable
+from bsmfit.detector.yields import YieldTable
+from bsmfit.errors import DataFileError
+from bsmfit.physics.production_spectrum import MesonSpectrum
+
+__all__ = [
+    "MESON_SPECTRA",
+    "read_acceptance_table",
+    "read_meson_spectra",
+    "read_metadata",
+    "read_yield_table",
+    "write_archive",
+]
+
+MESON_SPECTRA = "meson_spectra_400GeV"
+"""Folder of the meson spectra at the SPS beam momentum."""
+
+_ACCEPTANCE_ARRAYS = (
+    "masses",
+    "momenta",
+    "angles",
+    "vertices",
+    "acceptance",
+    "error",
+)
+
+
+def _read_archive(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Arrays of an archive, all of the named ones present and finite."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        msg = f"{display_path(path)}: not a readable table file ({error})"
+        raise DataFileError(msg) from None
+    for key in (*keys, "metadata"):
+        if key not in arrays:
+            msg = f"{display_path(path)}: has no array {key!r}"
+            raise DataFileError(msg)
+        if arrays[key].dtype.kind == "f" and not np.isfinite(arrays[key]).all():
+            msg = (
+                f"{display_path(path)}: array {key!r} holds numbers that are not finite"
+            )
+            raise DataFileError(msg)
+    return arrays
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """How a table was made.
+
+    Args:
+        path: The table file.
+
+    Returns:
+        The content of its metadata.
+
+    Raises:
+        DataFileError: The file is not a table file.
+    """
+    return json.loads(str(_read_archive(path, ())["metadata"]))
+
+
+def read_acceptance_table(path: Path) -> AcceptanceTable:
+    """Read an acceptance table.
+
+    Args:
+        path: The table file.
+
+    Returns:
+        The table.
+
+    Raises:
+        DataFileError: The file is not an acceptance table.
+    """
+    arrays = _read_archive(path, _ACCEPTANCE_ARRAYS)
+    return AcceptanceTable(
+        **{name: arrays[name] for name in _ACCEPTANCE_ARRAYS if name != "error"},
+        error=arrays["error"].astype(np.float32),
+    )
+
+
+def read_yield_table(path: Path) -> YieldTable:
+    """Read a yield table and prepare its interpolation.
+
+    Args:
+        path: The table file.
+
+    Returns:
+        The yields, ready to be evaluated.
+
+    Raises:
+        DataFileError: The file is not a yield table.
+    """
+    keys = ("masses", "reduced_lifetimes", "processes", "reduced_log_yield")
+    arrays = _read_archive(path, keys)
+    metadata = json.loads(str(arrays["metadata"]))
+    return YieldTable(
+        processes=tuple(str(name) for name in arrays["processes"]),
+        table=MonotoneTable.from_nodes(
+            jnp.asarray(arrays["masses"], float),
+            jnp.asarray(arrays["reduced_lifetimes"], float),
+            jnp.asarray(arrays["reduced_log_yield"], float),
+        ),
+        distance=jnp.asarray(metadata["distance_m"], float),
+        beam_momentum=jnp.asarray(metadata["beam_momentum_gev"], float),
+    )
+
+
+def read_meson_spectra(name: str = "pp_inelastic") -> dict[str, MesonSpectrum]:
+    """Read simulated meson spectra.
+
+    Args:
+        name: Sample: ``"pp_inelastic"`` or ``"pCu_cascade"``.
+
+    Returns:
+        Spectrum by meson: ``"pi0"``, ``"eta"``, ``"eta-prime"``, ``"rho"``, ...
+    """
+    path = data_root() / MESON_SPECTRA / f"{name}.npz"
+    arrays = _read_archive(path, ("momentum_edges", "angle_edges", "n_events"))
+    return {
+        key.removeprefix("counts_").replace("_", "-"): MesonSpectrum(
+            momentum_edges=arrays["momentum_edges"].astype(float),
+            angle_edges=arrays["angle_edges"].astype(float),
+            counts=arrays[key].astype(float),
+            n_event=float(arrays["n_events"]),
+        )
+        for key in arrays
+        if key.startswith("counts_")
+    }
+
+
+def write_archive(
+    path: Path, arrays: dict[str, np.ndarray], metadata: dict[str, Any]
+) -> None:
+    """Write a table file; identical content gives an identical file.
+
+    Args:
+        path: Where to.
+        arrays: Arrays by name.
+        metadata: How they were made.
+    """
+    everything = {**arrays, "metadata": np.array(json.dumps(metadata, sort_keys=True))}
+    part = path.with_suffix(".part")
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, array in everything.items():
+            buffer = io.BytesIO()
+            np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, buffer.getvalue())
+    part.replace(path)

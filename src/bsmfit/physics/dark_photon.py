@@ -1,0 +1,101 @@
+r"""The dark photon as a mediator: lifetime, branching ratios, production strengths.
+
+$\mathcal L = \epsilon e A'_\mu J^\mu_{em}$: every rate is $\epsilon^2$ times that of an
+off-shell photon. The production processes and the form factor are choices (a preset of
+the model card), fixed when the model is made.
+"""
+
+from __future__ import annotations
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from bsmfit.errors import InputError, UnknownNameError
+from bsmfit.physics.bremsstrahlung import BREMSSTRAHLUNG_PROCESSES, GAUGE_INVARIANT
+from bsmfit.physics.dark_photon_width import branching_ratios, total_width
+from bsmfit.physics.hadronic_ratio import HadronicRatio
+from bsmfit.physics.mediator import Mediator
+from bsmfit.physics.meson_decay import MESON_DECAYS, meson_branching_ratio
+from bsmfit.physics.proton_form_factor import (
+    TabulatedFormFactor,
+    vmd_form_factor_squared,
+)
+from bsmfit.physics.vector_mixing import VECTOR_MIXINGS, mixing_squared
+
+__all__ = ["DARK_PHOTON_PROCESSES", "DarkPhoton"]
+
+DARK_PHOTON_PROCESSES = (
+    *BREMSSTRAHLUNG_PROCESSES,
+    *MESON_DECAYS,
+    *VECTOR_MIXINGS,
+)
+"""Every production process of a dark photon, by name."""
+
+
+class DarkPhoton(eqx.Module):
+    """A dark photon with a fixed choice of production processes.
+
+    Attributes:
+        processes: Production processes, out of `DARK_PHOTON_PROCESSES`.
+        form_factor: Time-like form factor that multiplies the rate of
+            Bluemlein-Brunner bremsstrahlung: ``"none"`` or ``"vmd"``.
+        hadronic_ratio: R(m) for the width into hadrons.
+        proton_form_factor: Tabulated Dirac and Pauli form factors, needed by the
+            gauge-invariant bremsstrahlung only.
+    """
+
+    processes: tuple[str, ...] = eqx.field(static=True)
+    form_factor: str = eqx.field(static=True)
+    hadronic_ratio: HadronicRatio
+    proton_form_factor: TabulatedFormFactor | None = None
+
+    def __check_init__(self) -> None:
+        for process in self.processes:
+            if process not in DARK_PHOTON_PROCESSES:
+                raise UnknownNameError.from_choices(
+                    "production process", process, DARK_PHOTON_PROCESSES
+                )
+        if self.form_factor not in ("none", "vmd"):
+            raise UnknownNameError.from_choices(
+                "form factor", self.form_factor, ("none", "vmd")
+            )
+        if GAUGE_INVARIANT in self.processes and self.proton_form_factor is None:
+            msg = f"{GAUGE_INVARIANT!r} needs a table of the proton form factors"
+            raise InputError(msg)
+
+    def __call__(
+        self, mass: Float[Array, ""], mixing: Float[Array, ""]
+    ) -> Mediator:
+        """The dark photon at one point.
+
+        Args:
+            mass: Mass [GeV], 1 MeV to 2 GeV.
+            mixing: Kinetic mixing epsilon, > 0.
+
+        Returns:
+            The mediator.
+        """
+        return Mediator(
+            mass=mass,
+            decay_width=total_width(mass, mixing, hadronic_ratio=self.hadronic_ratio),
+            branching_ratios=branching_ratios(mass, hadronic_ratio=self.hadronic_ratio),
+            production={
+                process: mixing**2 * self._unit_strength(process, mass)
+                for process in self.processes
+            },
+        )
+
+    def _unit_strength(
+        self, process: str, mass: Float[Array, ""]
+    ) -> Float[Array, ""]:
+        """Production strength at unit mixing."""
+        if process in MESON_DECAYS:
+            return meson_branching_ratio(MESON_DECAYS[process], mass)
+        if process in VECTOR_MIXINGS:
+            return mixing_squared(VECTOR_MIXINGS[process], mass)
+        if process == GAUGE_INVARIANT and self.proton_form_factor is not None:
+            dirac, _ = self.proton_form_factor(mass)
+            return dirac.real**2 + dirac.imaginary**2
+        if self.form_factor == "vmd":
+            return vmd_form_factor_squared(mass)
+        return mass / mass

@@ -1,0 +1,145 @@
+r"""The ratio R of hadrons to massless muon pairs, from threshold to 2 GeV.
+
+    pi+ pi-                         Gounaris-Sakurai form factor, all masses
+    pi0 gamma, eta gamma            omega and phi, all masses
+    3 pi, K Kbar                    omega and phi below 1.04 GeV, table above 1.08 GeV
+    4 pi, K Kbar pi, the rest       table, from 0.8 GeV
+
+Each final state has one source at any mass, except in the 40 MeV where 3 pi and K Kbar
+pass smoothly from the resonance formulae to the table, so nothing is counted twice. The
+dark photon's hadronic width is R times the width into one massless lepton pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import equinox as eqx
+import interpax
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
+
+from bsmfit.errors import UnknownNameError
+from bsmfit.physics.narrow_resonances import NarrowResonances
+from bsmfit.physics.pion_form_factor import two_pion_ratio
+
+__all__ = ["TABLE_COLUMNS", "HadronicRatio"]
+
+_RESONANT: Final = ("three_pion", "kaon_pair")
+_CONTINUUM: Final = (
+    "four_pion_charged",
+    "four_pion_mixed",
+    "kaon_pair_pion",
+    "other",
+)
+_TABULATED: Final = _RESONANT + _CONTINUUM
+TABLE_COLUMNS: Final = ("mass", *(f"{name}_ratio" for name in _TABULATED))
+"""Columns of the table of exclusive ratios: the mass [GeV], then R by final state."""
+
+# From about 5 to 14 widths above the phi, where its tail no longer dominates.
+_JOIN_START: Final = 1.04
+_JOIN_END: Final = 1.08
+
+
+def _join_weight(mass: Float[Array, ""]) -> Float[Array, ""]:
+    """Weight of the table: 0 below the join, 1 above, twice differentiable."""
+    x = jnp.clip((mass - _JOIN_START) / (_JOIN_END - _JOIN_START), 0.0, 1.0)
+    return x**3 * (10.0 + x * (-15.0 + 6.0 * x))
+
+
+class HadronicRatio(eqx.Module):
+    r"""R(m) = sigma(e+e- -> hadrons) / sigma(e+e- -> massless muon pair).
+
+    $$\Gamma(A' \to \text{hadrons}) = R(m)\,
+      \frac{1}{3}\,\alpha\,\epsilon^2 m_{A'}$$
+
+    Valid from 1 MeV to 2 GeV; the caller checks the range. Above 2 GeV the tabulated
+    final states keep their last value. At and below the threshold of pi0 gamma
+    (0.135 GeV) R is exactly zero. Near 2 GeV it joins perturbation theory,
+    $2(1 + \alpha_s/\pi) = 2.19$, within the 5 % of the data.
+
+    Attributes:
+        narrow_resonances: The omega and phi.
+        exclusive: Monotone cubic interpolation of the tabulated ratios.
+    """
+
+    narrow_resonances: NarrowResonances
+    exclusive: interpax.Interpolator1D
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, ArrayLike]) -> HadronicRatio:
+        """Build R from a table of exclusive ratios, as in data/hadrons.
+
+        Args:
+            table: The columns `TABLE_COLUMNS`, of equal length: rising masses [GeV]
+                and R by final state. A further column is an error.
+
+        Returns:
+            The ratio as a function of the mass.
+
+        Raises:
+            UnknownNameError: A column is missing or unknown.
+        """
+        for given, allowed in ((TABLE_COLUMNS, table), (table, TABLE_COLUMNS)):
+            for name in given:
+                if name not in allowed:
+                    raise UnknownNameError.from_choices("column", name, sorted(allowed))
+        mass = jnp.asarray(table["mass"])
+        columns = [jnp.asarray(table[f"{name}_ratio"]) for name in _TABULATED]
+        exclusive = interpax.Interpolator1D(
+            mass,
+            jnp.stack(columns, axis=-1),
+            method="monotonic",
+            extrap=True,
+        )
+        return cls(NarrowResonances.from_mesons(), exclusive)
+
+    def _tabulated(self, mass: Float[Array, ""]) -> dict[str, Float[Array, ""]]:
+        """Tabulated ratios, with the first and last value kept beyond the ends."""
+        nodes = self.exclusive.x
+        # interpax 0.3.16 needs implicit promotion: allow it here under JAX's strict rules.
+        with (
+            jax.numpy_rank_promotion("allow"),
+            jax.numpy_dtype_promotion("standard"),
+        ):
+            values = self.exclusive(jnp.clip(mass, nodes[0], nodes[-1]))
+        return dict(zip(_TABULATED, values, strict=True))
+
+    def by_final_state(self, mass: Float[Array, ""]) -> dict[str, Float[Array, ""]]:
+        """Ratio R of each hadronic final state.
+
+        Args:
+            mass: Dark-photon mass [GeV], 0.001 to 2.
+
+        Returns:
+            R [1] by final state, each >= 0; a closed one is exactly 0.
+        """
+        narrow = self.narrow_resonances(mass)
+        kaon_pair = narrow["charged_kaon_pair"] + narrow["neutral_kaon_pair"]
+        tabulated, weight = self._tabulated(mass), _join_weight(mass)
+        resonant = {"three_pion": narrow["three_pion"], "kaon_pair": kaon_pair}
+        joined = {
+            name: (1.0 - weight) * value + weight * tabulated[name]
+            for name, value in resonant.items()
+        }
+        return {
+            "pion_pair": two_pion_ratio(mass),
+            "neutral_pion_photon": narrow["neutral_pion_photon"],
+            "eta_photon": narrow["eta_photon"],
+            **joined,
+            **{name: tabulated[name] for name in _CONTINUUM},
+        }
+
+    def __call__(self, mass: Float[Array, ""]) -> Float[Array, ""]:
+        """Ratio R of all hadrons.
+
+        Args:
+            mass: Dark-photon mass [GeV], 0.001 to 2.
+
+        Returns:
+            R [1], >= 0.
+        """
+        return sum(self.by_final_state(mass).values(), start=jnp.zeros_like(mass))

@@ -1,0 +1,295 @@
+r"""What a publication of a search in beam-dump mode states.
+
+A record carries the numbers that the likelihood needs (protons on target, observed and
+expected background counts, mass resolution, nuisances) and the definition of the
+selection that the acceptance needs (momentum, decay volume, detectors). It carries no
+formula: `bsmfit.catalogue` builds a channel from it and from the geometry it names.
+
+The response to a log-normal nuisance of relative `size` is
+$(1 + \mathrm{size})^{\theta}$ with $\theta$ unit normal, so a "factor 2" is size 1.
+"""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from bsmfit.errors import closest_name
+from bsmfit.records.quantity import Count, Provenance, Quantity, quantity_check
+from bsmfit.records.strict_model import (
+    Identifier,
+    Items,
+    NuisanceName,
+    StrictModel,
+    Text,
+    first_duplicate,
+    invalid_value,
+)
+
+__all__ = [
+    "BeamDumpRecord",
+    "Counts",
+    "DecayVolume",
+    "MassResolution",
+    "MassWindow",
+    "RecordNuisance",
+    "Selection",
+    "Statistics",
+]
+
+PositiveLength = Annotated[Quantity, quantity_check("m", above=0.0)]
+ArxivNumber = Annotated[str, Field(pattern=r"^\d{4}\.\d{4,5}$")]
+Doi = Annotated[str, Field(pattern=r"^10\.\d{4,9}/\S+$")]
+
+
+class DecayVolume(StrictModel):
+    """Where along the beam the particle may decay.
+
+    Attributes:
+        start: First accepted vertex position [m].
+        end: Last accepted vertex position [m], beyond `start`.
+    """
+
+    start: PositiveLength
+    end: PositiveLength
+
+    @model_validator(mode="after")
+    def _is_ordered(self) -> DecayVolume:
+        if self.end.value <= self.start.value:
+            text = (
+                f"is {self.end.value:g} m but must lie beyond start = "
+                f"{self.start.value:g} m"
+            )
+            raise invalid_value(text, key="end.value")
+        return self
+
+
+class Selection(StrictModel):
+    """The part of the selection that the acceptance simulates.
+
+    Attributes:
+        momentum_min: Smallest momentum of each track [GeV].
+        decay_volume: Accepted vertex positions.
+        detectors: Detectors that both tracks must hit, by the names in the geometry.
+    """
+
+    momentum_min: Annotated[Quantity, quantity_check("GeV", minimum=0.0)]
+    decay_volume: DecayVolume
+    detectors: Annotated[
+        Items[Literal["straw", "chod", "lkr", "muv3"]], Field(min_length=1)
+    ]
+
+    @field_validator("detectors")
+    @classmethod
+    def _differ(cls, detectors: tuple[str, ...]) -> tuple[str, ...]:
+        twice = first_duplicate(detectors)
+        if twice is not None:
+            text = f"names {twice!r} twice"
+            raise invalid_value(text)
+        return detectors
+
+
+class Counts(StrictModel):
+    """Observed and expected events in the signal region.
+
+    Attributes:
+        n_observed: Events observed.
+        observed_masses: Invariant mass of each observed event [GeV].
+        background: Expected background [events].
+    """
+
+    n_observed: Count
+    observed_masses: Items[Annotated[Quantity, quantity_check("GeV", above=0.0)]]
+    background: Annotated[Quantity, quantity_check("events", minimum=0.0)]
+
+    @model_validator(mode="after")
+    def _has_one_mass_per_event(self) -> Counts:
+        n_masses, n_observed = len(self.observed_masses), self.n_observed.value
+        if n_masses != n_observed:
+            text = (
+                f"has {n_masses} masses but n_observed is {n_observed}; give one mass "
+                "per observed event"
+            )
+            raise invalid_value(text, key="observed_masses")
+        return self
+
+
+class MassResolution(StrictModel):
+    """Resolution of the invariant mass as a table.
+
+    Linear between the nodes; the first and the last value outside them.
+
+    Attributes:
+        mass: Nodes [GeV], strictly increasing.
+        sigma: Standard deviation at the nodes [GeV], > 0.
+        unit: Always "GeV", for both columns.
+        interpolation: Always "linear".
+        provenance: How far the table can be trusted.
+        source: Texkey with table or figure; or words.
+    """
+
+    mass: Annotated[Items[Annotated[float, Field(ge=0)]], Field(min_length=1)]
+    sigma: Annotated[Items[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    unit: Literal["GeV"]
+    interpolation: Literal["linear"]
+    provenance: Provenance
+    source: Text
+
+    @model_validator(mode="after")
+    def _is_a_table(self) -> MassResolution:
+        if len(self.sigma) != len(self.mass):
+            text = (
+                f"has {len(self.sigma)} values but mass has {len(self.mass)} nodes; "
+                "give one sigma per mass"
+            )
+            raise invalid_value(text, key="sigma")
+        for low, high in itertools.pairwise(self.mass):
+            if high <= low:
+                text = f"must increase strictly, but {high:g} follows {low:g}"
+                raise invalid_value(text, key="mass")
+        return self
+
+
+class MassWindow(StrictModel):
+    """Which observed events count for a mass hypothesis.
+
+    Attributes:
+        half_width: Half width of the window, in units of the mass resolution.
+        method: The rule in words.
+    """
+
+    half_width: Annotated[Quantity, quantity_check("sigma_m", above=0.0)]
+    method: Text
+
+
+class Statistics(StrictModel):
+    """How the publication sets its limit.
+
+    Attributes:
+        confidence_level: Confidence level of the published limit [1].
+        method: Name of the method.
+        provenance: How far the method's name can be trusted.
+        source: Texkey with section; or words.
+    """
+
+    confidence_level: Annotated[Quantity, quantity_check("1", above=0.0, maximum=1.0)]
+    method: Literal["CLs", "Feldman-Cousins", "Bayesian"]
+    provenance: Provenance
+    source: Text
+
+
+class RecordNuisance(StrictModel):
+    """A systematic uncertainty of one search.
+
+    Two records that use the same name share the parameter.
+
+    Attributes:
+        name: Name of the parameter.
+        size: Relative size; the response is (1 + size)**theta.
+        distribution: Always "lognormal".
+        affects: Which yield it multiplies.
+        provenance: How far the size can be trusted.
+        source: Texkey with table; or words.
+    """
+
+    name: NuisanceName
+    size: Annotated[float, Field(gt=0)]
+    distribution: Literal["lognormal"]
+    affects: Literal["signal", "background"]
+    provenance: Provenance
+    source: Text
+
+
+class BeamDumpRecord(StrictModel):
+    """A published search for a decaying particle in beam-dump mode.
+
+    Attributes:
+        id: Channel id, the name on the command line.
+        experiment: Experiment.
+        texkey: Key of the publication in `refs.bib`.
+        arxiv: arXiv number.
+        doi: DOI of the publication, or None.
+        hepdata: DOI of the HEPData record, or None.
+        title: Title of the publication.
+        final_state: Final state, by its name in a mediator's branching ratios.
+        geometry: Geometry record of the detector, by folder name or path.
+        default_preset: Preset that the publication's own limit corresponds to.
+        protons_on_target: Protons on target.
+        selection: What the acceptance simulates.
+        selection_efficiency: Efficiency of what it does not, in (0, 1].
+        counts: Observed and expected events.
+        mass_resolution: Resolution of the invariant mass.
+        mass_window: Which events count for a mass.
+        nuisances: Systematic uncertainties.
+        statistics: How the publication sets its limit.
+        significance: Published significance of the observation [sigma], or None.
+        published_contour: CSV file of the published limit beside the record, or None.
+        caveats: What a user of the numbers must know.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    experiment: Text
+    texkey: Text
+    arxiv: ArxivNumber
+    doi: Doi | None = None
+    hepdata: Doi | None = None
+    title: Text
+    final_state: Literal["ee", "mumu", "hadrons"]
+    geometry: Text
+    default_preset: Identifier
+    protons_on_target: Annotated[Quantity, quantity_check("protons", above=0.0)]
+    selection: Selection
+    selection_efficiency: Annotated[
+        Quantity, quantity_check("1", above=0.0, maximum=1.0)
+    ]
+    counts: Counts
+    mass_resolution: MassResolution
+    mass_window: MassWindow
+    nuisances: Items[RecordNuisance] = ()
+    statistics: Statistics
+    significance: Annotated[Quantity, quantity_check("sigma", minimum=0.0)] | None = (
+        None
+    )
+    published_contour: str | None = None
+    caveats: Items[Text] = ()
+
+    @field_validator("published_contour")
+    @classmethod
+    def _is_beside_the_record(cls, name: str | None) -> str | None:
+        if name is None:
+            return None
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or path.suffix != ".csv":
+            text = (
+                f"is {name!r} but must be the relative path of a .csv file in the "
+                "record's folder"
+            )
+            raise invalid_value(text)
+        return name
+
+    @field_validator("nuisances")
+    @classmethod
+    def _names_differ(
+        cls, nuisances: tuple[RecordNuisance, ...]
+    ) -> tuple[RecordNuisance, ...]:
+        twice = first_duplicate([nuisance.name for nuisance in nuisances])
+        if twice is not None:
+            text = f"names {twice!r} twice; one entry per parameter"
+            raise invalid_value(text)
+        return nuisances
+
+    @model_validator(mode="after")
+    def _calibration_uses_the_default_preset(self) -> BeamDumpRecord:
+        point = self.selection_efficiency.calibrated_at
+        if point is not None and point.preset != self.default_preset:
+            guess = closest_name(point.preset, [self.default_preset])
+            hint = f"; did you mean {guess!r}?" if guess else ""
+            text = (
+                f"is {point.preset!r} but must be default_preset = "
+                f"{self.default_preset!r}, the preset of the published limit{hint}"
+            )
+            raise invalid_value(text, key="selection_efficiency.calibrated_at.preset")
+        return self

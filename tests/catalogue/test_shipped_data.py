@@ -1,0 +1,194 @@
+"""The shipped records, geometry and card: complete, sourced, consistent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bsmfit.catalogue.files import data_root, list_models, model_root
+from bsmfit.catalogue.records import (
+    channel_records,
+    read_beam_dump_record,
+    read_contour,
+    read_geometry,
+    read_model_card,
+)
+from bsmfit.catalogue.yaml_file import load_yaml
+
+SHARED = Path(__file__).parents[2].parent / "shared"
+RECORDS = sorted(
+    [*data_root().glob("*/record.yaml"), *data_root().glob("*/geometry.yaml")]
+)
+
+
+def sourced_numbers(content: Any, sourced: bool) -> Iterator[tuple[bool, Any]]:
+    """Yield every number with whether a mapping around it has provenance and source."""
+    if isinstance(content, dict):
+        here = sourced or {"provenance", "source"} <= content.keys()
+        for value in content.values():
+            yield from sourced_numbers(value, here)
+    elif isinstance(content, list):
+        for value in content:
+            yield from sourced_numbers(value, sourced)
+    elif isinstance(content, int | float):
+        yield sourced, content
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.parent.name)
+def test_every_number_has_provenance_and_source(path) -> None:
+    numbers = list(sourced_numbers(load_yaml(path).content, False))
+    assert numbers
+    assert [value for has, value in numbers if not has] == []
+
+
+def test_every_nuisance_of_the_cards_has_a_source() -> None:
+    for name in list_models():
+        for preset in (
+            load_yaml(model_root() / f"{name}.yaml").content["presets"].values()
+        ):
+            assert all(has for has, _ in sourced_numbers(preset, False))
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.parent.name)
+def test_folder_has_readme_and_cited_references(path) -> None:
+    folder = path.parent
+    assert (folder / "README.md").is_file()
+    text = path.read_text()
+    known = set(re.findall(r"^@\w+\{([^,]+),", (folder / "refs.bib").read_text(), re.M))
+    cited = set(re.findall(r"NA62-\d{4}\.\d{5}|[A-Z][a-z]+:\d{4}[a-z]{3}", text))
+    assert cited
+    assert cited <= known
+
+
+def test_texkeys_of_the_cards_are_in_the_bibliography() -> None:
+    text = (model_root() / "refs.bib").read_text()
+    known = set(re.findall(r"^@\w+\{([^,]+),", text, re.M))
+    for name in list_models():
+        assert set(read_model_card(name).texkeys) <= known
+
+
+def test_card_is_named_after_its_file() -> None:
+    for name in list_models():
+        assert read_model_card(name).name == name
+
+
+def test_records_name_a_shipped_geometry_and_preset() -> None:
+    presets = read_model_card("dark-photon").presets
+    for channel, path in channel_records().items():
+        record = read_beam_dump_record(channel)
+        geometry = read_geometry(record.geometry)
+        assert geometry.id == record.geometry
+        assert record.default_preset in presets
+        assert path.parent.name == f"{record.experiment}_{record.arxiv}"
+        volume, default = record.selection.decay_volume, geometry.decay_volume
+        assert volume.start.value == default.start.value
+        assert volume.end.value == default.end.value
+
+
+def test_searches_of_the_same_data_share_the_protons() -> None:
+    muons = read_beam_dump_record("na62-dump-mumu")
+    electrons = read_beam_dump_record("na62-dump-ee")
+    assert muons.protons_on_target.value == electrons.protons_on_target.value
+    shared = {n.name: n.size for n in muons.nuisances} & {
+        n.name: n.size for n in electrons.nuisances
+    }.keys()
+    assert shared == {"na62_dump_pot"}
+    # "equal to that of na62-dump-mumu"
+    efficiencies = (
+        muons.selection_efficiency.value,
+        electrons.selection_efficiency.value,
+    )
+    assert efficiencies[0] == efficiencies[1]
+
+
+def test_relative_sizes_agree_with_the_quantities_they_describe() -> None:
+    for channel in channel_records():
+        record = read_beam_dump_record(channel)
+        sizes = {nuisance.name: nuisance.size for nuisance in record.nuisances}
+        protons = record.protons_on_target
+        assert protons.uncertainty is not None
+        assert protons.uncertainty / protons.value == pytest.approx(
+            sizes["na62_dump_pot"]
+        )
+    muons = read_beam_dump_record("na62-dump-mumu").counts.background
+    assert muons.uncertainty is not None
+    assert muons.uncertainty / muons.value == pytest.approx(0.125)
+    # central 90 % of a log-normal ends at kappa**1.645 times its median
+    electrons = read_beam_dump_record("na62-dump-ee")
+    background = electrons.counts.background
+    assert background.uncertainty is not None
+    size = next(n.size for n in electrons.nuisances if n.affects == "background")
+    upper = background.value * (1.0 + size) ** 1.6449
+    assert upper == pytest.approx(background.value + background.uncertainty, rel=0.05)
+
+
+def test_magnet_kick_is_that_of_its_field() -> None:
+    # 0.2998 GeV per tesla metre, 0.6928 T over 1.3 m
+    kick = read_geometry("NA62_dump").magnet.momentum_kick.value
+    assert kick == pytest.approx(0.2998 * 0.6928 * 1.3, rel=2e-3)
+
+
+def test_nuisance_of_one_name_has_one_size_in_all_presets() -> None:
+    sizes: dict[str, set[float]] = {}
+    for preset in read_model_card("dark-photon").presets.values():
+        for nuisance in preset.nuisances:
+            sizes.setdefault(nuisance.name, set()).add(nuisance.size)
+    assert all(len(values) == 1 for values in sizes.values())
+
+
+def test_validation_presets_have_no_theory_nuisance_and_no_form_factor() -> None:
+    presets = read_model_card("dark-photon").presets
+    assert read_model_card("dark-photon").default_preset == "bremsstrahlung"
+    assert presets["bremsstrahlung"].processes == ("proton-bremsstrahlung",)
+    for name in ("bremsstrahlung", "bremsstrahlung-alternative"):
+        assert presets[name].form_factor == "none"
+        assert presets[name].nuisances == ()
+
+
+def test_contour_has_both_readings_of_both_edges() -> None:
+    columns = read_contour(data_root() / "NA62_2303.08666" / "contour.csv").columns
+    readings = columns["reading"]
+    assert set(readings.tolist()) == {"darkcast", "foresee"}
+    first, second = readings == "darkcast", readings == "foresee"
+    assert first.sum() == second.sum() == 30
+    np.testing.assert_array_equal(
+        columns["mass_gev"][first], columns["mass_gev"][second]
+    )
+    assert np.all(np.diff(columns["mass_gev"][first]) > 0)
+    assert np.all(columns["epsilon_lower"] < columns["epsilon_upper"])
+    away = np.abs(columns["mass_gev"][first] - 0.411) > 0.008
+    for edge in ("epsilon_lower", "epsilon_upper"):
+        ratio = columns[edge][first] / columns[edge][second]
+        assert np.all(np.abs(ratio - 1.0)[away] < 0.03)
+
+
+def test_calibration_point_is_the_digitised_contour() -> None:
+    record = read_beam_dump_record("na62-dump-mumu")
+    point = record.selection_efficiency.calibrated_at
+    assert point is not None
+    assert record.published_contour is not None
+    path = data_root() / "NA62_2303.08666" / record.published_contour
+    columns = read_contour(path).columns
+    row = (columns["mass_gev"] == point.mass) & (columns["reading"] == "darkcast")
+    assert columns[f"epsilon_{point.edge}"][row].tolist() == [point.coupling]
+
+
+def test_contour_is_that_of_the_full_digitisation() -> None:
+    name = "na62_dump_mumu_2303.08666_darkcast.csv"
+    reference = SHARED / "reference" / "contours" / name
+    if not reference.is_file():
+        pytest.skip("the reference files are not on this machine")
+    mass, lower, upper = np.loadtxt(
+        reference, delimiter=",", comments="#", skiprows=3, unpack=True
+    )
+    columns = read_contour(data_root() / "NA62_2303.08666" / "contour.csv").columns
+    rows = columns["reading"] == "darkcast"
+    ours = np.log(columns["mass_gev"][rows])
+    for edge, values in (("epsilon_lower", lower), ("epsilon_upper", upper)):
+        expected = np.exp(np.interp(ours, np.log(mass), np.log(values)))
+        np.testing.assert_allclose(columns[edge][rows], expected, rtol=5e-3)
