@@ -1,6 +1,92 @@
-"""Statistically valid limits on light new particles from NA62."""
+"""Statistically valid limits on light new particles from NA62.
+
+The public names below are all that a study needs; they are loaded when first used, so
+that importing the package costs little more than importing JAX.
+
+    import bsmfit
+
+    bsmfit.enable_x64()
+    model = bsmfit.load_model("dark-photon")
+    channel = bsmfit.load_channel("na62-dump-mumu")
+    result = bsmfit.scan(model, channel)
+    bsmfit.plot_exclusion(result, "contour.png")
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
 
 from bsmfit._version import __version__ as __version__
 from bsmfit._x64 import enable_x64 as enable_x64
 
-__all__ = ["__version__", "enable_x64"]
+if TYPE_CHECKING:
+    from bsmfit.catalogue.channels import channel_names as channel_names
+    from bsmfit.catalogue.channels import load_channel as load_channel
+    from bsmfit.catalogue.models import load_model as load_model
+    from bsmfit.catalogue.models import model_names as model_names
+    from bsmfit.catalogue.models import preset_names as preset_names
+    from bsmfit.export.contour_csv import write_contour as write_contour
+    from bsmfit.physics.mediator import Mediator as Mediator
+    from bsmfit.physics.model import Model as Model
+    from bsmfit.physics.model import ProductionNuisance as ProductionNuisance
+    from bsmfit.plot.exclusion import plot_exclusion as plot_exclusion
+    from bsmfit.scan.contour import coupling_edges as coupling_edges
+    from bsmfit.scan.contour import excluded_polygons as excluded_polygons
+    from bsmfit.scan.exclusion_map import ExclusionPoint as ExclusionPoint
+    from bsmfit.scan.exclusion_map import scan as scan
+    from bsmfit.scan.store import read_scan as read_scan
+    from bsmfit.scan.store import write_scan as write_scan
+
+__all__ = [
+    "ExclusionPoint",
+    "Mediator",
+    "Model",
+    "ProductionNuisance",
+    "__version__",
+    "channel_names",
+    "coupling_edges",
+    "enable_x64",
+    "excluded_polygons",
+    "load_channel",
+    "load_model",
+    "model_names",
+    "plot_exclusion",
+    "preset_names",
+    "read_scan",
+    "scan",
+    "write_contour",
+    "write_scan",
+]
+
+_HOMES = {
+    "ExclusionPoint": "bsmfit.scan.exclusion_map",
+    "Mediator": "bsmfit.physics.mediator",
+    "Model": "bsmfit.physics.model",
+    "ProductionNuisance": "bsmfit.physics.model",
+    "channel_names": "bsmfit.catalogue.channels",
+    "coupling_edges": "bsmfit.scan.contour",
+    "excluded_polygons": "bsmfit.scan.contour",
+    "load_channel": "bsmfit.catalogue.channels",
+    "load_model": "bsmfit.catalogue.models",
+    "model_names": "bsmfit.catalogue.models",
+    "plot_exclusion": "bsmfit.plot.exclusion",
+    "preset_names": "bsmfit.catalogue.models",
+    "read_scan": "bsmfit.scan.store",
+    "scan": "bsmfit.scan.exclusion_map",
+    "write_contour": "bsmfit.export.contour_csv",
+    "write_scan": "bsmfit.scan.store",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its home when it is first used."""
+    if name not in _HOMES:
+        msg = f"module 'bsmfit' has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return __all__

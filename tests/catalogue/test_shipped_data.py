@@ -30,7 +30,9 @@ def sourced_numbers(content: Any, sourced: bool) -> Iterator[tuple[bool, Any]]:
     """Yield every number with whether a mapping around it has provenance and source."""
     if isinstance(content, dict):
         here = sourced or {"provenance", "source"} <= content.keys()
-        for value in content.values():
+        for key, value in content.items():
+            if key == "default_plane":  # what to draw, not a number of the publication
+                continue
             yield from sourced_numbers(value, here)
     elif isinstance(content, list):
         for value in content:

@@ -16,6 +16,8 @@ def spectrometer() -> Spectrometer:
         straw_outer_radius=jnp.full(4, 1.0),
         magnet_z=jnp.array(197.0),
         magnet_kick=jnp.array(0.27),
+        chod_z=jnp.array(238.9),
+        chod_outer_radius=jnp.array(1.21),
         lkr_z=jnp.array(241.5),
         lkr_inner_radius=jnp.array(0.15),
         lkr_outer_radius=jnp.array(1.465),

@@ -22,9 +22,9 @@ def test_weights_integrate_a_piecewise_linear_acceptance(length):
     truth, start = 0.0, VERTICES[0]
     for a, b in zip(VERTICES[:-1], VERTICES[1:], strict=True):
         value, _ = quad(
-            lambda z: np.interp(z, VERTICES, values)
-            * np.exp(-(z - start) / length)
-            / length,
+            lambda z: (
+                np.interp(z, VERTICES, values) * np.exp(-(z - start) / length) / length
+            ),
             a,
             min(b, a + 60 * length),
             epsrel=1e-12,

@@ -55,9 +55,7 @@ def test_kick_is_opposite_for_opposite_charges_and_of_the_known_size(spectromete
     s = dataclasses.replace(spectrometer, required=("muv3",), muv3_half_side=edge)
     for start, inside in ((1.32 - shift - 0.001, True), (1.32 - shift + 0.001, False)):
         vertex = [start, 0.5, 120.0]
-        assert (
-            accepted(s, vertex, [0.0, 0.0, 50.0], [-0.4, 0.0, 50.0]) is inside
-        )
+        assert accepted(s, vertex, [0.0, 0.0, 50.0], [-0.4, 0.0, 50.0]) is inside
     vertex = [-(1.32 - shift + 0.001), 0.5, 120.0]
     assert accepted(s, vertex, [0.0, 0.0, 50.0], [0.4, 0.0, 50.0])
     assert not accepted(s, vertex, [0.4, 0.0, 50.0], [0.0, 0.0, 50.0])

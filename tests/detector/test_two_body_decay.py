@@ -34,9 +34,7 @@ def test_daughters_close_four_momentum_on_the_mass_shell(
         p1 + p2, momentum * np.asarray(direction[0]), atol=1e-9 * momentum
     )
     energy = sum(np.sqrt(p @ p + MUON**2) for p in (p1, p2))
-    np.testing.assert_allclose(
-        energy, np.sqrt(momentum**2 + mass**2), rtol=1e-12
-    )
+    np.testing.assert_allclose(energy, np.sqrt(momentum**2 + mass**2), rtol=1e-12)
 
 
 def test_cosine_is_that_of_the_boosted_back_daughter():

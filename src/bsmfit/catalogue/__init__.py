@@ -1,0 +1,1 @@
+"""Reads the shipped and the user's own data; builds models and channels."""

@@ -52,7 +52,9 @@ def daughter_mass_of(final_state: str) -> float:
     """
     masses = {"mumu": MUON_MASS, "ee": ELECTRON_MASS}
     if final_state not in masses:
-        raise UnknownNameError.from_choices("two-track final state", final_state, masses)
+        raise UnknownNameError.from_choices(
+            "two-track final state", final_state, masses
+        )
     return masses[final_state]
 
 

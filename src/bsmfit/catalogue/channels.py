@@ -17,7 +17,7 @@ from bsmfit.catalogue.records import (
 from bsmfit.catalogue.table_files import read_yield_table
 from bsmfit.channels.beam_dump import BeamDumpChannel, ChannelNuisance, MassWindow
 from bsmfit.errors import DataFileError
-from bsmfit.records.beam_dump_record import BeamDumpRecord
+from bsmfit.records.beam_dump_record import Axis, BeamDumpRecord
 
 __all__ = ["channel_names", "load_channel"]
 
@@ -63,6 +63,8 @@ def load_channel(name: str | Path) -> BeamDumpChannel:
         name=record.id,
         final_state=record.final_state,
         mass_range=(float(masses[0]), float(masses[-1])),
+        default_mass=_axis(record.default_plane.mass),
+        default_coupling=_axis(record.default_plane.coupling),
         n_observed=record.counts.n_observed.value,
         nuisances=tuple(
             ChannelNuisance(entry.name, 1.0 + entry.size, entry.affects)
@@ -82,6 +84,10 @@ def load_channel(name: str | Path) -> BeamDumpChannel:
         yields=yields,
         window=_mass_window(record),
     )
+
+
+def _axis(axis: Axis) -> tuple[float, float, int]:
+    return axis.low, axis.high, axis.n_points
 
 
 def _mass_window(record: BeamDumpRecord) -> MassWindow:

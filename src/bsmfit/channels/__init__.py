@@ -1,0 +1,1 @@
+"""Searches, from a mediator to expected events."""

@@ -83,6 +83,8 @@ class BeamDumpChannel(eqx.Module):
         name: Channel id, for example ``"na62-dump-mumu"``.
         final_state: Name of the visible final state, for example ``"mumu"``.
         mass_range: Masses covered by the yield table, lowest and highest [GeV].
+        default_mass: Mass axis of a scan that names none: low, high, points [GeV].
+        default_coupling: Coupling axis of a scan that names none.
         n_observed: Observed events in the whole signal region.
         nuisances: Uncertainties of the channel's own inputs.
         inputs: Digests of the data files that went into it, by file name.
@@ -96,6 +98,8 @@ class BeamDumpChannel(eqx.Module):
     name: str = eqx.field(static=True)
     final_state: str = eqx.field(static=True)
     mass_range: tuple[float, float] = eqx.field(static=True)
+    default_mass: tuple[float, float, int] = eqx.field(static=True)
+    default_coupling: tuple[float, float, int] = eqx.field(static=True)
     n_observed: int = eqx.field(static=True)
     nuisances: tuple[ChannelNuisance, ...] = eqx.field(static=True)
     inputs: tuple[tuple[str, str], ...] = eqx.field(static=True)
@@ -130,7 +134,8 @@ class BeamDumpChannel(eqx.Module):
 
         Returns:
             One logarithm for every process of the channel's table; `LOG_CLOSED` for a
-            process that the mediator does not have and for closed ones.
+            process that the mediator does not have, for closed ones and outside the
+            masses of the table.
 
         Raises:
             UnknownNameError: A production process that has no yield table.
@@ -154,7 +159,9 @@ class BeamDumpChannel(eqx.Module):
             * self.efficiency
             * mediator.branching_ratios[self.final_state]
         )
-        is_open = (strengths > 0.0) & (log_rate > LOG_CLOSED)
+        low, high = self.mass_range
+        is_inside = (mediator.mass >= low) & (mediator.mass <= high)
+        is_open = (strengths > 0.0) & (log_rate > LOG_CLOSED) & is_inside
         log_signal = _safe_log(strengths) + log_yield + log_rate
         return jnp.where(is_open, log_signal, LOG_CLOSED)
 

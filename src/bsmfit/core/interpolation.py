@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import equinox as eqx
 import interpax
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -42,7 +43,12 @@ class MonotoneTable(eqx.Module):
         """
         return cls(
             interpax.Interpolator2D(
-                x, y, values, method="monotonic", extrap=True, even_spacing=(False, True)
+                x,
+                y,
+                values,
+                method="monotonic",
+                extrap=True,
+                even_spacing=(False, True),
             )
         )
 
@@ -59,9 +65,12 @@ class MonotoneTable(eqx.Module):
             All values at the point.
         """
         nodes_x, nodes_y = self.interpolator.x, self.interpolator.y
-        return self.interpolator(
-            jnp.clip(x, nodes_x[0], nodes_x[-1]), jnp.clip(y, nodes_y[0], nodes_y[-1])
-        )
+        # interpax 0.3.16 relies on implicit promotion of ranks and types.
+        with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+            return self.interpolator(
+                jnp.clip(x, nodes_x[0], nodes_x[-1]),
+                jnp.clip(y, nodes_y[0], nodes_y[-1]),
+            )
 
     def select(self, values: list[int]) -> MonotoneTable:
         """A table of some of the trailing values only.

@@ -1,0 +1,1 @@
+"""Detector geometry, acceptance and yields."""

@@ -17,7 +17,6 @@ shake the derivative in the mass.
 
 from __future__ import annotations
 
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -74,9 +73,7 @@ def pair_acceptance(
         azimuth=turn * points[:, 2],
         daughter_mass=daughter_mass,
     )
-    accepted = is_pair_accepted(
-        vertex, momenta, charge=1.0, spectrometer=spectrometer
-    )
+    accepted = is_pair_accepted(vertex, momenta, charge=1.0, spectrometer=spectrometer)
     weight = (1.0 + anisotropy * cos_theta**2) / (1.0 + anisotropy / 3.0)
     return jnp.mean(jnp.where(accepted, weight, 0.0))
 

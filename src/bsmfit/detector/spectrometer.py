@@ -2,7 +2,8 @@
 
 Planes perpendicular to the beam, from a vertex in the decay volume downstream: two
 STRAW chambers, the dipole (a thin kick of the transverse momentum in x, opposite for
-opposite charges), two more chambers, the LKr calorimeter and the MUV3 muon detector.
+opposite charges), two more chambers, the CHOD trigger hodoscope, the LKr calorimeter
+and the MUV3 muon detector.
 Tracks are straight between the planes. Every chamber is an annulus around the axis of
 its own beam hole, which may be off the beam axis.
 
@@ -17,7 +18,7 @@ from jaxtyping import Array, Bool, Float
 
 __all__ = ["DETECTORS", "Spectrometer", "is_pair_accepted"]
 
-DETECTORS = ("straw", "lkr", "muv3")
+DETECTORS = ("straw", "chod", "lkr", "muv3")
 """Detectors that a selection can require both tracks to cross."""
 
 
@@ -32,6 +33,8 @@ class Spectrometer(eqx.Module):
         straw_outer_radius: Outer radius of each chamber, around the beam axis [m].
         magnet_z: Position of the centre of the dipole [m].
         magnet_kick: Kick of the transverse momentum in x [GeV].
+        chod_z: Position of the trigger hodoscope [m].
+        chod_outer_radius: Largest radius of an impact [m].
         lkr_z: Position of the calorimeter [m].
         lkr_inner_radius: Smallest radius of an impact [m].
         lkr_outer_radius: Largest radius of an impact [m].
@@ -50,6 +53,8 @@ class Spectrometer(eqx.Module):
     straw_outer_radius: Float[Array, " n_chamber"]
     magnet_z: Float[Array, ""]
     magnet_kick: Float[Array, ""]
+    chod_z: Float[Array, ""]
+    chod_outer_radius: Float[Array, ""]
     lkr_z: Float[Array, ""]
     lkr_inner_radius: Float[Array, ""]
     lkr_outer_radius: Float[Array, ""]
@@ -98,6 +103,9 @@ def _is_track_accepted(
             hole = (x - s.straw_hole_x[i]) ** 2 + y**2
             accepted &= hole > s.straw_inner_radius[i] ** 2
             accepted &= x**2 + y**2 < s.straw_outer_radius[i] ** 2
+    if "chod" in s.required:
+        x, y = _positions_at(s.chod_z, vertex, safe, charge, s)
+        accepted &= x**2 + y**2 < s.chod_outer_radius**2
     if "lkr" in s.required:
         x, y = _positions_at(s.lkr_z, vertex, safe, charge, s)
         radius_squared = x**2 + y**2

@@ -1,0 +1,1 @@
+"""Exact CLs, limits, expected bands and significance."""

@@ -1,0 +1,1 @@
+"""Counting models, nuisances and their quadrature."""

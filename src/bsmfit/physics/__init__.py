@@ -1,0 +1,1 @@
+"""Widths, production rates and spectra of new particles."""

@@ -9,9 +9,9 @@ where $z$ is the dark photon's fraction of the beam momentum and $-H/z$ the virt
 of the proton after the emission. Variants of $w$, each its own process name:
 
 - Bluemlein-Brunner (1311.3870), with either reading of its bracket;
-- Dirac and Pauli couplings (2409.09123), with an off-shell form factor: the rate is a
-  quadratic form in the time-like form factors $F_1, F_2$, so three tables (Dirac, Pauli
-  and both at unit strength) serve every form factor;
+- Dirac and Pauli couplings (2409.09123), gauge invariant, with an off-shell form factor:
+  a quadratic form in the time-like form factors $F_1, F_2$, here per $|F_1|^2$, so that
+  the production strength carries the resonances and the table stays smooth;
 - the quasi-real approximation of 2108.05900, for comparison; no process uses it.
 
 The yield builder integrates `bremsstrahlung_rate` over the ranges below.
@@ -34,15 +34,18 @@ from bsmfit.physics.proton_cross_section import (
     cross_section_ratio,
     non_single_diffractive_ratio,
 )
+from bsmfit.physics.proton_form_factor import FormFactorValue
 
 __all__ = [
     "BREMSSTRAHLUNG_PROCESSES",
+    "GAUGE_INVARIANT",
     "MOMENTUM_FRACTION_MAX",
     "MOMENTUM_FRACTION_MIN",
     "OFF_SHELL_CUTOFF",
     "QRA_MASS_MIN",
     "TRANSVERSE_MOMENTUM_MAX",
     "bremsstrahlung_rate",
+    "gauge_invariant_rate",
     "off_shell_form_factor_squared",
     "splitting_bb",
     "splitting_bb_integrated",
@@ -313,29 +316,17 @@ def _splitting_bb_alternative(z: Array, pt_squared: Array, mass: Array) -> Array
     return splitting_bb(z, pt_squared, mass, bracket="alternative")
 
 
-def _splitting_unit(z: Array, pt_squared: Array, mass: Array) -> Array:
-    return (
-        splitting_dirac(z, pt_squared, mass)
-        + splitting_pauli(z, pt_squared, mass)
-        + splitting_interference(z, pt_squared, mass)
-    )
-
-
 _BLUEMLEIN_BRUNNER: Mapping[str, Callable[..., Array]] = MappingProxyType(
     {
         "proton-bremsstrahlung": splitting_bb,
         "proton-bremsstrahlung-alternative": _splitting_bb_alternative,
     }
 )
-_FORM_FACTOR_BASIS: Mapping[str, Callable[..., Array]] = MappingProxyType(
-    {
-        "proton-bremsstrahlung-dirac": splitting_dirac,
-        "proton-bremsstrahlung-pauli": splitting_pauli,
-        "proton-bremsstrahlung-unit": _splitting_unit,
-    }
-)
-BREMSSTRAHLUNG_PROCESSES: Final = (*_BLUEMLEIN_BRUNNER, *_FORM_FACTOR_BASIS)
-"""Names that `bremsstrahlung_rate` accepts."""
+GAUGE_INVARIANT: Final = "proton-bremsstrahlung-gauge-invariant"
+"""Name of the process of 2409.09123, whose rate is `gauge_invariant_rate`."""
+
+BREMSSTRAHLUNG_PROCESSES: Final = (*_BLUEMLEIN_BRUNNER, GAUGE_INVARIANT)
+"""Names of all bremsstrahlung processes."""
 
 
 def bremsstrahlung_rate(
@@ -345,32 +336,26 @@ def bremsstrahlung_rate(
     mass: Float[Array, " *#point"],
     *,
     beam_momentum: float = BEAM_MOMENTUM,
-    cutoff: float = OFF_SHELL_CUTOFF,
 ) -> Float[Array, " *#point"]:
     r"""Dark photons per interacting proton, $z$ and $p_T^2$ at unit mixing.
 
-    $$\frac{dP}{dz\,dp_T^2} = w\,\frac{\sigma_{pp}(s')}{\sigma_{pp}(s)}
-      \quad\text{or}\quad w\,F_v^2\,\frac{\sigma_{NSD}(s')}{\sigma_{pp}(s)}$$
+    $$\frac{dP}{dz\,dp_T^2} = w\,\frac{\sigma_{pp}(s')}{\sigma_{pp}(s)}$$
 
-    for the Bluemlein-Brunner processes (left) and for ``-dirac``, ``-pauli`` and
-    ``-unit`` (right; $w_1$, $w_2$, $w_1 + w_2 + w_{12}$). No time-like form factor: it
-    depends on the mass only and is a production strength
-    (`proton_form_factor.pauli_dirac_strengths`).
+    for the Bluemlein-Brunner processes. No time-like form factor: it depends on the mass
+    only and is a production strength.
 
     Args:
-        process: One of `BREMSSTRAHLUNG_PROCESSES`.
+        process: Name of a Bluemlein-Brunner process.
         momentum_fraction: $z$, in (0, 1).
         pt_squared: Squared transverse momentum [GeV^2], >= 0.
         mass: Mass of the dark photon [GeV], >= 0; shapes broadcast.
         beam_momentum: $P$ [GeV].
-        cutoff: Scale of the off-shell form factor [GeV]; of no effect on
-            Bluemlein-Brunner.
 
     Returns:
         Rate [1/GeV^2] per interacting proton.
 
     Raises:
-        UnknownNameError: The process is not a bremsstrahlung process.
+        UnknownNameError: The process is not a Bluemlein-Brunner process.
 
     Examples:
         >>> one = jnp.array(1.0)
@@ -380,13 +365,58 @@ def bremsstrahlung_rate(
         >>> print(f"{float(rate):.3f}")
         0.024
     """
+    if process not in _BLUEMLEIN_BRUNNER:
+        kind = "Bluemlein-Brunner process"
+        raise UnknownNameError.from_choices(kind, process, _BLUEMLEIN_BRUNNER)
+    ratio = cross_section_ratio(momentum_fraction, beam_momentum=beam_momentum)
+    splitting = _BLUEMLEIN_BRUNNER[process](momentum_fraction, pt_squared, mass)
+    return splitting * ratio
+
+
+def gauge_invariant_rate(
+    momentum_fraction: Float[Array, " *#point"],
+    pt_squared: Float[Array, " *#point"],
+    mass: Float[Array, " *#point"],
+    *,
+    dirac: FormFactorValue,
+    pauli: FormFactorValue,
+    beam_momentum: float = BEAM_MOMENTUM,
+    cutoff: float = OFF_SHELL_CUTOFF,
+) -> Float[Array, " *#point"]:
+    r"""Rate of 2409.09123 per squared modulus of the Dirac form factor.
+
+    $$\frac{1}{|F_1|^2}\frac{dP}{dz\,dp_T^2} = F_v^2\,
+      \frac{\sigma_{NSD}(s')}{\sigma_{pp}(s)}
+      \Big[w_1 + \frac{|F_2|^2}{|F_1|^2} w_2
+      + \frac{\mathrm{Re}(F_1F_2^*)}{|F_1|^2} w_{12}\Big]$$
+
+    A squared amplitude, positive everywhere. The production strength is the squared
+    mixing times $|F_1|^2$.
+
+    Args:
+        momentum_fraction: $z$, in (0, 1).
+        pt_squared: Squared transverse momentum [GeV^2], >= 0.
+        mass: Mass of the dark photon [GeV], > 0; shapes broadcast.
+        dirac: Time-like Dirac form factor $F_1$ at this mass.
+        pauli: Time-like Pauli form factor $F_2$ at this mass.
+        beam_momentum: $P$ [GeV].
+        cutoff: Scale of the off-shell form factor [GeV].
+
+    Returns:
+        Rate [1/GeV^2] per interacting proton.
+
+    References:
+        arXiv:2409.09123.
+    """
     z = momentum_fraction
-    if process in _BLUEMLEIN_BRUNNER:
-        ratio = cross_section_ratio(z, beam_momentum=beam_momentum)
-        return _BLUEMLEIN_BRUNNER[process](z, pt_squared, mass) * ratio
-    if process in _FORM_FACTOR_BASIS:
-        ratio = non_single_diffractive_ratio(z, beam_momentum=beam_momentum)
-        off_shell = off_shell_form_factor_squared(z, pt_squared, mass, cutoff=cutoff)
-        return _FORM_FACTOR_BASIS[process](z, pt_squared, mass) * off_shell * ratio
-    kind = "bremsstrahlung process"
-    raise UnknownNameError.from_choices(kind, process, BREMSSTRAHLUNG_PROCESSES)
+    norm = dirac.real**2 + dirac.imaginary**2
+    pauli_share = (pauli.real**2 + pauli.imaginary**2) / norm
+    interference = (dirac.real * pauli.real + dirac.imaginary * pauli.imaginary) / norm
+    splitting = (
+        splitting_dirac(z, pt_squared, mass)
+        + pauli_share * splitting_pauli(z, pt_squared, mass)
+        + interference * splitting_interference(z, pt_squared, mass)
+    )
+    ratio = non_single_diffractive_ratio(z, beam_momentum=beam_momentum)
+    off_shell = off_shell_form_factor_squared(z, pt_squared, mass, cutoff=cutoff)
+    return splitting * off_shell * ratio

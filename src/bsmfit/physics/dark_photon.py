@@ -63,9 +63,7 @@ class DarkPhoton(eqx.Module):
             msg = f"{GAUGE_INVARIANT!r} needs a table of the proton form factors"
             raise InputError(msg)
 
-    def __call__(
-        self, mass: Float[Array, ""], mixing: Float[Array, ""]
-    ) -> Mediator:
+    def __call__(self, mass: Float[Array, ""], mixing: Float[Array, ""]) -> Mediator:
         """The dark photon at one point.
 
         Args:
@@ -85,9 +83,7 @@ class DarkPhoton(eqx.Module):
             },
         )
 
-    def _unit_strength(
-        self, process: str, mass: Float[Array, ""]
-    ) -> Float[Array, ""]:
+    def _unit_strength(self, process: str, mass: Float[Array, ""]) -> Float[Array, ""]:
         """Production strength at unit mixing."""
         if process in MESON_DECAYS:
             return meson_branching_ratio(MESON_DECAYS[process], mass)

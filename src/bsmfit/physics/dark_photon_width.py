@@ -35,8 +35,8 @@ def partial_widths(
         hadronic_ratio: R(m).
 
     Returns:
-        Partial width [GeV] by final state: ``"ee"``, ``"mumu"``, ``"hadrons"``. A closed
-        one is exactly 0.
+        Partial width [GeV] by final state: ``"ee"``, ``"mumu"``, ``"hadrons"``. A
+        closed one is exactly 0.
 
     References:
         arXiv:1801.04847, eqs. (2.13) and (2.15) as numbered in its public code.
@@ -78,8 +78,8 @@ def branching_ratios(
         hadronic_ratio: R(m).
 
     Returns:
-        Branching ratio by final state, ``"ee"``, ``"mumu"``, ``"hadrons"``; their sum is
-        1. A closed one is exactly 0, and all are at and below the electron threshold.
+        Branching ratio by final state, ``"ee"``, ``"mumu"``, ``"hadrons"``; their sum
+        is 1. A closed one is exactly 0; all are at and below the electron threshold.
     """
     widths = partial_widths(mass, jnp.ones_like(mass), hadronic_ratio=hadronic_ratio)
     total = sum(widths.values(), start=jnp.zeros_like(mass))

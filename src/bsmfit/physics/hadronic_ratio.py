@@ -86,7 +86,8 @@ class HadronicRatio(eqx.Module):
         for given, allowed in ((TABLE_COLUMNS, table), (table, TABLE_COLUMNS)):
             for name in given:
                 if name not in allowed:
-                    raise UnknownNameError.from_choices("column", name, sorted(allowed))
+                    kind = "column of the table of exclusive ratios"
+                    raise UnknownNameError.from_choices(kind, name, allowed)
         mass = jnp.asarray(table["mass"])
         columns = [jnp.asarray(table[f"{name}_ratio"]) for name in _TABULATED]
         exclusive = interpax.Interpolator1D(
@@ -100,7 +101,7 @@ class HadronicRatio(eqx.Module):
     def _tabulated(self, mass: Float[Array, ""]) -> dict[str, Float[Array, ""]]:
         """Tabulated ratios, with the first and last value kept beyond the ends."""
         nodes = self.exclusive.x
-        # interpax 0.3.16 needs implicit promotion: allow it here under JAX's strict rules.
+        # interpax 0.3.16 needs implicit promotion, which strict JAX settings forbid.
         with (
             jax.numpy_rank_promotion("allow"),
             jax.numpy_dtype_promotion("standard"),

@@ -69,9 +69,7 @@ class Model(eqx.Module):
     nuisances: tuple[ProductionNuisance, ...] = eqx.field(static=True, default=())
     inputs: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
 
-    def __call__(
-        self, mass: Float[Array, ""], coupling: Float[Array, ""]
-    ) -> Mediator:
+    def __call__(self, mass: Float[Array, ""], coupling: Float[Array, ""]) -> Mediator:
         """The new particle at one point.
 
         Args:

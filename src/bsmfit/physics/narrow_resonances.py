@@ -123,6 +123,24 @@ def _two_body_phase_space(mass: Float[Array, ""], final_state: str) -> Float[Arr
     return jnp.where(is_open, value, jnp.zeros_like(value))
 
 
+def _phase_space(
+    mass: Float[Array, ""], final_state: str, three_pion_table: interpax.Interpolator1D
+) -> Float[Array, ""]:
+    """Phase space of any final state; see `NarrowResonances.phase_space`."""
+    if final_state != "three_pion":
+        return _two_body_phase_space(mass, final_state)
+    release = mass - THREE_PION_THRESHOLD
+    is_open = release > 0.0
+    safe = jnp.where(is_open, release, jnp.full_like(mass, 0.5))
+    # interpax 0.3.16 needs implicit promotion, which strict JAX settings forbid.
+    with (
+        jax.numpy_rank_promotion("allow"),
+        jax.numpy_dtype_promotion("standard"),
+    ):
+        value = safe**4 * three_pion_table(safe)
+    return jnp.where(is_open, value, jnp.zeros_like(value))
+
+
 class NarrowResonances(eqx.Module):
     r"""Ratios R of the final states that the omega and the phi feed.
 
@@ -136,6 +154,7 @@ class NarrowResonances(eqx.Module):
 
     Attributes:
         three_pion_table: Interpolates $P_{3\pi}(m) / (m - m_{thr})^4$.
+        pole_phase_space: $P_f(M_V)$ of each resonance by final state.
         mesons: The resonances.
 
     References:
@@ -143,6 +162,7 @@ class NarrowResonances(eqx.Module):
     """
 
     three_pion_table: interpax.Interpolator1D
+    pole_phase_space: tuple[dict[str, Float[Array, ""]], ...]
     mesons: tuple[VectorMeson, ...] = eqx.field(static=True)
 
     @classmethod
@@ -160,12 +180,16 @@ class NarrowResonances(eqx.Module):
         release = np.linspace(1e-3, _TABLE_END - THREE_PION_THRESHOLD, _N_NODE)
         value = three_pion_phase_space(THREE_PION_THRESHOLD + release) / release**4
         table = interpax.Interpolator1D(
-            jnp.asarray(release),
-            jnp.asarray(value),
-            method="cubic2",
-            extrap=True,
+            jnp.asarray(release), jnp.asarray(value), method="cubic2", extrap=True
         )
-        return cls(three_pion_table=table, mesons=mesons)
+        at_pole = tuple(
+            {
+                name: _phase_space(jnp.asarray(meson.mass), name, table)
+                for name, _ in meson.branching_ratios
+            }
+            for meson in mesons
+        )
+        return cls(three_pion_table=table, pole_phase_space=at_pole, mesons=mesons)
 
     def phase_space(self, mass: Float[Array, ""], final_state: str) -> Float[Array, ""]:
         """Width into a final state at fixed coupling, in units fixed per final state.
@@ -177,38 +201,28 @@ class NarrowResonances(eqx.Module):
         Returns:
             Growth of the width; exactly zero at and below threshold.
         """
-        if final_state != "three_pion":
-            return _two_body_phase_space(mass, final_state)
-        release = mass - THREE_PION_THRESHOLD
-        is_open = release > 0.0
-        safe = jnp.where(is_open, release, jnp.full_like(mass, 0.5))
-        # interpax 0.3.16 needs implicit promotion: allow it here under JAX's strict rules.
-        with (
-            jax.numpy_rank_promotion("allow"),
-            jax.numpy_dtype_promotion("standard"),
-        ):
-            value = safe**4 * self.three_pion_table(safe)
-        return jnp.where(is_open, value, jnp.zeros_like(value))
+        return _phase_space(mass, final_state, self.three_pion_table)
 
-    def total_width(
-        self, mass: Float[Array, ""], meson: VectorMeson
-    ) -> Float[Array, ""]:
-        """Energy-dependent total width of a resonance.
+    def total_widths(self, mass: Float[Array, ""]) -> tuple[Float[Array, ""], ...]:
+        """Energy-dependent total width of each resonance.
 
         Args:
-            mass: Mass of the virtual vector meson [GeV].
-            meson: The resonance.
+            mass: Mass of the virtual vector meson [GeV], > 0 and <= 2.1.
 
         Returns:
-            Total width [GeV], equal to the measured one at the pole.
+            Total widths [GeV], equal to the measured ones at the poles.
         """
-        pole = jnp.full_like(mass, meson.mass)
-        listed = sum(fraction for _, fraction in meson.branching_ratios)
-        growth = [
-            fraction * self.phase_space(mass, name) / self.phase_space(pole, name)
-            for name, fraction in meson.branching_ratios
-        ]
-        return meson.width / listed * sum(growth, start=jnp.zeros_like(mass))
+        names = {name for meson in self.mesons for name, _ in meson.branching_ratios}
+        growth = {name: self.phase_space(mass, name) for name in sorted(names)}
+        return tuple(
+            meson.width
+            / sum(fraction for _, fraction in meson.branching_ratios)
+            * sum(
+                (f * growth[name] / pole[name] for name, f in meson.branching_ratios),
+                start=jnp.zeros_like(mass),
+            )
+            for meson, pole in zip(self.mesons, self.pole_phase_space, strict=True)
+        )
 
     def __call__(self, mass: Float[Array, ""]) -> dict[str, Float[Array, ""]]:
         """Ratio R of each final state.
@@ -221,20 +235,20 @@ class NarrowResonances(eqx.Module):
         """
         real = dict.fromkeys(_VISIBLE, jnp.zeros_like(mass))
         imaginary = dict(real)
-        for meson in self.mesons:
+        widths = self.total_widths(mass)
+        for meson, pole, width in zip(
+            self.mesons, self.pole_phase_space, widths, strict=True
+        ):
             gap = (meson.mass - mass) * (meson.mass + mass)
-            mass_width = mass * self.total_width(mass, meson)
-            norm = gap**2 + mass_width**2
-            electron = meson.electron_branching_ratio * meson.width
+            norm = gap**2 + (mass * width) ** 2
+            electron_width = meson.electron_branching_ratio * meson.width
             for name, fraction in meson.branching_ratios:
                 if name not in real:
                     continue
-                at_pole = self.phase_space(jnp.full_like(mass, meson.mass), name)
-                strength = meson.sign * jnp.sqrt(
-                    electron * meson.mass**3 * fraction * meson.width / at_pole
-                )
-                real[name] = real[name] + strength * gap / norm
-                imaginary[name] = imaginary[name] + strength * mass_width / norm
+                squared = electron_width * meson.mass**3 * fraction * meson.width
+                strength = meson.sign * jnp.sqrt(squared / pole[name]) / norm
+                real[name] = real[name] + strength * gap
+                imaginary[name] = imaginary[name] + strength * mass * width
         scale = 9.0 / (FINE_STRUCTURE**2 * mass)
         return {
             name: scale

@@ -1,8 +1,9 @@
 r"""Time-like form factor of the charged pion, and the pi+ pi- part of R.
 
-A dark photon decays to $\pi^+\pi^-$ through the rho and, by isospin breaking, the omega.
-The form factor is a sum of Gounaris-Sakurai terms for the rho and its recurrences, with
-the rho-omega interference, as fitted by BaBar to $e^+e^- \to \pi^+\pi^-(\gamma)$:
+A dark photon decays to $\pi^+\pi^-$ through the rho and, by isospin breaking, the
+omega. The form factor is a sum of Gounaris-Sakurai terms for the rho and its
+recurrences, with the rho-omega interference, as fitted by BaBar to
+$e^+e^- \to \pi^+\pi^-(\gamma)$:
 
     mass -> self-energy -> Gounaris-Sakurai propagators -> F_pi -> beta^3 |F_pi|^2 / 4
 

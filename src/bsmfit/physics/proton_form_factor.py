@@ -7,7 +7,7 @@ they are production strengths and not part of the kinematic tables. Two descript
 - vector-meson dominance for $F_1$ (after 0910.5589), a coherent sum of three isovector
   and three isoscalar poles;
 - `TabulatedFormFactor`, the unitary and analytic $F_1, F_2$ of 2409.09123. Channels
-  with the Dirac, Pauli and unit tables combine through `pauli_dirac_strengths`.
+  enter the gauge-invariant rate of `bsmfit.physics.bremsstrahlung`.
 
 Whether a result was published with or without a form factor is part of its preset.
 """
@@ -34,7 +34,6 @@ __all__ = [
     "FormFactorValue",
     "TabulatedFormFactor",
     "VectorPole",
-    "pauli_dirac_strengths",
     "vmd_form_factor",
     "vmd_form_factor_squared",
 ]
@@ -279,37 +278,3 @@ class TabulatedFormFactor(eqx.Module):
             for re, im in (columns[:2], columns[2:])
         )
         return dirac, pauli
-
-
-def pauli_dirac_strengths(
-    form_factor: TabulatedFormFactor, mass: Float[Array, " *point"]
-) -> dict[str, Float[Array, " *point"]]:
-    r"""Production strengths of the three bremsstrahlung basis tables at unit mixing.
-
-    With $Y_u$ the yield at $F_1 = F_2 = 1$ (``-unit``), the interference yield is
-    $Y_u - Y_1 - Y_2$, so
-
-    $$Y = |F_1|^2 Y_1 + |F_2|^2 Y_2 + \mathrm{Re}(F_1F_2^*)\,(Y_u - Y_1 - Y_2)$$
-
-    has the strengths $|F_1|^2 - R$, $|F_2|^2 - R$ and $R = \mathrm{Re}(F_1F_2^*)$. **A
-    single strength may be negative; the sum is not**, being a sum of squared amplitudes
-    point by point: add the processes before taking a logarithm.
-
-    Args:
-        form_factor: $F_1$ and $F_2$.
-        mass: Mass of the dark photon [GeV], within the table.
-
-    Returns:
-        Strength by process name, to be multiplied by the squared mixing.
-    """
-    dirac, pauli = form_factor(mass)
-    interference = dirac.real * pauli.real + dirac.imaginary * pauli.imaginary
-    return {
-        "proton-bremsstrahlung-dirac": dirac.real**2
-        + dirac.imaginary**2
-        - interference,
-        "proton-bremsstrahlung-pauli": pauli.real**2
-        + pauli.imaginary**2
-        - interference,
-        "proton-bremsstrahlung-unit": interference,
-    }

@@ -1,0 +1,1 @@
+"""Schemas of published results, geometries and model cards."""

@@ -30,9 +30,11 @@ from bsmfit.records.strict_model import (
 )
 
 __all__ = [
+    "Axis",
     "BeamDumpRecord",
     "Counts",
     "DecayVolume",
+    "DefaultPlane",
     "MassResolution",
     "MassWindow",
     "RecordNuisance",
@@ -203,6 +205,32 @@ class RecordNuisance(StrictModel):
     source: Text
 
 
+class Axis(StrictModel):
+    """An axis of a plane, in equal ratios.
+
+    Attributes:
+        low: First point.
+        high: Last point, > low.
+        n_points: Number of points.
+    """
+
+    low: Annotated[float, Field(gt=0)]
+    high: Annotated[float, Field(gt=0)]
+    n_points: Annotated[int, Field(ge=2)]
+
+
+class DefaultPlane(StrictModel):
+    """The plane that is scanned where none is asked for.
+
+    Attributes:
+        mass: Masses [GeV].
+        coupling: Couplings.
+    """
+
+    mass: Axis
+    coupling: Axis
+
+
 class BeamDumpRecord(StrictModel):
     """A published search for a decaying particle in beam-dump mode.
 
@@ -216,6 +244,7 @@ class BeamDumpRecord(StrictModel):
         title: Title of the publication.
         final_state: Final state, by its name in a mediator's branching ratios.
         geometry: Geometry record of the detector, by folder name or path.
+        default_plane: Plane that holds the published limit, with a margin.
         default_preset: Preset that the publication's own limit corresponds to.
         protons_on_target: Protons on target.
         selection: What the acceptance simulates.
@@ -239,6 +268,7 @@ class BeamDumpRecord(StrictModel):
     title: Text
     final_state: Literal["ee", "mumu", "hadrons"]
     geometry: Text
+    default_plane: DefaultPlane
     default_preset: Identifier
     protons_on_target: Annotated[Quantity, quantity_check("protons", above=0.0)]
     selection: Selection

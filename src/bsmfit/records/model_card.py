@@ -7,7 +7,7 @@ of the same production counts it twice; the schema refuses the combinations that
 known to do so:
 
 - the bracket variants of the Bluemlein-Brunner formula, or one of them with the
-  gauge-invariant form (Dirac, Pauli and unit parts);
+  gauge-invariant form;
 - vector-meson mixing with a form factor that already has the vector-meson poles, or
   with the decays of the same vector mesons.
 """
@@ -36,9 +36,7 @@ __all__ = ["ModelCard", "Preset", "PresetNuisance", "ProcessName"]
 ProcessName = Literal[
     "proton-bremsstrahlung",
     "proton-bremsstrahlung-alternative",
-    "proton-bremsstrahlung-dirac",
-    "proton-bremsstrahlung-pauli",
-    "proton-bremsstrahlung-unit",
+    "proton-bremsstrahlung-gauge-invariant",
     "pi0-decay",
     "eta-decay",
     "eta-prime-decay",
@@ -51,11 +49,7 @@ ProcessName = Literal[
 ]
 
 _BRACKETS = ("proton-bremsstrahlung", "proton-bremsstrahlung-alternative")
-_GAUGE_INVARIANT = (
-    "proton-bremsstrahlung-dirac",
-    "proton-bremsstrahlung-pauli",
-    "proton-bremsstrahlung-unit",
-)
+_GAUGE_INVARIANT = "proton-bremsstrahlung-gauge-invariant"
 _MIXING = ("rho-mixing", "omega-mixing", "phi-mixing")
 _VECTOR_DECAYS = ("omega-decay", "rho-decay", "phi-decay")
 
@@ -108,23 +102,19 @@ class Preset(StrictModel):
         return processes
 
     @model_validator(mode="after")
-    def _counts_bremsstrahlung_once(self) -> Preset:
+    def _counts_bremsstrahlung_once(self) -> Self:
         brackets = [name for name in _BRACKETS if name in self.processes]
-        parts = [name for name in _GAUGE_INVARIANT if name in self.processes]
-        if len(brackets) > 1 or (brackets and parts):
-            both = ", ".join([*brackets, *parts])
+        is_invariant = _GAUGE_INVARIANT in self.processes
+        if len(brackets) + is_invariant > 1:
+            both = ", ".join([*brackets, *[_GAUGE_INVARIANT] * is_invariant])
             text = (
                 f"counts proton bremsstrahlung more than once ({both}); keep one form"
             )
             raise invalid_value(text, key="processes")
-        if parts and len(parts) < len(_GAUGE_INVARIANT):
-            missing = ", ".join(sorted(set(_GAUGE_INVARIANT) - set(parts)))
-            text = f"has only part of the gauge-invariant form; add {missing}"
-            raise invalid_value(text, key="processes")
-        if (self.form_factor == "ua") != bool(parts):
+        if (self.form_factor == "ua") != is_invariant:
             text = (
-                f"is {self.form_factor!r}; 'ua' belongs to the processes "
-                f"{', '.join(_GAUGE_INVARIANT)}, and they to 'ua'"
+                f"is {self.form_factor!r}; 'ua' belongs to the process "
+                f"{_GAUGE_INVARIANT!r}, and it to 'ua'"
             )
             raise invalid_value(text, key="form_factor")
         if self.form_factor == "vmd" and not brackets:

@@ -1,0 +1,1 @@
+"""Grids, blocks, datasets and contours."""

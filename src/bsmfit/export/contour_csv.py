@@ -1,0 +1,136 @@
+"""Excluded islands as a CSV file that a person and a plotting script can both read.
+
+``#`` lines say what the contour is; then come closed rings, vertex by vertex:
+
+    polygon_id, ring_id, mass_gev, <coupling>
+
+`ring_id` 0 is the outer ring of an island (counter-clockwise), 1 and up are its holes
+(clockwise). Vertices are never sorted by mass: the regions excluded by a dump search
+are islands, with two couplings or more at one mass.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from bsmfit.errors import DataFileError
+from bsmfit.scan.atomic import atomic_file
+from bsmfit.scan.contour import Polygon, excluded_polygons
+from bsmfit.scan.store import coupling_name
+
+__all__ = ["ContourFile", "read_contour", "write_contour"]
+
+_COLUMNS = ("polygon_id", "ring_id", "mass_gev")
+
+
+@dataclass(frozen=True)
+class ContourFile:
+    """What a contour file holds.
+
+    Attributes:
+        coupling_name: Name of the coupling, the last column.
+        header: The ``#`` lines, key to value.
+        polygons: The excluded islands.
+    """
+
+    coupling_name: str
+    header: dict[str, str]
+    polygons: tuple[Polygon, ...]
+
+
+def write_contour(
+    dataset: xr.Dataset, path: Path, *, quantity: str = "observed"
+) -> None:
+    """Write the excluded islands of a scan, whole or not at all.
+
+    Args:
+        dataset: Result of a scan.
+        path: The CSV file.
+        quantity: One of `bsmfit.scan.contour.QUANTITIES`.
+
+    Raises:
+        OutputError: The file cannot be written.
+        UnknownNameError: No such quantity.
+    """
+    header = _header(dataset, quantity)
+    lines = [f"# {key}: {value}" for key, value in header.items()]
+    lines.append(",".join((*_COLUMNS, coupling_name(dataset))))
+    for polygon_id, polygon in enumerate(excluded_polygons(dataset, quantity)):
+        for ring_id, ring in enumerate((polygon.outer, *polygon.holes)):
+            lines += [f"{polygon_id},{ring_id},{m:.12g},{g:.12g}" for m, g in ring]
+    with atomic_file(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def read_contour(path: Path) -> ContourFile:
+    """Read what `write_contour` wrote.
+
+    Args:
+        path: The CSV file.
+
+    Returns:
+        Its header and its polygons.
+
+    Raises:
+        DataFileError: The file is missing, malformed or has a ring that is not closed.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}"
+        raise DataFileError(msg) from error
+    comments = [line[1:].partition(":") for line in lines if line.startswith("#")]
+    header = {key.strip(): value.strip() for key, _, value in comments}
+    table = [line.split(",") for line in lines if line and not line.startswith("#")]
+    if not table or tuple(table[0][:3]) != _COLUMNS or len(table[0]) != 4:
+        msg = f"{path}: the columns must be {', '.join(_COLUMNS)} and the coupling"
+        raise DataFileError(msg)
+    rings: dict[int, dict[int, list[tuple[float, float]]]] = {}
+    for number, row in enumerate(table[1:], start=1):
+        try:
+            polygon_id, ring_id = int(row[0]), int(row[1])
+            vertex = (float(row[2]), float(row[3]))
+        except (ValueError, IndexError) as error:
+            msg = f"{path}: vertex {number} is malformed: {','.join(row)}"
+            raise DataFileError(msg) from error
+        rings.setdefault(polygon_id, {}).setdefault(ring_id, []).append(vertex)
+    polygons = tuple(_polygon(path, rings[key]) for key in sorted(rings))
+    return ContourFile(table[0][3], header, polygons)
+
+
+def _polygon(path: Path, rings: dict[int, list[tuple[float, float]]]) -> Polygon:
+    """Put the rings of one island together."""
+    arrays = [np.array(rings[key]) for key in sorted(rings)]
+    if 0 not in rings or any((ring[0] != ring[-1]).any() for ring in arrays):
+        msg = f"{path}: an island needs an outer ring (ring_id 0) and closed rings"
+        raise DataFileError(msg)
+    return Polygon(arrays[0], tuple(arrays[1:]))
+
+
+def _header(dataset: xr.Dataset, quantity: str) -> dict[str, str]:
+    """Return what a reader must know about the contour."""
+    attributes = dataset.attrs
+    coupling = coupling_name(dataset)
+    n_failed = int((dataset["status"] != 0).sum())
+    return {
+        "description": str(attributes["title"]),
+        "label": str(attributes["comment"]),
+        "quantity": f"{quantity} limit: excluded where n_signal > n_up",
+        "model": str(attributes["model"]),
+        "preset": str(attributes["preset"]),
+        "channels": " + ".join(json.loads(attributes["channels"])),
+        "cl": f"{attributes['cl']:g}",
+        "method": str(attributes["method"]),
+        "ensemble": str(attributes["ensemble"]),
+        "units": f"mass_gev: GeV; {coupling}: {dataset[coupling].attrs['units']}",
+        "rings": "closed; ring_id 0 outer (counter-clockwise), others holes",
+        "points": f"{dataset['status'].size} in the plane, {n_failed} without result",
+        "version": f"bsmfit {attributes['version']}",
+        "inputs": str(attributes["inputs"]),
+        "plan": str(attributes["plan_hash"]),
+    }

@@ -1,0 +1,197 @@
+r"""Exact CLs for one count over a known background.
+
+$$P(\le n;\lambda) = e^{-\lambda}\sum_{k\le n}\frac{\lambda^k}{k!},\qquad
+  CL_s(s) = \frac{P(\le n; s+b)}{P(\le n; b)}$$
+
+The upper limit solves $CL_s = 1 - cl$. Counts are traced: the sums have a static number
+of terms and are masked, so one compiled program serves every count up to `n_max`.
+
+`solve_log_limit` is the Newton iteration behind all limits in this package. It works on
+$\ln(-\ln CL_s)$ as a function of $\ln s$, which is a straight line of slope 1 at n = 0
+and monotone with a slope between about 1 and n + 1 elsewhere: it converges from far
+away. Its derivatives are those of the defining equation (implicit function
+theorem), in forward and reverse mode.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int
+
+from bsmfit._x64 import require_x64
+
+__all__ = ["UpperLimit", "log_cls", "log_poisson_cdf", "solve_log_limit", "upper_limit"]
+
+_N_ITERATION = 8
+_TOLERANCE = 1e-9
+_SMALLEST_EXPONENT = 1e-300
+# rates above it are cut off in the polynomial, so that 1e6**50 does not overflow
+_LARGEST_RATE = 1e6
+
+
+class UpperLimit(eqx.Module):
+    """An upper limit on signal events.
+
+    Attributes:
+        n_up: The limit [events]; nan where it did not converge.
+        is_converged: Whether the equation is solved, and the count within n_max.
+        cl: Confidence level.
+        method: How probabilities were computed.
+        ensemble: What is averaged over besides the count.
+    """
+
+    n_up: Float[Array, ""]
+    is_converged: Bool[Array, ""]
+    cl: float = eqx.field(static=True)
+    method: str = eqx.field(static=True, default="exact")
+    ensemble: str = eqx.field(static=True, default="known-background")
+
+
+def log_poisson_cdf(
+    n: Int[Array, ""], expected: Float[Array, ""], *, n_max: int = 40
+) -> Float[Array, ""]:
+    r"""Log probability of at most n events, $\ln P(\le n;\lambda)$.
+
+    Finite with a finite gradient at zero expected events. A sum of positive terms, so
+    no digit is lost however small the probability.
+
+    Args:
+        n: Events, 0 to n_max (at most 50); nan outside.
+        expected: Expected events, 0 to 1e6.
+        n_max: Largest count of the compiled sum.
+
+    Returns:
+        The log probability, <= 0.
+
+    Examples:
+        >>> import jax.numpy as jnp
+        >>> float(log_poisson_cdf(jnp.array(0), jnp.array(2.5)))
+        -2.5
+    """
+    require_x64("log_poisson_cdf")
+    rate = jnp.minimum(expected, _LARGEST_RATE)
+    term = jnp.ones_like(rate)
+    total = term
+    for k in range(1, n_max + 1):
+        term = term * rate / k
+        total = total + jnp.where(k <= n, term, 0.0)
+    is_inside = (n >= 0) & (n <= n_max)
+    return jnp.where(is_inside, jnp.log(total) - expected, jnp.nan)
+
+
+def log_cls(
+    n: Int[Array, ""],
+    signal: Float[Array, ""],
+    *,
+    background: Float[Array, ""],
+    n_max: int = 40,
+) -> Float[Array, ""]:
+    r"""$\ln CL_s$ of a signal at a count, background known.
+
+    Args:
+        n: Observed events, 0 to n_max.
+        signal: Expected signal [events], >= 0.
+        background: Expected background [events], >= 0.
+        n_max: Largest count of the compiled sum.
+
+    Returns:
+        $\ln CL_s$, 0 at zero signal, concave and decreasing in the signal.
+
+    References:
+        CLs: hep-ex/9902006 (unverified).
+    """
+    with_signal = log_poisson_cdf(n, signal + background, n_max=n_max)
+    return with_signal - log_poisson_cdf(n, background, n_max=n_max)
+
+
+def upper_limit(
+    n_observed: Int[Array, ""],
+    background: Float[Array, ""],
+    *,
+    cl: float,
+    n_max: int = 40,
+) -> UpperLimit:
+    r"""Exact CLs upper limit on signal events, background known.
+
+    At $n = 0$ it is $-\ln(1 - cl)$ whatever the background. It equals the Bayesian
+    limit with a prior flat in the signal. Differentiable in the background: $ds_{up}/db
+    = -1 + h(b)/h(s_{up} + b)$ with $h(\lambda) = p(n;\lambda)/P(\le n;\lambda)$.
+
+    Args:
+        n_observed: Observed events, 0 to n_max.
+        background: Expected background [events], >= 0.
+        cl: Confidence level, for example 0.90.
+        n_max: Largest count of the compiled sum.
+
+    Returns:
+        The limit and whether it converged.
+
+    Examples:
+        >>> import jax.numpy as jnp
+        >>> result = upper_limit(jnp.array(1), jnp.array(0.016), cl=0.90)
+        >>> round(float(result.n_up), 6)
+        3.873879
+    """
+    require_x64("upper_limit")
+    is_inside = (n_observed >= 0) & (n_observed <= n_max)
+    n = jnp.clip(n_observed, 0, n_max)
+    log_limit, is_solved = solve_log_limit(
+        lambda log_signal: log_cls(
+            n, jnp.exp(log_signal), background=background, n_max=n_max
+        ),
+        jnp.log(n.astype(background.dtype) + 3.0),
+        cl=cl,
+    )
+    is_converged = is_solved & is_inside
+    n_up = jnp.where(is_converged, jnp.exp(log_limit), jnp.nan)
+    return UpperLimit(n_up=n_up, is_converged=is_converged, cl=cl)
+
+
+def solve_log_limit(
+    log_cls_of: Callable[[Float[Array, " *limit"]], Float[Array, " *limit"]],
+    start: Float[Array, " *limit"],
+    *,
+    cl: float,
+) -> tuple[Float[Array, " *limit"], Bool[Array, " *limit"]]:
+    r"""Solve $CL_s = 1 - cl$ for the log of the signal, element by element.
+
+    Newton on $\ln(-\ln CL_s) - \ln(-\ln(1 - cl))$, 8 iterations with steps cut at 1.
+
+    Args:
+        log_cls_of: $\ln CL_s$ as a function of the log of the signal. Element i of the
+            result may depend on element i of the argument only.
+        start: First guess of ln signal.
+        cl: Confidence level.
+
+    Returns:
+        ln of the limit, and whether the equation holds there to 1e-9.
+    """
+    target = math.log(-math.log(1.0 - cl))
+
+    def residual(log_signal: Float[Array, " *limit"]) -> Float[Array, " *limit"]:
+        exponent = jnp.maximum(-log_cls_of(log_signal), _SMALLEST_EXPONENT)
+        return jnp.log(exponent) - target
+
+    def solve(
+        function: Callable[[Float[Array, " *limit"]], Float[Array, " *limit"]],
+        guess: Float[Array, " *limit"],
+    ) -> Float[Array, " *limit"]:
+        def newton(
+            _: Int[Array, ""], point: Float[Array, " *limit"]
+        ) -> Float[Array, " *limit"]:
+            value, slope = jax.jvp(function, (point,), (jnp.ones_like(point),))
+            return point - jnp.clip(value / slope, -1.0, 1.0)
+
+        return lax.fori_loop(0, _N_ITERATION, newton, guess)
+
+    solution = lax.custom_root(
+        residual, start, solve, lambda g, y: y / g(jnp.ones_like(y))
+    )
+    is_converged = jnp.abs(residual(lax.stop_gradient(solution))) < _TOLERANCE
+    return solution, is_converged

@@ -1,0 +1,320 @@
+"""Exclusion figures of scans, for print.
+
+The excluded region, the line of the observed limit, the median expected limit and its
+bands are all drawn from the polygons and lines of `bsmfit.scan.contour`, so a figure
+shows what the CSV file holds. A band is the difference of two sets of polygons: the
+rings of the stronger limit and, turned round, those of the weaker one make one path,
+which is filled where its winding number is not zero; islands and holes come out right.
+
+    dataset --contour--> rings --> patches, lines --> png | pdf
+
+No pyplot: a figure belongs to its caller and nothing global changes.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+
+from bsmfit.scan.atomic import atomic_file
+from bsmfit.scan.contour import Polygon, contour_lines, excluded_polygons
+from bsmfit.scan.store import coupling_name
+
+__all__ = [
+    "PublishedContour",
+    "comparison_figure",
+    "draw_results",
+    "draw_scan",
+    "exclusion_figure",
+    "save_figure",
+]
+
+# Okabe and Ito (2008), distinct for all common kinds of colour vision
+_PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_OBSERVED = "#0072B2"
+_REGION = "#D3E5F1"
+_EXPECTED = "#6B3D00"
+_BAND_TWO_SIGMA = "#FBE0AE"
+_BAND_ONE_SIGMA = "#EFB040"
+_PUBLISHED = "#000000"
+_SYMBOLS = {"epsilon": r"$\varepsilon$", "sin_theta": r"$\sin\theta$"}
+
+
+@dataclass(frozen=True)
+class PublishedContour:
+    """A contour that somebody published, drawn as points over ours.
+
+    Attributes:
+        mass: Masses of its points [GeV].
+        coupling: Couplings of its points.
+        source: Where it is from, for the legend, for example
+            ``"NA62, arXiv:2303.08666, fig. 14"``.
+    """
+
+    mass: Float[np.ndarray, " n_point"]
+    coupling: Float[np.ndarray, " n_point"]
+    source: str
+
+
+def exclusion_figure(
+    dataset: xr.Dataset,
+    published: Sequence[PublishedContour] = (),
+    *,
+    width_inch: float = 3.4,
+) -> Figure:
+    """Draw the figure of one scan: observed, expected, bands, published points.
+
+    Args:
+        dataset: Result of a scan.
+        published: Published contours to compare with.
+        width_inch: Width of the figure [in]: 3.4 for a column, 6 for a page.
+
+    Returns:
+        The figure, to be saved by `save_figure`.
+    """
+    with _style():
+        figure, axes = _new_figure(width_inch)
+        handles = draw_scan(axes, dataset)
+        for contour in published:
+            (line,) = axes.plot(
+                contour.mass * _mass_unit(dataset)[0],
+                contour.coupling,
+                linestyle="none",
+                marker=".",
+                markeredgewidth=0.0,
+                color=_PUBLISHED,
+                label=contour.source,
+                zorder=5,
+            )
+            handles.append(line)
+        _finish(axes, [dataset], handles, title=_title(dataset))
+    return figure
+
+
+def comparison_figure(
+    datasets: Sequence[xr.Dataset],
+    labels: Sequence[str],
+    *,
+    width_inch: float = 3.4,
+) -> Figure:
+    """Draw the figure of several observed exclusions.
+
+    Args:
+        datasets: Results of scans, at least one, in the same coupling.
+        labels: One entry of the legend for each.
+        width_inch: Width of the figure [in].
+
+    Returns:
+        The figure.
+    """
+    with _style():
+        figure, axes = _new_figure(width_inch)
+        handles = draw_results(axes, datasets, labels)
+        levels = sorted({f"{100 * dataset.attrs['cl']:g}" for dataset in datasets})
+        title = f"NA62 data, bsmfit reinterpretation, {' and '.join(levels)} % CL"
+        _finish(axes, datasets, handles, title=title)
+    return figure
+
+
+def draw_results(
+    axes: Axes, datasets: Sequence[xr.Dataset], labels: Sequence[str]
+) -> list[Patch | Line2D]:
+    """Draw the observed exclusions of several scans on given axes.
+
+    Args:
+        axes: Where to draw.
+        datasets: Results of scans, in the same coupling.
+        labels: One entry of the legend for each.
+
+    Returns:
+        The artists for the legend.
+    """
+    unit = _mass_unit(*datasets)[0]
+    handles: list[Patch | Line2D] = []
+    for i, (dataset, label) in enumerate(zip(datasets, labels, strict=True)):
+        colour = _PALETTE[i % len(_PALETTE)]
+        dashes = ("-", "--", "-.", ":")[i % 4]
+        _fill(axes, _rings(dataset, "observed"), unit, color=colour, alpha=0.13)
+        handles.append(
+            _draw_lines(axes, dataset, "observed", unit, colour, dashes, label)
+        )
+    return handles
+
+
+def draw_scan(axes: Axes, dataset: xr.Dataset) -> list[Patch | Line2D]:
+    """Draw observed region, observed and expected lines and bands on given axes.
+
+    Args:
+        axes: Where to draw; the mass is in the unit of its label, set by the caller.
+        dataset: Result of a scan.
+
+    Returns:
+        The artists for the legend, in its order.
+    """
+    unit = _mass_unit(dataset)[0]
+    cl = f"{100 * dataset.attrs['cl']:g} % CL"
+    region = _fill(axes, _rings(dataset, "observed"), unit, color=_REGION, zorder=1.0)
+    region.set_label(f"Excluded at {cl}")
+    bands = []
+    for n_sigma, colour in ((2, _BAND_TWO_SIGMA), (1, _BAND_ONE_SIGMA)):
+        stronger = _rings(dataset, f"expected-{n_sigma}sigma")
+        weaker = _rings(dataset, f"expected+{n_sigma}sigma")
+        rings = stronger + [ring[::-1] for ring in weaker]
+        band = _fill(axes, rings, unit, color=colour, zorder=2.0 - 0.1 * n_sigma)
+        band.set_label(rf"Expected $\pm{n_sigma}\sigma$")
+        bands.append(band)
+    expected = _draw_lines(
+        axes, dataset, "expected", unit, _EXPECTED, (0, (4, 2)), "Expected, median"
+    )
+    observed = _draw_lines(axes, dataset, "observed", unit, _OBSERVED, "-", "Observed")
+    observed.set_zorder(4)
+    return [observed, region, expected, bands[1], bands[0]]
+
+
+def save_figure(figure: Figure, path: FilePath) -> None:
+    """Save a figure as png (300 dpi) or pdf, whole or not at all.
+
+    Args:
+        figure: The figure.
+        path: The file; its ending says which.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
+    with _style(), atomic_file(path) as temporary:
+        figure.savefig(temporary, format=path.suffix[1:], metadata=metadata)
+
+
+def _style() -> mpl.rc_context:  # pyright: ignore[reportGeneralTypeIssues]
+    """Return a context in which the package's style holds."""
+    source = importlib.resources.files("bsmfit.plot") / "bsmfit.mplstyle"
+    with importlib.resources.as_file(source) as path:
+        settings = mpl.rc_params_from_file(path, use_default_template=False)
+    return mpl.rc_context(settings)
+
+
+def _new_figure(width_inch: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width_inch, 0.65 * width_inch + 1.0))
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
+
+
+def _rings(dataset: xr.Dataset, quantity: str) -> list[np.ndarray]:
+    """Return all rings, outer ones and holes, of what is excluded."""
+    polygons: tuple[Polygon, ...] = excluded_polygons(dataset, quantity)
+    return [ring for polygon in polygons for ring in (polygon.outer, *polygon.holes)]
+
+
+def _fill(
+    axes: Axes, rings: list[np.ndarray], unit: float, **style: object
+) -> PathPatch:
+    """Fill rings by their winding number."""
+    scale = np.array([unit, 1.0])
+    paths = [Path(ring * scale, closed=True) for ring in rings]
+    path = Path.make_compound_path(*paths) if paths else Path(np.empty((0, 2)))
+    patch = PathPatch(path, **({"linewidth": 0.0} | style))  # pyright: ignore[reportArgumentType]
+    axes.add_patch(patch)
+    return patch
+
+
+def _draw_lines(
+    axes: Axes,
+    dataset: xr.Dataset,
+    quantity: str,
+    unit: float,
+    colour: str,
+    dashes: str | tuple[int, tuple[int, ...]],
+    label: str,
+) -> Line2D:
+    """Draw all lines of a contour as one artist, broken by nan."""
+    gap = np.full((1, 2), np.nan)
+    pieces = [part for line in contour_lines(dataset, quantity) for part in (line, gap)]
+    vertices = np.concatenate(pieces) if pieces else gap
+    (artist,) = axes.plot(
+        vertices[:, 0] * unit,
+        vertices[:, 1],
+        color=colour,
+        linestyle=dashes,
+        label=label,
+        zorder=3,
+    )
+    return artist
+
+
+def _mass_unit(*datasets: xr.Dataset) -> tuple[float, str]:
+    """Choose MeV where all masses are below 1 GeV."""
+    highest = max(float(dataset["mass"].max()) for dataset in datasets)
+    return (1e3, "MeV") if highest <= 1.0 else (1.0, "GeV")
+
+
+def _title(dataset: xr.Dataset) -> str:
+    """Say what the figure shows and on whose authority."""
+    attributes = dataset.attrs
+    channels = " + ".join(json.loads(attributes["channels"]))
+    preset = "" if attributes["preset"] == "default" else f" ({attributes['preset']})"
+    return (
+        f"NA62 data, bsmfit reinterpretation\n{attributes['model']}{preset}, {channels}"
+    )
+
+
+def _finish(
+    axes: Axes,
+    datasets: Sequence[xr.Dataset],
+    handles: Sequence[Patch | Line2D],
+    *,
+    title: str,
+) -> None:
+    """Set scales, limits, ticks, labels and legend."""
+    unit, unit_name = _mass_unit(*datasets)
+    name = coupling_name(datasets[0])
+    masses = np.concatenate([dataset["mass"].values for dataset in datasets]) * unit
+    couplings = np.concatenate([dataset[name].values for dataset in datasets])
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(masses.min(), masses.max())
+    axes.set_ylim(couplings.min(), couplings.max())
+    _set_mass_ticks(axes, float(masses.min()), float(masses.max()))
+    symbol = datasets[0]["mass"].attrs.get("symbol", "$m$")
+    axes.set_xlabel(f"{symbol} [{unit_name}]")
+    label = datasets[0][name].attrs.get("symbol", _SYMBOLS.get(name, name))
+    axes.set_ylabel(label)
+    axes.set_title(title, loc="left")
+    figure = axes.get_figure(root=True)
+    if figure is not None:  # below the axes: no corner of a plane is always empty
+        n_columns = 3 if figure.get_figwidth() > 5.0 else 2
+        figure.legend(
+            handles=list(handles), loc="outside lower center", ncols=n_columns
+        )
+
+
+def _set_mass_ticks(axes: Axes, low: float, high: float) -> None:
+    """Label 1, 2, 5 of each decade, and more where there is room, in plain numbers."""
+    n_decades = np.log10(high / low)
+    steps = (1, 2, 3, 4, 5, 6, 8) if n_decades < 0.7 else (1, 2, 3, 5, 7)
+    steps = (1,) if n_decades > 3 else (1, 2, 5) if n_decades > 1.2 else steps
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    inside = [
+        step * 10.0**decade
+        for decade in decades
+        for step in steps
+        if low * (1 - 1e-9) <= step * 10.0**decade <= high * (1 + 1e-9)
+    ]
+    axes.xaxis.set_major_locator(FixedLocator(inside))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,85 @@
+"""Files that are written whole or not at all.
+
+A result is written under a temporary name in its own folder, synced and renamed; a
+rename within one folder replaces the old file in one step. So a reader never meets half
+a file, and a full disk, a missing permission or a killed process leaves the old file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bsmfit.errors import OutputError
+
+__all__ = ["atomic_file", "make_folder"]
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Give a temporary path that becomes `path` when the block ends well.
+
+    Args:
+        path: The file to write; its folder must exist.
+
+    Yields:
+        The path to write to, in the same folder and with the same ending.
+
+    Raises:
+        OutputError: The file could not be written; nothing is left of it.
+
+    Examples:
+        >>> folder = getfixture("tmp_path")
+        >>> with atomic_file(folder / "result.txt") as temporary:
+        ...     _ = temporary.write_text("42")
+        >>> (folder / "result.txt").read_text()
+        '42'
+    """
+    temporary = path.with_name(f".part-{path.name}")
+    try:
+        yield temporary
+        _sync(temporary)
+        temporary.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        raise OutputError(_message(path, error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, or check that an existing one takes a file.
+
+    Args:
+        path: The folder of the results.
+
+    Raises:
+        OutputError: It is a file, or it cannot be made or written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".part-probe"
+        probe.write_bytes(b"bsmfit")
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(_message(path, error)) from error
+
+
+def _sync(path: Path) -> None:
+    """Force what was written to a file or folder down to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _message(path: Path, error: OSError) -> str:
+    """Say what could not be written, why, and what to do."""
+    reason = error.strerror or str(error)
+    return (
+        f"cannot write {path}: {reason}; nothing half-written is left there. "
+        "Make room or choose another folder, then run the same command again"
+    )

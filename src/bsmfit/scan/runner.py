@@ -1,0 +1,199 @@
+"""A whole (mass, coupling) plane as one compiled program.
+
+The physics comes as a *point function*, from one mass and one coupling to the numbers
+of one point. The plane is that function under two nested `jax.vmap`s: the inner one
+over couplings leaves everything that depends on the mass alone unbatched, so it is
+computed once per mass (cross sections, backgrounds, often the limit itself).
+
+    rows of masses --chunks, padded to one shape--> one compiled program --> numpy
+
+A chunk is a few rows of the plane. It bounds the memory, and since every chunk has the
+same shape, a plane of any size is traced once. The point function is a traced argument:
+another model or another data set of the same structure does not compile again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Protocol, runtime_checkable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from bsmfit._x64 import require_x64
+from bsmfit.errors import InputError
+from bsmfit.scan.blocks import BlockFolder, cut_rows
+
+__all__ = [
+    "CHUNK_POINTS",
+    "PointFunction",
+    "PointResult",
+    "Progress",
+    "Status",
+    "run_plane",
+]
+
+CHUNK_POINTS = 8192
+
+Progress = Callable[[int, int], None]
+
+
+class Status(IntEnum):
+    """What became of a point; anything but `OK` is nan in the result."""
+
+    OK = 0
+    NOT_CONVERGED = 1
+    OUTSIDE_TABLE = 2
+
+
+class PointResult(eqx.Module):
+    """The numbers of one point of a plane.
+
+    Attributes:
+        n_signal: Expected signal events over all channels, >= 0.
+        n_up_obs: Observed upper limit on `n_signal`; the point is excluded where
+            `n_signal` exceeds it.
+        n_up_exp: Upper limits expected without signal at the levels of
+            `bsmfit.inference.expected.QUANTILE_LEVELS`, ascending.
+        cls_obs: Observed CLs, within [0, 1].
+        cls_exp: Expected CLs at the median count, or at the same levels.
+        n_obs: Observed events; a function of the mass alone.
+        status: A `Status` code.
+    """
+
+    n_signal: Float[Array, ""]
+    n_up_obs: Float[Array, ""]
+    n_up_exp: Float[Array, 5]
+    cls_obs: Float[Array, ""]
+    cls_exp: Float[Array, "*quantile"]
+    n_obs: Int[Array, ""]
+    status: Int[Array, ""]
+
+
+@runtime_checkable
+class PointFunction(Protocol):
+    """A pure function from one mass [GeV] and one coupling [1] to a `PointResult`.
+
+    To be an `equinox.Module`, so that its arrays are traced and its structure, not its
+    identity, decides whether a compiled program fits.
+    """
+
+    def __call__(
+        self, mass: Float[Array, ""], coupling: Float[Array, ""]
+    ) -> PointResult:
+        """Evaluate one point."""
+        ...
+
+
+def run_plane(
+    point: PointFunction,
+    mass: Float[np.ndarray, " n_mass"],
+    *,
+    coupling: Float[np.ndarray, " n_coupling"],
+    chunk_points: int = CHUNK_POINTS,
+    blocks: BlockFolder | None = None,
+    progress: Progress | None = None,
+) -> dict[str, np.ndarray]:
+    """Evaluate a point function on a whole plane.
+
+    Points whose status is not `Status.OK` are nan in every float. A point that claims
+    success with a limit or a signal that is not a number becomes `NOT_CONVERGED`.
+
+    Args:
+        point: The point function.
+        mass: Masses [GeV], strictly ascending, > 0.
+        coupling: Couplings [1], strictly ascending, > 0.
+        chunk_points: Points evaluated at once, at least one row of the plane; it sets
+            the memory and the last bits of no number.
+        blocks: Where rows are kept as they are done, and rows already done are found;
+            None keeps nothing. Planes of up to `blocks.SINGLE_BLOCK_POINTS` are one
+            block.
+        progress: Called with (points done, points in all).
+
+    Returns:
+        The fields of `PointResult` as arrays that begin with the axes (mass, coupling);
+        `n_obs` has the axis mass alone.
+
+    Raises:
+        InputError: Axes that are not ascending and positive.
+        PrecisionError: float64 is switched off.
+    """
+    require_x64("run_plane")
+    _check_axis(mass, name="mass")
+    _check_axis(coupling, name="coupling")
+    n_total = mass.size * coupling.size
+    chunk_rows = min(max(1, chunk_points // coupling.size), mass.size)
+    parts, n_done = [], 0
+    for rows in cut_rows(mass.size, coupling.size, multiple_of=chunk_rows):
+        part = blocks.load(rows) if blocks else None
+        if part is None:
+            chunks = []
+            for first in range(rows.start, rows.stop, chunk_rows):
+                some = mass[first : min(first + chunk_rows, rows.stop)]
+                chunks.append(_run_chunk(point, some, coupling, chunk_rows))
+                n_done += some.size * coupling.size
+                if progress:
+                    progress(n_done, n_total)
+            part = _join(chunks)
+            if blocks:
+                blocks.save(rows, part)
+        else:
+            n_done += (rows.stop - rows.start) * coupling.size
+            if progress:
+                progress(n_done, n_total)
+        parts.append(part)
+    return _join(parts)
+
+
+@eqx.filter_jit
+def _evaluate_rows(
+    point: PointFunction,
+    mass: Float[Array, " n_row"],
+    coupling: Float[Array, " n_coupling"],
+) -> PointResult:
+    """Evaluate some rows of a plane; compiled once per shape and structure."""
+
+    def row(one_mass: Float[Array, ""]) -> PointResult:
+        result = jax.vmap(lambda value: point(one_mass, value))(coupling)
+        return eqx.tree_at(lambda tree: tree.n_obs, result, result.n_obs[0])
+
+    return jax.vmap(row)(mass)
+
+
+def _run_chunk(
+    point: PointFunction, mass: np.ndarray, coupling: np.ndarray, chunk_rows: int
+) -> dict[str, np.ndarray]:
+    """Evaluate up to `chunk_rows` masses in the one compiled shape."""
+    padded = np.pad(mass, (0, chunk_rows - mass.size), mode="edge")
+    result = _evaluate_rows(point, jnp.asarray(padded), jnp.asarray(coupling))
+    names = [field.name for field in dataclasses.fields(result)]
+    plane = {name: np.array(getattr(result, name))[: mass.size] for name in names}
+    return _mask_failures(plane)
+
+
+def _mask_failures(plane: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Set failed points to nan and give points that are nan a status."""
+    finite = np.isfinite(plane["n_signal"]) & ~np.isnan(plane["n_up_obs"])
+    finite &= ~np.isnan(plane["n_up_exp"]).any(axis=-1)
+    status = plane["status"].astype(np.int8)
+    status[~finite & (status == Status.OK)] = Status.NOT_CONVERGED
+    for name in ("n_signal", "n_up_obs", "n_up_exp", "cls_obs", "cls_exp"):
+        plane[name][status != Status.OK] = np.nan
+    return plane | {"status": status, "n_obs": plane["n_obs"].astype(np.int32)}
+
+
+def _join(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Stack rows of the plane."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _check_axis(points: np.ndarray, *, name: str) -> None:
+    """Refuse an axis that is not ascending and positive."""
+    if points.size < 2 or not (np.all(np.diff(points) > 0) and points[0] > 0):
+        msg = f"{name} points must be two or more, above 0 and strictly ascending"
+        raise InputError(msg)

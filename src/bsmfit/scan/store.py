@@ -1,0 +1,170 @@
+"""The result of a scan: one labelled dataset, one NetCDF file.
+
+The dataset is the interface between a scan and everything drawn or exported from it.
+Its attributes say what was computed (model, preset, channels, level, method, ensemble,
+inputs) and follow the CF conventions, so that it is readable without bsmfit.
+
+    run_plane --> build_dataset --> write_scan --> scan.nc --> read_scan
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from bsmfit.errors import DataFileError
+from bsmfit.inference.expected import QUANTILE_LEVELS
+from bsmfit.scan.atomic import atomic_file
+from bsmfit.scan.plan import ScanPlan
+from bsmfit.scan.runner import Status
+
+__all__ = ["build_dataset", "coupling_name", "read_scan", "write_scan"]
+
+_LONG_NAMES = {
+    "n_signal": "expected signal events",
+    "n_up_obs": "observed upper limit on signal events",
+    "n_up_exp": "expected upper limit on signal events without signal",
+    "cls_obs": "observed CLs",
+    "cls_exp": "expected CLs without signal",
+    "n_obs": "observed events",
+    "status": "status of the point",
+}
+_TEXT_ATTRIBUTES = ("model", "channels", "method", "ensemble", "version", "plan")
+
+
+def build_dataset(
+    plane: dict[str, np.ndarray],
+    plan: ScanPlan,
+    *,
+    mass: np.ndarray,
+    coupling: np.ndarray,
+    method: str = "exact",
+    ensemble: str = "marginal",
+) -> xr.Dataset:
+    """Label the arrays of a plane.
+
+    Args:
+        plane: What `run_plane` returned.
+        plan: The plan of the scan.
+        mass: Masses [GeV].
+        coupling: Couplings [1].
+        method: How the limit was computed: ``"exact"``, ``"asymptotic"``, ...
+        ensemble: What the nuisances do in the ensemble: ``"marginal"``, ...
+
+    Returns:
+        Dataset with the dimensions (mass, <coupling>) and ``quantile``; the variables
+        n_signal, n_up_obs, n_up_exp, cls_obs, cls_exp, n_obs (mass) and status; and the
+        plan in its attributes.
+    """
+    name = plan.coupling_name
+    axes = ("mass", name)
+    dims = {
+        "n_up_exp": (*axes, "quantile"),
+        "cls_exp": (*axes, "quantile")[: plane["cls_exp"].ndim],
+        "n_obs": ("mass",),
+    }
+    variables = {
+        key: (dims.get(key, axes), plane[key], {"long_name": text, "units": "1"})
+        for key, text in _LONG_NAMES.items()
+    }
+    dataset = xr.Dataset(
+        variables,
+        coords={
+            "mass": ("mass", mass, {"long_name": "mass", "units": "GeV"}),
+            name: (name, coupling, {"long_name": name, "units": "1"}),
+            "quantile": (
+                "quantile",
+                np.array(QUANTILE_LEVELS),
+                {
+                    "long_name": "quantile of the expected upper limit",
+                    "units": "1",
+                    "comment": "the lowest is the strongest limit",
+                },
+            ),
+        },
+        attrs=_attributes(plan) | {"method": method, "ensemble": ensemble},
+    )
+    dataset["status"].attrs = {
+        "long_name": _LONG_NAMES["status"],
+        "flag_values": np.array([code.value for code in Status], dtype=np.int8),
+        "flag_meanings": " ".join(code.name.lower() for code in Status),
+    }
+    return dataset
+
+
+def coupling_name(dataset: xr.Dataset) -> str:
+    """Return the name of the coupling, the second dimension of the plane."""
+    return str(dataset["n_signal"].dims[1])
+
+
+def write_scan(dataset: xr.Dataset, path: Path) -> None:
+    """Write a dataset as NetCDF, whole or not at all.
+
+    Args:
+        dataset: What `build_dataset` returned.
+        path: The file, usually ``scan.nc``.
+
+    Raises:
+        OutputError: It cannot be written; an older file is left as it was.
+    """
+    encoding = {
+        str(name): {"zlib": True, "complevel": 4, "shuffle": True}
+        for name, variable in dataset.data_vars.items()
+        if variable.ndim > 1
+    }
+    # in memory first: HDF5 does not survive a disk that fills while it writes
+    content = dataset.to_netcdf(engine="h5netcdf", encoding=encoding)
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def read_scan(path: Path) -> xr.Dataset:
+    """Read a dataset into memory and check that it is a whole scan.
+
+    Args:
+        path: What `write_scan` wrote.
+
+    Returns:
+        The dataset; the file is closed.
+
+    Raises:
+        DataFileError: No such file, not NetCDF, or not the result of a scan.
+    """
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as stored:
+            dataset = stored.load()
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        msg = f"{path} is not a readable scan: {error}"
+        raise DataFileError(msg) from error
+    missing = [name for name in _LONG_NAMES if name not in dataset.variables]
+    missing += [name for name in (*_TEXT_ATTRIBUTES, "cl") if name not in dataset.attrs]
+    if missing:
+        msg = f"{path} is not the result of a scan: it lacks {', '.join(missing)}"
+        raise DataFileError(msg)
+    plane = dataset["n_signal"].dims
+    if len(plane) != 2 or plane[0] != "mass" or dataset["status"].dims != plane:
+        msg = f"{path}: n_signal and status must have the axes mass and coupling"
+        raise DataFileError(msg)
+    return dataset
+
+
+def _attributes(plan: ScanPlan) -> dict[str, str | float]:
+    """Return the attributes that say what a result is."""
+    channels = " + ".join(plan.channels)
+    return {
+        "Conventions": "CF-1.11",
+        "title": f"{plan.model}: exclusion by {channels} at {100 * plan.cl:g} % CL",
+        "source": f"bsmfit {plan.version}",
+        "comment": "NA62 data, bsmfit reinterpretation",
+        "model": plan.model,
+        "preset": plan.preset or "default",
+        "channels": json.dumps(plan.channels),
+        "cl": plan.cl,
+        "version": plan.version,
+        "inputs": json.dumps(dict(plan.inputs), sort_keys=True),
+        "plan": plan.to_json(),
+        "plan_hash": plan.identity(),
+    }

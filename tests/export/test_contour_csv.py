@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bsmfit.errors import DataFileError, OutputError
+from bsmfit.export.contour_csv import read_contour, write_contour
+from bsmfit.scan.contour import excluded_polygons
+
+
+def test_two_islands_and_a_hole_survive_the_round_trip(make_dataset, tmp_path: Path):
+    dataset = make_dataset("islands")
+    write_contour(dataset, tmp_path / "contour.csv")
+    found = read_contour(tmp_path / "contour.csv")
+    exact = excluded_polygons(dataset)
+    assert sorted(len(polygon.holes) for polygon in found.polygons) == [0, 1]
+    for ours, theirs in zip(found.polygons, exact, strict=True):
+        np.testing.assert_allclose(ours.outer, theirs.outer, rtol=1e-11)
+        for hole, other in zip(ours.holes, theirs.holes, strict=True):
+            np.testing.assert_allclose(hole, other, rtol=1e-11)
+    assert found.coupling_name == "epsilon"
+
+
+def test_file_is_a_plain_table_with_ids_first(make_dataset, tmp_path: Path):
+    path = tmp_path / "contour.csv"
+    write_contour(make_dataset("islands"), path)
+    lines = path.read_text().splitlines()
+    table = [line for line in lines if not line.startswith("#")]
+    assert table[0] == "polygon_id,ring_id,mass_gev,epsilon"
+    numbers = np.genfromtxt(path, delimiter=",", names=True, comments="#", skip_header=0)
+    assert set(numbers["polygon_id"]) == {0, 1}
+    assert set(numbers["ring_id"]) == {0, 1}
+    assert numbers["mass_gev"].min() > 0.215
+
+
+def test_header_says_what_the_contour_is(make_dataset, tmp_path: Path):
+    write_contour(make_dataset(), tmp_path / "contour.csv", quantity="expected")
+    header = read_contour(tmp_path / "contour.csv").header
+    assert header["model"] == "dark-photon"
+    assert header["preset"] == "brems"
+    assert header["channels"] == "na62-dump-mumu"
+    assert header["cl"] == "0.9"
+    assert header["method"] == "exact"
+    assert header["ensemble"] == "marginal"
+    assert header["label"] == "NA62 data, bsmfit reinterpretation"
+    assert header["quantity"].startswith("expected limit")
+    assert "GeV" in header["units"]
+    assert header["version"].startswith("bsmfit ")
+    assert header["inputs"] == '{"record.yaml": "ab12"}'
+
+
+def test_empty_contour_is_a_header_and_no_rows(make_dataset, tmp_path: Path):
+    dataset = make_dataset()
+    dataset = dataset.assign(n_signal=0.0 * dataset["n_signal"])
+    write_contour(dataset, tmp_path / "contour.csv")
+    assert read_contour(tmp_path / "contour.csv").polygons == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "mass,epsilon\n",
+        "polygon_id,ring_id,mass_gev,epsilon\n0,0,0.3\n",
+        "polygon_id,ring_id,mass_gev,epsilon\n0,x,0.3,1e-6\n",
+        "polygon_id,ring_id,mass_gev,epsilon\n0,0,0.3,1e-6\n0,0,0.4,1e-6\n",
+        "polygon_id,ring_id,mass_gev,epsilon\n0,1,0.3,1e-6\n0,1,0.3,1e-6\n",
+    ],
+)
+def test_malformed_file_is_refused(tmp_path: Path, text: str):
+    path = tmp_path / "contour.csv"
+    path.write_text(text)
+    with pytest.raises(DataFileError, match=r"contour\.csv"):
+        read_contour(path)
+
+
+def test_unwritable_folder_is_an_output_error(make_dataset, tmp_path: Path):
+    with pytest.raises(OutputError, match="cannot write"):
+        write_contour(make_dataset(), tmp_path / "nowhere" / "contour.csv")
