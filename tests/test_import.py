@@ -37,7 +37,7 @@ def test_every_public_name_exists():
 def test_statistics_say_that_float64_is_off():
     code = (
         "import bsmfit, bsmfit.errors\n"
-        "try: bsmfit.scan(bsmfit.load_model('dark-photon'),"
+        "try: bsmfit.scan_plane(bsmfit.load_model('dark-photon'),"
         " bsmfit.load_channel('na62-dump-mumu'))\n"
         "except bsmfit.errors.PrecisionError as error: print(error)"
     )

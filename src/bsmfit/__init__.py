@@ -8,7 +8,7 @@ that importing the package costs little more than importing JAX.
     bsmfit.enable_x64()
     model = bsmfit.load_model("dark-photon")
     channel = bsmfit.load_channel("na62-dump-mumu")
-    result = bsmfit.scan(model, channel)
+    result = bsmfit.scan_plane(model, channel)
     bsmfit.plot_exclusion(result, "contour.png")
 """
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bsmfit.scan.contour import coupling_edges as coupling_edges
     from bsmfit.scan.contour import excluded_polygons as excluded_polygons
     from bsmfit.scan.exclusion_map import ExclusionPoint as ExclusionPoint
-    from bsmfit.scan.exclusion_map import scan as scan
+    from bsmfit.scan.exclusion_map import scan_plane as scan_plane
     from bsmfit.scan.store import read_scan as read_scan
     from bsmfit.scan.store import write_scan as write_scan
 
@@ -54,7 +54,7 @@ __all__ = [
     "plot_exclusion",
     "preset_names",
     "read_scan",
-    "scan",
+    "scan_plane",
     "write_contour",
     "write_scan",
 ]
@@ -73,7 +73,7 @@ _HOMES = {
     "plot_exclusion": "bsmfit.plot.exclusion",
     "preset_names": "bsmfit.catalogue.models",
     "read_scan": "bsmfit.scan.store",
-    "scan": "bsmfit.scan.exclusion_map",
+    "scan_plane": "bsmfit.scan.exclusion_map",
     "write_contour": "bsmfit.export.contour_csv",
     "write_scan": "bsmfit.scan.store",
 }

@@ -157,7 +157,7 @@ def test_contour_has_both_readings_of_both_edges() -> None:
     readings = columns["reading"]
     assert set(readings.tolist()) == {"darkcast", "foresee"}
     first, second = readings == "darkcast", readings == "foresee"
-    assert first.sum() == second.sum() == 30
+    assert first.sum() == second.sum() == 31
     np.testing.assert_array_equal(
         columns["mass_gev"][first], columns["mass_gev"][second]
     )

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from bsmfit.channels.beam_dump import (
     LOG_CLOSED,
     BeamDumpChannel,

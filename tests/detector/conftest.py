@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 import pytest
+
 from bsmfit.detector.spectrometer import Spectrometer
 
 

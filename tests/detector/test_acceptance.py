@@ -5,8 +5,9 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from bsmfit.detector.acceptance import acceptance_slab, pair_acceptance
 from scipy.stats import qmc
+
+from bsmfit.detector.acceptance import acceptance_slab, pair_acceptance
 
 MUON = 0.10566
 POINTS = qmc.Sobol(3, rng=1).random(4096)

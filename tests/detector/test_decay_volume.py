@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bsmfit.detector.decay_volume import vertex_weights
 from scipy.integrate import quad
+
+from bsmfit.detector.decay_volume import vertex_weights
 
 VERTICES = np.linspace(105.0, 180.0, 7)
 ORIGIN = 23.07

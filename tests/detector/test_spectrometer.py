@@ -5,6 +5,7 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from bsmfit.detector.spectrometer import is_pair_accepted
 
 

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
-from bsmfit.detector.two_body_decay import daughter_momenta, flight_direction
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from bsmfit.detector.two_body_decay import daughter_momenta, flight_direction
 
 MUON = 0.10566
 

@@ -29,10 +29,11 @@ def test_file_is_a_plain_table_with_ids_first(make_dataset, tmp_path: Path):
     lines = path.read_text().splitlines()
     table = [line for line in lines if not line.startswith("#")]
     assert table[0] == "polygon_id,ring_id,mass_gev,epsilon"
-    numbers = np.genfromtxt(path, delimiter=",", names=True, comments="#", skip_header=0)
-    assert set(numbers["polygon_id"]) == {0, 1}
-    assert set(numbers["ring_id"]) == {0, 1}
-    assert numbers["mass_gev"].min() > 0.215
+    n_skipped = len(lines) - len(table) + 1
+    numbers = np.loadtxt(path, delimiter=",", skiprows=n_skipped)
+    assert set(numbers[:, 0]) == {0, 1}
+    assert set(numbers[:, 1]) == {0, 1}
+    assert numbers[:, 2].min() > 0.215
 
 
 def test_header_says_what_the_contour_is(make_dataset, tmp_path: Path):

@@ -1,4 +1,4 @@
-"""A plane with a dump-like wedge and exact islands and holes, without a physics model."""
+"""A plane with a dump-like wedge, or with islands and a hole."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 Comparison values: the authors' public code run at unit mixing [public code, its
 hadronic part digitised]. 5 % below 0.9 GeV and 15 % up to 1.5 GeV; 25 MeV around the
 omega and 15 MeV around the phi, where digitised widths say little, are left out.
-The table in data/hadrons shares digitised ancestors with these values above 1.08 GeV, so
-the agreement there checks the transcription, not the physics.
+The table in data/hadrons shares digitised ancestors with these values above 1.08 GeV,
+so the agreement there checks the transcription, not the physics.
 """
 
 from __future__ import annotations

@@ -52,9 +52,8 @@ def daughter_mass_of(final_state: str) -> float:
     """
     masses = {"mumu": MUON_MASS, "ee": ELECTRON_MASS}
     if final_state not in masses:
-        raise UnknownNameError.from_choices(
-            "two-track final state", final_state, masses
-        )
+        kind = "two-track final state"
+        raise UnknownNameError.from_choices(kind, final_state, masses)
     return masses[final_state]
 
 
@@ -125,17 +124,22 @@ def build_acceptance(
 
 
 def write_acceptance(
-    channel: str | Path, table: AcceptanceTable, settings: TableSettings
-) -> Path:
-    """Write the acceptance table of a search beside its record.
+    path: Path,
+    channel: str | Path,
+    table: AcceptanceTable,
+    *,
+    settings: TableSettings,
+) -> None:
+    """Write the acceptance table of a search.
 
     Args:
+        path: The file.
         channel: Channel id, or path of a record.
         table: The table.
         settings: How it was sampled.
 
-    Returns:
-        Path of the file.
+    Raises:
+        OutputError: The file cannot be written.
     """
     record = read_beam_dump_record(channel)
     metadata: dict[str, Any] = {
@@ -148,7 +152,9 @@ def write_acceptance(
         "made_by": f"bsmfit {__version__}, bsmfit tables build",
         "settings": settings.to_dict(),
         "selection": record.selection.model_dump(mode="json"),
-        "geometry_sha256": sha256_of(locate_geometry(record.geometry)),
+        "geometry_sha256": sha256_of(
+            locate_geometry(record.geometry, beside=locate_channel(channel).parent)
+        ),
         "largest_error": float(table.error.max()),
         "mean_error_where_accepted": float(table.error[table.acceptance > 0].mean()),
     }
@@ -160,6 +166,4 @@ def write_acceptance(
         "acceptance": table.acceptance,
         "error": table.error.astype(np.float16),
     }
-    path = table_path("acceptance", channel)
     write_archive(path, arrays, metadata)
-    return path

@@ -71,7 +71,7 @@ def load_channel(name: str | Path) -> BeamDumpChannel:
             for entry in record.nuisances
         ),
         inputs=tuple(
-            (f"{path.parent.name}/{file.name}", sha256_of(file))
+            (f"{file.parent.name}/{file.name}", sha256_of(file))
             for file in (
                 path,
                 table,

@@ -68,10 +68,12 @@ def load_model(name: str | Path, preset: str | None = None) -> Model:
     card = read_model_card(name)
     chosen = preset or card.default_preset
     if chosen not in card.presets:
-        raise UnknownNameError.from_choices("preset", chosen, card.presets)
+        kind = "preset"
+        raise UnknownNameError.from_choices(kind, chosen, card.presets)
     builders = {"dark-photon": _dark_photon}
     if card.model not in builders:
-        raise UnknownNameError.from_choices("model function", card.model, builders)
+        kind = "model function"
+        raise UnknownNameError.from_choices(kind, card.model, builders)
     function, files = builders[card.model](card, chosen)
     return Model(
         function=function,
@@ -84,7 +86,8 @@ def load_model(name: str | Path, preset: str | None = None) -> Model:
             for entry in card.presets[chosen].nuisances
         ),
         inputs=tuple(
-            (path.name, sha256_of(path)) for path in (locate_model(name), *files)
+            (f"{path.parent.name}/{path.name}", sha256_of(path))
+            for path in (locate_model(name), *files)
         ),
     )
 

@@ -19,7 +19,7 @@ from bsmfit.catalogue.files import data_root, display_path
 from bsmfit.core.interpolation import MonotoneTable
 from bsmfit.detector.acceptance_table import AcceptanceTable
 from bsmfit.detector.yields import YieldTable
-from bsmfit.errors import DataFileError
+from bsmfit.errors import DataFileError, OutputError
 from bsmfit.physics.production_spectrum import MesonSpectrum
 
 __all__ = [
@@ -157,14 +157,23 @@ def write_archive(
         path: Where to.
         arrays: Arrays by name.
         metadata: How they were made.
+
+    Raises:
+        OutputError: The file cannot be written; an older one is left as it was.
     """
     everything = {**arrays, "metadata": np.array(json.dumps(metadata, sort_keys=True))}
     part = path.with_suffix(".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, array in everything.items():
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy")
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, buffer.getvalue())
-    part.replace(path)
+    try:
+        with zipfile.ZipFile(part, "w") as archive:
+            for name, array in everything.items():
+                buffer = io.BytesIO()
+                np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
+                # A fixed date makes the file a function of its content.
+                entry = zipfile.ZipInfo(f"{name}.npy")
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, buffer.getvalue(), compresslevel=9)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        msg = f"cannot write {path}: {error.strerror}"
+        raise OutputError(msg) from error

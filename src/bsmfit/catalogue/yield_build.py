@@ -16,7 +16,6 @@ import numpy as np
 from scipy.stats import qmc
 
 from bsmfit._version import __version__
-from bsmfit.catalogue.acceptance_build import table_path
 from bsmfit.catalogue.files import data_root, locate_geometry, sha256_of
 from bsmfit.catalogue.physics_tables import load_proton_form_factor
 from bsmfit.catalogue.records import (
@@ -98,9 +97,8 @@ def process_points(
         UnknownNameError: An unknown process.
     """
     if process not in DARK_PHOTON_PROCESSES:
-        raise UnknownNameError.from_choices(
-            "production process", process, DARK_PHOTON_PROCESSES
-        )
+        kind = "production process"
+        raise UnknownNameError.from_choices(kind, process, DARK_PHOTON_PROCESSES)
     if process in MESON_DECAYS:
         decay = MESON_DECAYS[process]
         spectrum = _meson_spectra(sample)[decay.meson]
@@ -185,20 +183,24 @@ def build_yields(
 
 
 def write_yields(
+    path: Path,
     channel: str | Path,
     acceptance: AcceptanceTable,
     *,
+    acceptance_path: Path,
     progress: Callable[[int, int], None] | None = None,
-) -> Path:
-    """Make the yield table of a search and write it beside its record.
+) -> None:
+    """Make the yield table of a search and write it.
 
     Args:
+        path: The file.
         channel: Channel id, or path of a record.
         acceptance: The acceptance of the search.
+        acceptance_path: File of the acceptance, whose digest is recorded.
         progress: Called with (masses done, masses in all).
 
-    Returns:
-        Path of the file.
+    Raises:
+        OutputError: The file cannot be written.
     """
     record = read_beam_dump_record(channel)
     folder = locate_channel(channel).parent
@@ -227,7 +229,7 @@ def write_yields(
         "seed": _SEED,
         "provenance": "computed",
         "made_by": f"bsmfit {__version__}, bsmfit tables build",
-        "acceptance_sha256": sha256_of(table_path("acceptance", channel)),
+        "acceptance_sha256": sha256_of(acceptance_path),
         "meson_spectra_sha256": sha256_of(spectra),
         "geometry_sha256": sha256_of(geometry_file),
     }
@@ -237,6 +239,4 @@ def write_yields(
         "processes": np.array(DARK_PHOTON_PROCESSES),
         "reduced_log_yield": reduced,
     }
-    path = table_path("yields", channel)
     write_archive(path, arrays, metadata)
-    return path

@@ -142,12 +142,12 @@ class BeamDumpChannel(eqx.Module):
         """
         for process in mediator.production:
             if process not in self.processes:
-                raise UnknownNameError.from_choices(
-                    "production process", process, self.processes
-                )
+                kind = "production process"
+                raise UnknownNameError.from_choices(kind, process, self.processes)
         if self.final_state not in mediator.branching_ratios:
+            kind = "final state"
             raise UnknownNameError.from_choices(
-                "final state", self.final_state, mediator.branching_ratios
+                kind, self.final_state, mediator.branching_ratios
             )
         zero = jnp.zeros_like(mediator.mass)
         strengths = jnp.stack(

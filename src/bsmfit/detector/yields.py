@@ -152,9 +152,8 @@ class YieldTable(eqx.Module):
         """
         for process in processes:
             if process not in self.processes:
-                raise UnknownNameError.from_choices(
-                    "production process", process, self.processes
-                )
+                kind = "production process"
+                raise UnknownNameError.from_choices(kind, process, self.processes)
         indices = [self.processes.index(process) for process in processes]
         return YieldTable(
             tuple(processes),

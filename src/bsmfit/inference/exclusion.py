@@ -107,7 +107,7 @@ def exclusion(
         ...     n_max=3,
         ... )
         >>> round(float(result.n_up_obs), 4), round(float(result.cls_obs), 4)
-        (3.8739, 0.1964)
+        (3.8739, 0.1968)
     """
     require_x64("exclusion")
     counts = marginal_counts(log_signal, model, quadrature=quadrature, n_max=n_max)

@@ -123,8 +123,8 @@ def marginal_cls(
 ) -> Float[Array, ""]:
     """CLs of a signal at a count.
 
-    Exactly 1 at zero signal and 0 for a signal beyond all bounds (1e300), with finite
-    gradients in between and there.
+    1 (to rounding) at zero signal and exactly 0 for a signal beyond all bounds (1e300),
+    with finite gradients in between and there.
 
     Args:
         counts: The prepared probabilities.

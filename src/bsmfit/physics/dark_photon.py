@@ -52,13 +52,13 @@ class DarkPhoton(eqx.Module):
     def __check_init__(self) -> None:
         for process in self.processes:
             if process not in DARK_PHOTON_PROCESSES:
+                kind = "production process"
                 raise UnknownNameError.from_choices(
-                    "production process", process, DARK_PHOTON_PROCESSES
+                    kind, process, DARK_PHOTON_PROCESSES
                 )
         if self.form_factor not in ("none", "vmd"):
-            raise UnknownNameError.from_choices(
-                "form factor", self.form_factor, ("none", "vmd")
-            )
+            kind = "form factor"
+            raise UnknownNameError.from_choices(kind, self.form_factor, ("none", "vmd"))
         if GAUGE_INVARIANT in self.processes and self.proton_form_factor is None:
             msg = f"{GAUGE_INVARIANT!r} needs a table of the proton form factors"
             raise InputError(msg)

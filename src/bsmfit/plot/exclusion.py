@@ -16,6 +16,7 @@ from __future__ import annotations
 import importlib.resources
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
@@ -31,6 +32,8 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
+from bsmfit.catalogue.channels import channel_names
+from bsmfit.catalogue.published import load_published_limit
 from bsmfit.scan.atomic import atomic_file
 from bsmfit.scan.contour import Polygon, contour_lines, excluded_polygons
 from bsmfit.scan.store import coupling_name
@@ -41,6 +44,8 @@ __all__ = [
     "draw_results",
     "draw_scan",
     "exclusion_figure",
+    "plot_exclusion",
+    "published_contours",
     "save_figure",
 ]
 
@@ -69,6 +74,61 @@ class PublishedContour:
     mass: Float[np.ndarray, " n_point"]
     coupling: Float[np.ndarray, " n_point"]
     source: str
+
+
+def plot_exclusion(
+    dataset: xr.Dataset,
+    *paths: FilePath | str,
+    published: Sequence[PublishedContour] | None = None,
+    width_inch: float = 3.4,
+) -> Figure:
+    """Draw the figure of one scan and save it.
+
+    Args:
+        dataset: Result of a scan.
+        *paths: Files to write, ``.png`` or ``.pdf``; none for the figure alone.
+        published: Published contours to compare with; those of the scan's channels
+            that are shipped and belong to its model where None.
+        width_inch: Width of the figure [in]: 3.4 for a column, 6 for a page.
+
+    Returns:
+        The figure.
+
+    Raises:
+        OutputError: A file cannot be written.
+
+    Examples:
+        >>> plot_exclusion(result, "contour.png", "contour.pdf")  # doctest: +SKIP
+    """
+    shown = published_contours(dataset) if published is None else published
+    figure = exclusion_figure(dataset, shown, width_inch=width_inch)
+    for path in paths:
+        save_figure(figure, FilePath(path))
+    return figure
+
+
+def published_contours(dataset: xr.Dataset) -> list[PublishedContour]:
+    """Published contours that a scan can be compared with.
+
+    Args:
+        dataset: Result of a scan.
+
+    Returns:
+        The contours of its channels, where they are shipped and of the same model.
+    """
+    known = channel_names()
+    contours = []
+    for name in json.loads(dataset.attrs["channels"]):
+        limit = load_published_limit(name) if name in known else None
+        if limit is not None and limit.model == dataset.attrs["model"]:
+            contours.append(
+                PublishedContour(
+                    mass=np.concatenate([limit.mass, limit.mass]),
+                    coupling=np.concatenate([limit.lower, limit.upper]),
+                    source=limit.source,
+                )
+            )
+    return contours
 
 
 def exclusion_figure(
@@ -182,7 +242,8 @@ def draw_scan(axes: Axes, dataset: xr.Dataset) -> list[Patch | Line2D]:
         axes, dataset, "expected", unit, _EXPECTED, (0, (4, 2)), "Expected, median"
     )
     observed = _draw_lines(axes, dataset, "observed", unit, _OBSERVED, "-", "Observed")
-    observed.set_zorder(4)
+    expected.set_zorder(4)  # on top and thinner: both are seen where they agree
+    expected.set_linewidth(0.75 * observed.get_linewidth())
     return [observed, region, expected, bands[1], bands[0]]
 
 
@@ -201,7 +262,7 @@ def save_figure(figure: Figure, path: FilePath) -> None:
         figure.savefig(temporary, format=path.suffix[1:], metadata=metadata)
 
 
-def _style() -> mpl.rc_context:  # pyright: ignore[reportGeneralTypeIssues]
+def _style() -> AbstractContextManager[None]:
     """Return a context in which the package's style holds."""
     source = importlib.resources.files("bsmfit.plot") / "bsmfit.mplstyle"
     with importlib.resources.as_file(source) as path:

@@ -244,6 +244,7 @@ class BeamDumpRecord(StrictModel):
         title: Title of the publication.
         final_state: Final state, by its name in a mediator's branching ratios.
         geometry: Geometry record of the detector, by folder name or path.
+        model: Benchmark model that the published limit is about.
         default_plane: Plane that holds the published limit, with a margin.
         default_preset: Preset that the publication's own limit corresponds to.
         protons_on_target: Protons on target.
@@ -268,6 +269,7 @@ class BeamDumpRecord(StrictModel):
     title: Text
     final_state: Literal["ee", "mumu", "hadrons"]
     geometry: Text
+    model: Identifier
     default_plane: DefaultPlane
     default_preset: Identifier
     protons_on_target: Annotated[Quantity, quantity_check("protons", above=0.0)]

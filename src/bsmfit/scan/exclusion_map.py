@@ -1,7 +1,7 @@
 """An exclusion map: model x channels x grid -> labelled dataset.
 
 `ExclusionPoint` is the whole chain at one point, from the mediator to the limit, as a
-pure function that the runner maps over the plane; `scan` checks what was asked, runs it
+pure function that the runner maps over the plane; `scan_plane` checks what was asked, runs it
 and labels the result.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
 
@@ -25,18 +26,23 @@ from bsmfit.likelihood.counting import CountingModel
 from bsmfit.likelihood.quadrature import NuisanceQuadrature
 from bsmfit.physics.model import Model
 from bsmfit.scan.blocks import BlockFolder
-from bsmfit.scan.grid import Axis
+from bsmfit.scan.grid import Axis, PointList
 from bsmfit.scan.plan import ScanPlan
 from bsmfit.scan.runner import PointResult, Progress, Status, run_plane
 from bsmfit.scan.store import build_dataset
 
 __all__ = [
+    "AxisLike",
     "ExclusionPoint",
     "as_axis",
     "check_masses",
     "production_processes",
-    "scan",
+    "scan_plane",
 ]
+
+
+AxisLike = Axis | PointList | np.ndarray | tuple[float, float, int]
+"""What a user may write for an axis."""
 
 
 def production_processes(model: Model) -> tuple[str, ...]:
@@ -177,12 +183,12 @@ class ExclusionPoint(eqx.Module):
         )
 
 
-def scan(
+def scan_plane(
     model: Model,
     channels: Sequence[BeamDumpChannel] | BeamDumpChannel,
     *,
-    mass: Axis | tuple[float, float, int] | None = None,
-    coupling: Axis | tuple[float, float, int] | None = None,
+    mass: AxisLike | None = None,
+    coupling: AxisLike | None = None,
     cl: float = 0.9,
     blocks: BlockFolder | None = None,
     progress: Progress | None = None,
@@ -192,8 +198,8 @@ def scan(
     Args:
         model: The new physics.
         channels: One or more searches, combined.
-        mass: Mass axis, an `Axis` or (low, high, points) with equal ratios [GeV]; that
-            of the first channel where None.
+        mass: Mass axis [GeV]: (low, high, points) with equal ratios, an array of
+            masses, or an `Axis`; that of the first channel where None.
         coupling: Coupling axis, likewise.
         cl: Confidence level, within (0, 1).
         blocks: Where finished rows are kept; nothing is kept where None.
@@ -226,20 +232,27 @@ def scan(
     return build_dataset(plane, plan, mass=masses.points(), coupling=couplings.points())
 
 
-def as_axis(axis: Axis | tuple[float, float, int]) -> Axis:
-    """An axis from (low, high, points).
+def as_axis(axis: AxisLike) -> Axis | PointList:
+    """An axis from what a user may write for one.
 
     Args:
-        axis: An axis, or its two ends and its number of points.
+        axis: (low, high, points) for equal ratios, an array of points, or an axis.
 
     Returns:
         The axis.
+
+    Raises:
+        InputError: An axis that is empty, reversed or not positive.
     """
-    return axis if isinstance(axis, Axis) else Axis(*axis)
+    if isinstance(axis, Axis | PointList):
+        return axis
+    if isinstance(axis, np.ndarray):
+        return PointList(tuple(axis.tolist()))
+    return Axis(*axis)
 
 
 def check_masses(
-    model: Model, channels: Sequence[BeamDumpChannel], masses: Axis
+    model: Model, channels: Sequence[BeamDumpChannel], masses: Axis | PointList
 ) -> None:
     """Refuse masses that the model or all channels know nothing about.
 

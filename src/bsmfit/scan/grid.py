@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from bsmfit.errors import InputError
 
-__all__ = ["Axis", "parse_axis"]
+__all__ = ["Axis", "PointList", "parse_axis"]
 
 _SPACINGS = ("log", "lin")
 
@@ -72,6 +72,51 @@ class Axis:
         if self.spacing == "log":
             return np.geomspace(self.low, self.high, self.n_points)
         return np.linspace(self.low, self.high, self.n_points)
+
+
+@dataclass(frozen=True)
+class PointList:
+    """An axis of points that the user has chosen one by one.
+
+    Attributes:
+        values: The points, strictly ascending, > 0.
+
+    Examples:
+        >>> PointList((0.25, 0.3)).points()
+        array([0.25, 0.3 ])
+    """
+
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        points = self.points()
+        if points.ndim != 1 or points.size < 2:
+            msg = "give a list of at least 2 points for an axis"
+        elif not (np.isfinite(points).all() and (points > 0).all()):
+            msg = "the points of an axis must be finite and above 0"
+        elif not (np.diff(points) > 0).all():
+            msg = "the points of an axis must be strictly ascending"
+        else:
+            return
+        raise InputError(msg)
+
+    @property
+    def low(self) -> float:
+        """First point."""
+        return self.values[0]
+
+    @property
+    def high(self) -> float:
+        """Last point."""
+        return self.values[-1]
+
+    def __str__(self) -> str:
+        """Write all points, to the last bit."""
+        return ",".join(map(repr, self.values))
+
+    def points(self) -> Float[np.ndarray, " n_point"]:
+        """Return the points."""
+        return np.asarray(self.values, dtype=np.float64)
 
 
 def parse_axis(text: str, *, name: str) -> Axis:

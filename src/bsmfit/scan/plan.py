@@ -20,7 +20,7 @@ from typing import Protocol, runtime_checkable
 from bsmfit._version import __version__
 from bsmfit.errors import InputError, OutputError
 from bsmfit.scan.atomic import atomic_file, make_folder
-from bsmfit.scan.grid import Axis
+from bsmfit.scan.grid import Axis, PointList
 
 __all__ = ["PLAN_FILE", "PlannedChannel", "PlannedModel", "ScanPlan", "claim_folder"]
 
@@ -103,8 +103,8 @@ class ScanPlan:
         model: PlannedModel,
         channels: Sequence[PlannedChannel],
         *,
-        mass: Axis,
-        coupling: Axis,
+        mass: Axis | PointList,
+        coupling: Axis | PointList,
         cl: float,
     ) -> ScanPlan:
         """Plan the scan of a model against a combination of channels.

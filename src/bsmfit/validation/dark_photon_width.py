@@ -45,9 +45,7 @@ def dark_photon_width_rows() -> list[ValidationRow]:
     ratio = load_hadronic_ratio()
     rows = []
     for mass, published in _LIFETIMES.items():
-        width = total_width(
-            jnp.asarray(mass), jnp.asarray(1.0), hadronic_ratio=ratio
-        )
+        width = total_width(jnp.asarray(mass), jnp.asarray(1.0), hadronic_ratio=ratio)
         rows.append(
             ValidationRow(
                 target="dark-photon lifetime",

@@ -15,14 +15,12 @@ import numpy as np
 
 from bsmfit.catalogue.channels import load_channel
 from bsmfit.catalogue.models import load_model
-from bsmfit.catalogue.records import (
-    locate_channel,
-    read_beam_dump_record,
-    read_contour,
-)
+from bsmfit.catalogue.published import load_published_limit
+from bsmfit.catalogue.records import read_beam_dump_record
+from bsmfit.errors import DataFileError
 from bsmfit.inference.significance import significance
 from bsmfit.scan.contour import coupling_edges
-from bsmfit.scan.exclusion_map import ExclusionPoint, scan
+from bsmfit.scan.exclusion_map import ExclusionPoint, scan_plane
 from bsmfit.validation.targets import ValidationRow
 
 __all__ = [
@@ -54,21 +52,15 @@ def published_contour() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     Returns:
         Masses [GeV], lower and upper edge in epsilon.
+
+    Raises:
+        DataFileError: The record has none.
     """
-    record = read_beam_dump_record(CHANNEL)
-    folder = locate_channel(CHANNEL).parent
-    columns = read_contour(folder / str(record.published_contour)).columns
-    masses = np.unique(columns["mass_gev"])
-    lower, upper = (
-        np.array(
-            [
-                np.exp(np.log(columns[name][columns["mass_gev"] == mass]).mean())
-                for mass in masses
-            ]
-        )
-        for name in ("epsilon_lower", "epsilon_upper")
-    )
-    return masses, lower, upper
+    limit = load_published_limit(CHANNEL)
+    if limit is None:
+        msg = f"{CHANNEL}: the record has no published contour to validate against"
+        raise DataFileError(msg)
+    return limit.mass, limit.lower, limit.upper
 
 
 def contour_rows() -> list[ValidationRow]:
@@ -82,7 +74,7 @@ def contour_rows() -> list[ValidationRow]:
     masses, lower, upper = published_contour()
     kept = (masses < _NOTCH[0]) | (masses > _NOTCH[1])
     masses, lower, upper = masses[kept], lower[kept], upper[kept]
-    result = scan(
+    result = scan_plane(
         load_model("dark-photon", record.default_preset),
         load_channel(CHANNEL),
         mass=masses,
@@ -126,7 +118,9 @@ def notch_rows() -> list[ValidationRow]:
         One row by mass for each edge and one for the mean of both.
     """
     masses, lower, upper = published_contour()
-    point = ExclusionPoint.from_model(load_model("dark-photon"), [load_channel(CHANNEL)])
+    point = ExclusionPoint.from_model(
+        load_model("dark-photon"), [load_channel(CHANNEL)]
+    )
 
     def signal(mass: float, edge: np.ndarray) -> float:
         coupling = np.exp(np.interp(mass, masses, np.log(edge)))
@@ -192,7 +186,7 @@ def event_rows() -> list[ValidationRow]:
         )
     masses = np.linspace(0.50, 0.58, 161)
     edges = coupling_edges(
-        scan(model, channel, mass=masses, coupling=(2.0e-7, 3.0e-6, 1000))
+        scan_plane(model, channel, mass=masses, coupling=(2.0e-7, 3.0e-6, 1000))
     )
     excluded = masses[np.isfinite(edges.lower)]
     rows.append(

@@ -1,0 +1,31 @@
+"""What to cite for a result: the bibliography of every data file that went into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bsmfit.catalogue.files import data_root, model_root, read_text
+
+__all__ = ["bibliography"]
+
+
+def bibliography(inputs: Iterable[str]) -> str:
+    """BibTeX of the publications behind data files.
+
+    Args:
+        inputs: Data files as a result names them, ``FOLDER/FILE``.
+
+    Returns:
+        The entries of the folders' ``refs.bib``, each folder once; a comment for a
+        folder that is not shipped with the package.
+    """
+    folders = dict.fromkeys(name.partition("/")[0] for name in inputs)
+    parts = []
+    for folder in folders:
+        root = model_root() if folder == "models" else data_root() / folder
+        path = root / "refs.bib"
+        if path.is_file():
+            parts.append(f"% {folder}\n{read_text(path).strip()}")
+        else:
+            parts.append(f"% {folder}: not shipped with bsmfit; cite its own source")
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,99 @@
+"""The command ``bsmfit``.
+
+Commands are a few lines each: they read options, call the library and print. What goes
+wrong is said in one line on stderr, with exit code 2 and no traceback; numerical
+libraries are imported by the command that needs them, so that help is quick.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from bsmfit._version import __version__
+from bsmfit.cli.catalogue import cite, list_names, show, tables, validate
+from bsmfit.cli.scan import scan
+from bsmfit.errors import BsmfitError
+
+__all__ = ["app", "main"]
+
+
+class Commands(TyperGroup):
+    """The group of all commands, which turns errors into one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; an error that bsmfit raised on purpose has no traceback."""
+        try:
+            return super().invoke(ctx)
+        except BsmfitError as error:
+            _stop(str(error), code=2)
+        except OSError as error:
+            _stop(_system_message(error), code=2)
+        except KeyboardInterrupt:
+            _stop(
+                "interrupted; finished blocks are kept, "
+                "and the same command continues from them",
+                code=130,
+            )
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="bsmfit",
+    help="Statistically valid limits on light new particles from NA62 data.",
+    epilog="Example: bsmfit scan dark-photon --channel na62-dump-mumu --out result",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command(
+    epilog="Example: bsmfit scan dark-photon --channel na62-dump-mumu "
+    "--mass 0.22:0.7:300 --coupling 1e-7:1e-5:400 --cl 0.9 --out result",
+)(scan)
+app.command("list", epilog="Example: bsmfit list channels")(list_names)
+app.command(epilog="Example: bsmfit show na62-dump-mumu")(show)
+app.command(epilog="Example: bsmfit validate")(validate)
+app.command(epilog="Example: bsmfit cite results/my-scan > refs.bib")(cite)
+app.add_typer(tables, name="tables")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _print_version(value: bool) -> bool:
+    """Print the version and stop, where that was asked for."""
+    if value:
+        typer.echo(f"bsmfit {__version__}")
+        raise typer.Exit
+    return value
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and stop.",
+            is_eager=True,
+            callback=_print_version,
+        ),
+    ] = False,
+) -> None:
+    """Statistically valid limits on light new particles from NA62 data."""
+
+
+def _stop(message: str, *, code: int) -> NoReturn:
+    """Say in one line what went wrong and leave."""
+    typer.echo(f"bsmfit: error: {' '.join(message.split())}", err=True)
+    raise typer.Exit(code)
+
+
+def _system_message(error: OSError) -> str:
+    """Say which file the system refused."""
+    where = f" ({error.filename})" if error.filename else ""
+    return f"{error.strerror or error}{where}"

@@ -1,0 +1,177 @@
+"""Commands about what the package holds: list, show, validate, cite, tables build."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["cite", "list_names", "show", "tables", "validate"]
+
+tables = typer.Typer(
+    help="The tables that searches are evaluated from.", no_args_is_help=True
+)
+
+
+class Kind(StrEnum):
+    """What can be listed."""
+
+    MODELS = "models"
+    CHANNELS = "channels"
+    PRESETS = "presets"
+
+
+@tables.callback()
+def _tables() -> None:
+    """The tables that searches are evaluated from."""
+
+
+def list_names(
+    kind: Annotated[
+        Kind | None, typer.Argument(help="What to list; everything by default.")
+    ] = None,
+) -> None:
+    """List models, channels and presets by name."""
+    from bsmfit.catalogue.channels import channel_names
+    from bsmfit.catalogue.models import model_names, preset_names
+
+    names = {
+        Kind.MODELS: model_names,
+        Kind.CHANNELS: channel_names,
+        Kind.PRESETS: lambda: [
+            f"{preset} ({model})"
+            for model in model_names()
+            for preset in preset_names(model)
+        ],
+    }
+    for one in [kind] if kind else list(Kind):
+        if not kind:
+            typer.echo(f"{one.value}:")
+        for name in names[one]():
+            typer.echo(name if kind else f"  {name}")
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="Name of a model or id of a channel.")],
+) -> None:
+    """Show what a model or a channel is made of, with sources."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from bsmfit.catalogue.describe import describe
+
+    console = Console()
+    for section, rows in describe(name):
+        table = Table("", "", title=section, title_justify="left", show_header=False)
+        for key, value in rows:
+            table.add_row(key, value)
+        console.print(table)
+
+
+def validate() -> None:
+    """Compare with published numbers; exit code 1 where one is missed.
+
+    A row is independent unless an input was derived from or calibrated to its number;
+    only independent rows with a tolerance count.
+    """
+    from bsmfit import enable_x64
+
+    enable_x64()
+    from rich.console import Console
+    from rich.table import Table
+
+    from bsmfit.validation.report import validation_rows
+    from bsmfit.validation.targets import count_verdicts
+
+    rows = validation_rows()
+    table = Table(
+        *("target", "quantity", "published", "ours"),
+        *("deviation", "tolerance", "verdict", "independent"),
+    )
+    for row in rows:
+        style = "+.1%" if row.is_relative else "+.2f"
+        tolerance = "" if row.tolerance is None else f"{row.tolerance:{style[1:]}}"
+        table.add_row(
+            row.target,
+            row.quantity,
+            f"{row.published:.4g}",
+            f"{row.ours:.4g}",
+            f"{row.deviation:{style}}",
+            tolerance,
+            row.verdict,
+            "yes" if row.is_independent else "no",
+        )
+    Console(width=None if Console().is_terminal else 150).print(table)
+    for text in sorted({f"{row.target}: {row.note}" for row in rows if row.note}):
+        typer.echo(text)
+    n_passed, n_judged = count_verdicts(rows)
+    typer.echo(f"{n_passed} of {n_judged} independent numbers within tolerance")
+    if n_passed < n_judged:
+        raise typer.Exit(1)
+
+
+def cite(
+    result: Annotated[Path, typer.Argument(help="A scan.nc, or the folder it is in.")],
+) -> None:
+    """Print the BibTeX of everything that went into a result."""
+    import json
+
+    from bsmfit.catalogue.citations import bibliography
+    from bsmfit.scan.store import read_scan
+
+    path = result / "scan.nc" if result.is_dir() else result
+    inputs = json.loads(read_scan(path).attrs["inputs"])
+    typer.echo(bibliography(inputs), nl=False)
+
+
+@tables.command("build", epilog="Example: bsmfit tables build --out tables")
+def build(
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--channel", help="Channel id or path of a record; all shipped by default."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder of the new tables. Default: beside each record, where "
+            "scans read them.",
+        ),
+    ] = None,
+    yields_only: Annotated[
+        bool,
+        typer.Option(
+            "--yields-only", help="Keep the acceptance; make the yields again."
+        ),
+    ] = False,
+) -> None:
+    """Make the acceptance and yield tables again (5 to 10 minutes a channel)."""
+    from bsmfit import enable_x64
+
+    enable_x64()
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from bsmfit.catalogue.build import build_tables
+    from bsmfit.catalogue.channels import channel_names
+
+    with Progress(console=Console(stderr=True)) as bar:
+        tasks = {}
+
+        def progress(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done)
+
+        paths = build_tables(
+            channel or channel_names(),
+            directory=out,
+            reuse_acceptance=yields_only,
+            progress=progress,
+        )
+    for path in paths:
+        typer.echo(f"wrote {path}")

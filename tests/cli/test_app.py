@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from typer.testing import CliRunner
+
+import bsmfit.catalogue.channels
+import bsmfit.catalogue.models
+import bsmfit.scan.exclusion_map
+import bsmfit.validation.report
+from bsmfit.cli.app import app
+from bsmfit.errors import UnknownNameError
+from bsmfit.export.contour_csv import read_contour
+from bsmfit.scan.grid import Axis
+from bsmfit.scan.plan import ScanPlan
+from bsmfit.scan.store import build_dataset, read_scan
+from bsmfit.validation.targets import ValidationRow
+
+SCAN = ["scan", "toy", "--channel", "toy-mumu", "--mass", "0.2:0.8:13"]
+SCAN += ["--coupling", "1e-7:1e-5:41"]
+
+
+@dataclass(frozen=True)
+class ToyModel:
+    name: str = "toy"
+    preset: str = "plain"
+    coupling: str = "epsilon"
+    inputs: tuple[tuple[str, str], ...] = (("toy.yaml", "ab12"),)
+
+
+@dataclass(frozen=True)
+class ToyChannel:
+    name: str = "toy-mumu"
+    inputs: tuple[tuple[str, str], ...] = (("record.yaml", "cd34"),)
+    default_mass: tuple[float, float, int] = (0.2, 0.7, 11)
+    default_coupling: tuple[float, float, int] = (1e-7, 1e-5, 31)
+
+
+def load_toy_model(name: str, preset: str | None = None) -> ToyModel:
+    if name != "toy":
+        kind = "model"
+        raise UnknownNameError.from_choices(kind, name, ["toy"])
+    if preset not in (None, "plain", "fancy"):
+        kind = "preset"
+        raise UnknownNameError.from_choices(kind, preset, ["plain", "fancy"])
+    return ToyModel(preset=preset or "plain")
+
+
+def load_toy_channel(name: str) -> ToyChannel:
+    if name not in ("toy-mumu", "toy-ee"):
+        kind = "channel"
+        raise UnknownNameError.from_choices(kind, name, ["toy-mumu", "toy-ee"])
+    return ToyChannel(name)
+
+
+@pytest.fixture
+def scans(monkeypatch: pytest.MonkeyPatch) -> list[ScanPlan]:
+    """Put toys in place of catalogue and physics; return the scans that were run."""
+    done: list[ScanPlan] = []
+
+    def scan_toy(model, channels, *, mass, coupling, cl, blocks, progress):
+        assert isinstance(mass, Axis)
+        m, g = mass.points()[:, None], coupling.points()[None, :]
+        n_signal = 1e27 * g**4 * m**2 * np.exp(-6e12 * g**2 * m**2)
+        n_up = np.full(n_signal.shape, 2.302585)
+        progress(n_signal.size, n_signal.size)
+        plan = ScanPlan.from_parts(model, channels, mass=mass, coupling=coupling, cl=cl)
+        done.append(plan)
+        plane = {
+            "n_signal": n_signal,
+            "n_up_obs": n_up,
+            "n_up_exp": n_up[..., None] * np.array([1.0, 1.0, 1.1, 1.7, 2.3]),
+            "cls_obs": np.exp(-n_signal),
+            "cls_exp": np.exp(-n_signal),
+            "n_obs": np.zeros(m.size, dtype=np.int32),
+            "status": np.zeros(n_signal.shape, dtype=np.int8),
+        }
+        return build_dataset(
+            plane, plan, mass=mass.points(), coupling=coupling.points()
+        )
+
+    monkeypatch.setattr(bsmfit.catalogue.models, "load_model", load_toy_model)
+    monkeypatch.setattr(bsmfit.catalogue.channels, "load_channel", load_toy_channel)
+    monkeypatch.setattr(bsmfit.scan.exclusion_map, "scan_plane", scan_toy)
+    monkeypatch.setattr(bsmfit.scan.exclusion_map, "check_masses", lambda *_: None)
+    return done
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(app, list(arguments))
+
+
+def only_line(result) -> str:
+    """The one line of an error: exit code 2, no traceback, nothing on stdout."""
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert result.stderr.startswith("bsmfit: error: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_scan_writes_results_and_says_what_is_excluded(scans, tmp_path: Path):
+    out = tmp_path / "deep" / "result"
+    result = run(*SCAN, "--out", str(out))
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in out.iterdir()) == [
+        "contour.csv",
+        "contour_expected.csv",
+        "exclusion.pdf",
+        "exclusion.png",
+        "plan.json",
+        "scan.nc",
+    ]
+    dataset = read_scan(out / "scan.nc")
+    assert dataset.sizes["mass"] == 13
+    assert dataset.attrs["cl"] == 0.9
+    assert dataset.attrs["created"]
+    assert json.loads(dataset.attrs["inputs"]) == {
+        "record.yaml": "cd34",
+        "toy.yaml": "ab12",
+    }
+    assert len(read_contour(out / "contour.csv").polygons) == 1
+    assert "0.2 to 0.8" in result.stdout
+    assert "contour.csv" in result.stdout
+
+
+def test_ranges_default_to_those_of_the_channel(scans, tmp_path: Path):
+    result = run(
+        "scan", "toy", "--channel", "toy-mumu", "--out", str(tmp_path), "--no-figure"
+    )
+    assert result.exit_code == 0, result.output
+    assert (scans[0].mass, scans[0].coupling) == ("0.2:0.7:11", "1e-07:1e-05:31")
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_same_scan_is_reused_and_overwrite_computes_again(scans, tmp_path: Path):
+    arguments = [*SCAN, "--out", str(tmp_path), "--no-figure"]
+    assert run(*arguments).exit_code == 0
+    before = (tmp_path / "scan.nc").read_bytes()
+    (tmp_path / "contour.csv").unlink()
+    assert run(*arguments).exit_code == 0
+    assert len(scans) == 1
+    assert (tmp_path / "scan.nc").read_bytes() == before
+    assert (tmp_path / "contour.csv").exists()
+    assert run(*arguments, "--overwrite").exit_code == 0
+    assert len(scans) == 2
+
+
+def test_channels_are_combined_and_preset_is_passed(scans, tmp_path: Path):
+    arguments = [*SCAN, "--channel", "toy-ee", "--preset", "fancy", "--cl", "0.95"]
+    result = run(*arguments, "--out", str(tmp_path), "--no-figure")
+    assert result.exit_code == 0, result.output
+    assert scans[0].channels == ("toy-ee", "toy-mumu")
+    assert (scans[0].preset, scans[0].cl) == ("fancy", 0.95)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({1: "toi"}, ["unknown model 'toi'", "did you mean 'toy'"]),
+        ({3: "toy-mum"}, ["unknown channel", "did you mean 'toy-mumu'"]),
+        ({5: "0.8:0.2:13"}, ["mass range", "reversed"]),
+        ({5: "0.2:0.2:13"}, ["mass range", "empty"]),
+        ({5: "0.2:0.8:1"}, ["mass range", "at least 2"]),
+        ({5: "x:0.8:5"}, ["mass range", "not a number"]),
+        ({7: "1e-5:1e-7:41"}, ["coupling range", "reversed"]),
+        ({7: "0:1e-5:41"}, ["coupling range", "above 0"]),
+    ],
+)
+def test_bad_arguments_are_one_line_before_any_computation(
+    scans, tmp_path: Path, changes: dict[int, str], words: list[str]
+):
+    arguments = [changes.get(i, argument) for i, argument in enumerate(SCAN)]
+    out = tmp_path / "out"
+    line = only_line(run(*arguments, "--out", str(out)))
+    assert all(word in line for word in words)
+    assert not scans
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        (["--preset", "fansy"], ["unknown preset", "did you mean 'fancy'"]),
+        (["--cl", "1.0"], ["cl = 1", "(0, 1)"]),
+        (["--cl", "0"], ["cl = 0", "(0, 1)"]),
+        (["--cl", "90"], ["cl = 90", "(0, 1)"]),
+        (["--channel", "toy-mumu"], ["given twice"]),
+    ],
+)
+def test_bad_options_are_one_line_before_any_computation(
+    scans, tmp_path: Path, extra: list[str], words: list[str]
+):
+    line = only_line(run(*SCAN, *extra, "--out", str(tmp_path / "out")))
+    assert all(word in line for word in words)
+    assert not scans
+
+
+def test_folder_of_another_scan_is_refused_until_overwritten(scans, tmp_path: Path):
+    arguments = [*SCAN, "--out", str(tmp_path), "--no-figure"]
+    assert run(*arguments).exit_code == 0
+    line = only_line(run(*arguments, "--cl", "0.95"))
+    assert "cl: 0.9 there, 0.95 now" in line
+    assert "--overwrite" in line
+    assert len(scans) == 1
+    assert run(*arguments, "--cl", "0.95", "--overwrite").exit_code == 0
+    assert read_scan(tmp_path / "scan.nc").attrs["cl"] == 0.95
+
+
+def test_output_that_is_a_file_is_refused_before_any_computation(scans, tmp_path: Path):
+    (tmp_path / "out").write_text("a file")
+    assert "cannot write" in only_line(run(*SCAN, "--out", str(tmp_path / "out")))
+    assert not scans
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_read_only_folder_is_refused_before_any_computation(scans, tmp_path: Path):
+    tmp_path.chmod(0o555)
+    line = only_line(run(*SCAN, "--out", str(tmp_path / "out")))
+    assert "Permission denied" in line
+    assert not scans
+
+
+def test_refused_folder_is_refused_before_any_computation(
+    scans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    line = only_line(run(*SCAN, "--out", str(tmp_path / "out")))
+    assert "Permission denied" in line
+    assert not scans
+
+
+def test_disk_full_at_the_end_is_one_line_and_leaves_no_half_file(
+    scans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    whole = Path.write_bytes
+
+    def fill(path: Path, content: bytes) -> int:
+        if path.name.endswith("scan.nc"):
+            whole(path, bytes(content)[:100])
+            raise OSError(28, "No space left on device")
+        return whole(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    line = only_line(run(*SCAN, "--out", str(tmp_path)))
+    assert "No space left on device" in line
+    assert "scan.nc" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
+
+
+def test_interrupt_says_that_blocks_are_kept(
+    scans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def interrupt(*_: object, **__: object) -> xr.Dataset:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bsmfit.scan.exclusion_map, "scan_plane", interrupt)
+    result = run(*SCAN, "--out", str(tmp_path))
+    assert result.exit_code == 130
+    assert "finished blocks are kept" in result.stderr
+
+
+def test_missing_option_is_a_usage_error():
+    result = run("scan", "toy")
+    assert result.exit_code == 2
+    assert "--channel" in result.stderr
+
+
+def test_help_has_examples():
+    for command in (["scan"], ["list"], ["show"], ["validate"], ["tables", "build"]):
+        result = run(*command, "--help")
+        assert result.exit_code == 0
+        assert "Example: bsmfit" in result.stdout
+
+
+def test_list_names_one_kind_plainly_and_all_with_headings(monkeypatch):
+    monkeypatch.setattr(bsmfit.catalogue.models, "model_names", lambda: ("toy",))
+    monkeypatch.setattr(bsmfit.catalogue.models, "preset_names", lambda _: ("plain",))
+    monkeypatch.setattr(
+        bsmfit.catalogue.channels, "channel_names", lambda: ("toy-ee", "toy-mumu")
+    )
+    assert run("list", "channels").stdout == "toy-ee\ntoy-mumu\n"
+    assert run("list").stdout.split() == [
+        "models:",
+        "toy",
+        "channels:",
+        "toy-ee",
+        "toy-mumu",
+        "presets:",
+        "plain",
+        "(toy)",
+    ]
+
+
+@pytest.mark.parametrize(("ours", "code"), [(1.04, 0), (1.06, 1)])
+def test_validate_fails_where_a_published_number_is_missed(
+    monkeypatch: pytest.MonkeyPatch, ours: float, code: int
+):
+    row = ValidationRow("target", "quantity", 1.0, ours, 0.05, "source")
+    monkeypatch.setattr(bsmfit.validation.report, "validation_rows", lambda: [row])
+    result = run("validate")
+    assert result.exit_code == code, result.output
+    assert f"{1 - code} of 1 independent" in result.stdout
+
+
+def test_installed_command_reports_version_and_errors(tmp_path: Path):
+    program = "import sys; from bsmfit.cli.app import main; sys.exit(main())"
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+        )
+
+    version = call("--version")
+    assert version.returncode == 0
+    assert version.stdout == f"bsmfit {bsmfit.__version__}\n"
+    wrong = call("scan", "no-such-model", "--channel", "x", "--out", str(tmp_path))
+    assert wrong.returncode == 2
+    assert wrong.stdout == ""
+    assert wrong.stderr.startswith("bsmfit: error: unknown model 'no-such-model'")
+    assert wrong.stderr.count("\n") == 1
