@@ -113,9 +113,9 @@ def test_scan_writes_results_and_says_what_is_excluded(scans, tmp_path: Path):
     assert result.exit_code == 0, result.output
     assert sorted(path.name for path in out.iterdir()) == [
         "contour.csv",
+        "contour.pdf",
+        "contour.png",
         "contour_expected.csv",
-        "exclusion.pdf",
-        "exclusion.png",
         "plan.json",
         "scan.nc",
     ]

@@ -33,7 +33,6 @@ __all__ = [
     "build_acceptance",
     "daughter_mass_of",
     "mass_nodes",
-    "table_path",
     "write_acceptance",
 ]
 
@@ -73,19 +72,6 @@ def mass_nodes(final_state: str) -> np.ndarray:
     threshold = 2.0 * daughter_mass_of(final_state)
     near = threshold + np.geomspace(1.0e-4, 1.8e-2, 9)
     return np.concatenate([[threshold], near, np.geomspace(0.237, 1.0, 43)])
-
-
-def table_path(kind: str, channel: str | Path) -> Path:
-    """Where a table of a search is: beside its record.
-
-    Args:
-        kind: ``"acceptance"`` or ``"yields"``.
-        channel: Channel id, or path of a record.
-
-    Returns:
-        Path of the file, which need not exist.
-    """
-    return locate_channel(channel).parent / f"{kind}.npz"
 
 
 def build_acceptance(

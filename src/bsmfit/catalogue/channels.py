@@ -7,14 +7,13 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
-from bsmfit.catalogue.acceptance_build import table_path
 from bsmfit.catalogue.files import locate_geometry, sha256_of
 from bsmfit.catalogue.records import (
     channel_records,
     locate_channel,
     read_beam_dump_record,
 )
-from bsmfit.catalogue.table_files import read_yield_table
+from bsmfit.catalogue.table_files import read_yield_table, table_path
 from bsmfit.channels.beam_dump import BeamDumpChannel, ChannelNuisance, MassWindow
 from bsmfit.errors import DataFileError
 from bsmfit.records.beam_dump_record import Axis, BeamDumpRecord
@@ -58,7 +57,7 @@ def load_channel(name: str | Path) -> BeamDumpChannel:
         )
         raise DataFileError(msg)
     yields = read_yield_table(table)
-    masses = np.asarray(yields.table.interpolator.x)
+    masses = np.asarray(yields.table.x)
     return BeamDumpChannel(
         name=record.id,
         final_state=record.final_state,

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bsmfit.catalogue.files import data_root, display_path
+from bsmfit.catalogue.records import locate_channel
 from bsmfit.core.interpolation import MonotoneTable
 from bsmfit.detector.acceptance_table import AcceptanceTable
 from bsmfit.detector.yields import YieldTable
@@ -28,6 +29,7 @@ __all__ = [
     "read_meson_spectra",
     "read_metadata",
     "read_yield_table",
+    "table_path",
     "write_archive",
 ]
 
@@ -116,9 +118,7 @@ def read_yield_table(path: Path) -> YieldTable:
     return YieldTable(
         processes=tuple(str(name) for name in arrays["processes"]),
         table=MonotoneTable.from_nodes(
-            jnp.asarray(arrays["masses"], float),
-            jnp.asarray(arrays["reduced_lifetimes"], float),
-            jnp.asarray(arrays["reduced_log_yield"], float),
+            arrays["masses"], arrays["reduced_lifetimes"], arrays["reduced_log_yield"]
         ),
         distance=jnp.asarray(metadata["distance_m"], float),
         beam_momentum=jnp.asarray(metadata["beam_momentum_gev"], float),
@@ -146,6 +146,19 @@ def read_meson_spectra(name: str = "pp_inelastic") -> dict[str, MesonSpectrum]:
         for key in arrays
         if key.startswith("counts_")
     }
+
+
+def table_path(kind: str, channel: str | Path) -> Path:
+    """Where a table of a search is: beside its record.
+
+    Args:
+        kind: ``"acceptance"`` or ``"yields"``.
+        channel: Channel id, or path of a record.
+
+    Returns:
+        Path of the file, which need not exist.
+    """
+    return locate_channel(channel).parent / f"{kind}.npz"
 
 
 def write_archive(

@@ -29,7 +29,7 @@ from bsmfit.catalogue.table_files import (
     write_archive,
 )
 from bsmfit.detector.acceptance_table import AcceptanceTable
-from bsmfit.detector.yields import accepted_spectrum, contract
+from bsmfit.detector.contraction import accepted_spectrum, contract
 from bsmfit.errors import UnknownNameError
 from bsmfit.physics.bremsstrahlung import (
     GAUGE_INVARIANT,

@@ -15,7 +15,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32, Float64
-from scipy.stats import qmc
 
 from bsmfit.detector.acceptance import acceptance_slab
 from bsmfit.detector.spectrometer import Spectrometer
@@ -113,6 +112,9 @@ def make_acceptance_table(
     Returns:
         The table, identical for identical arguments.
     """
+    # scipy.stats is slow to import, and only those who make tables need it
+    from scipy.stats import qmc
+
     momenta = np.geomspace(
         2.0 * float(spectrometer.momentum_min), beam_momentum, settings.n_momentum
     )

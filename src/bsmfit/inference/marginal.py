@@ -29,6 +29,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from bsmfit._x64 import require_x64
 from bsmfit.inference.poisson import solve_log_limit
+from bsmfit.inference.response import N_COMPRESSED, compress_response
 from bsmfit.likelihood.counting import CountingModel
 from bsmfit.likelihood.quadrature import NuisanceQuadrature
 
@@ -84,12 +85,17 @@ def marginal_counts(
     """
     require_x64("marginal_counts")
     signal_nodes = quadrature.signal_nodes.T
+    weights = quadrature.signal_weights
+    outer = jnp.exp(model.background_log_kappa @ signal_nodes)
     if quadrature.is_common_signal:
         response = jnp.exp(model.signal_log_kappa[0] @ signal_nodes)
     else:
         fractions = jax.nn.softmax(log_signal)
         response = fractions @ jnp.exp(model.signal_log_kappa @ signal_nodes)
-    outer = jnp.exp(model.background_log_kappa @ signal_nodes)
+        is_large = weights.shape[0] > N_COMPRESSED
+        if quadrature.is_background_separate and is_large:
+            response, weights = compress_response(response, weights)
+            outer = jnp.ones((outer.shape[0], weights.shape[0]))
     inner = jnp.exp(model.background_log_kappa @ quadrature.background_nodes.T)
     background = jnp.einsum("r,rj,ri->ji", model.background, outer, inner)
     offset = lax.stop_gradient(jnp.min(background))
@@ -99,7 +105,7 @@ def marginal_counts(
         term = term * background / k
         terms.append(term @ quadrature.background_weights)
     return MarginalCounts(
-        weights=quadrature.signal_weights,
+        weights=weights,
         response=response,
         background_terms=jnp.stack(terms),
         log_scale=-offset,

@@ -36,7 +36,7 @@ __all__ = ["LATTICE_NODES", "NuisanceQuadrature", "axis_rule", "lattice_rule"]
 
 # A tensor product above this is replaced by the lattice.
 MAX_TENSOR_NODES = 4096
-LATTICE_NODES = 4093  # prime
+LATTICE_NODES = 1021  # prime; limits to 0.3 % for seven axes of up to a factor 2
 _NEGLIGIBLE_RESPONSE = 1e-10
 # sum of the weights that are left out of a tensor product
 _NEGLIGIBLE_WEIGHT = 1e-8
@@ -54,6 +54,7 @@ class NuisanceQuadrature(eqx.Module):
         background_weights: Their weights $v$, of sum 1.
         is_common_signal: Whether all signal terms respond alike, so that the limit
             does not depend on the composition of the signal.
+        is_background_separate: Whether no nuisance of the signal moves the background.
     """
 
     signal_nodes: Float[Array, "n_node n_nuisance"]
@@ -61,6 +62,7 @@ class NuisanceQuadrature(eqx.Module):
     background_nodes: Float[Array, "n_inner n_nuisance"]
     background_weights: Float[Array, " n_inner"]
     is_common_signal: bool = eqx.field(static=True)
+    is_background_separate: bool = eqx.field(static=True)
 
     @classmethod
     def from_model(cls, model: CountingModel) -> NuisanceQuadrature:
@@ -98,6 +100,7 @@ class NuisanceQuadrature(eqx.Module):
             background_nodes=jnp.asarray(nodes),
             background_weights=jnp.asarray(weights),
             is_common_signal=bool(np.all(signal == signal[:1])),
+            is_background_separate=bool(np.all(np.abs(background @ signal_axes) < 1e-12)),
         )
 
 

@@ -8,11 +8,12 @@ the model card), fixed when the model is made.
 from __future__ import annotations
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.physics.bremsstrahlung import BREMSSTRAHLUNG_PROCESSES, GAUGE_INVARIANT
-from bsmfit.physics.dark_photon_width import branching_ratios, total_width
+from bsmfit.physics.dark_photon_width import fractions, partial_widths
 from bsmfit.physics.hadronic_ratio import HadronicRatio
 from bsmfit.physics.mediator import Mediator
 from bsmfit.physics.meson_decay import MESON_DECAYS, meson_branching_ratio
@@ -22,7 +23,7 @@ from bsmfit.physics.proton_form_factor import (
 )
 from bsmfit.physics.vector_mixing import VECTOR_MIXINGS, mixing_squared
 
-__all__ = ["DARK_PHOTON_PROCESSES", "DarkPhoton"]
+__all__ = ["DARK_PHOTON_PROCESSES", "FORM_FACTORS", "DarkPhoton"]
 
 DARK_PHOTON_PROCESSES = (
     *BREMSSTRAHLUNG_PROCESSES,
@@ -32,13 +33,18 @@ DARK_PHOTON_PROCESSES = (
 """Every production process of a dark photon, by name."""
 
 
+FORM_FACTORS = ("none", "vmd", "ua")
+"""Time-like form factors: none, vector-meson dominance for Bluemlein-Brunner, and the
+unitary and analytic one, which is part of the gauge-invariant process."""
+
+
 class DarkPhoton(eqx.Module):
     """A dark photon with a fixed choice of production processes.
 
     Attributes:
         processes: Production processes, out of `DARK_PHOTON_PROCESSES`.
-        form_factor: Time-like form factor that multiplies the rate of
-            Bluemlein-Brunner bremsstrahlung: ``"none"`` or ``"vmd"``.
+        form_factor: Time-like form factor, out of `FORM_FACTORS`; ``"vmd"`` multiplies
+            the rate of Bluemlein-Brunner bremsstrahlung.
         hadronic_ratio: R(m) for the width into hadrons.
         proton_form_factor: Tabulated Dirac and Pauli form factors, needed by the
             gauge-invariant bremsstrahlung only.
@@ -56,9 +62,9 @@ class DarkPhoton(eqx.Module):
                 raise UnknownNameError.from_choices(
                     kind, process, DARK_PHOTON_PROCESSES
                 )
-        if self.form_factor not in ("none", "vmd"):
+        if self.form_factor not in FORM_FACTORS:
             kind = "form factor"
-            raise UnknownNameError.from_choices(kind, self.form_factor, ("none", "vmd"))
+            raise UnknownNameError.from_choices(kind, self.form_factor, FORM_FACTORS)
         if GAUGE_INVARIANT in self.processes and self.proton_form_factor is None:
             msg = f"{GAUGE_INVARIANT!r} needs a table of the proton form factors"
             raise InputError(msg)
@@ -73,10 +79,15 @@ class DarkPhoton(eqx.Module):
         Returns:
             The mediator.
         """
+        # At unit mixing the widths depend on the mass alone: once per mass in a scan.
+        widths = partial_widths(
+            mass, jnp.ones_like(mass), hadronic_ratio=self.hadronic_ratio
+        )
+        unit_width = sum(widths.values(), start=jnp.zeros_like(mass))
         return Mediator(
             mass=mass,
-            decay_width=total_width(mass, mixing, hadronic_ratio=self.hadronic_ratio),
-            branching_ratios=branching_ratios(mass, hadronic_ratio=self.hadronic_ratio),
+            decay_width=mixing**2 * unit_width,
+            branching_ratios=fractions(widths),
             production={
                 process: mixing**2 * self._unit_strength(process, mass)
                 for process in self.processes
@@ -94,4 +105,4 @@ class DarkPhoton(eqx.Module):
             return dirac.real**2 + dirac.imaginary**2
         if self.form_factor == "vmd":
             return vmd_form_factor_squared(mass)
-        return mass / mass
+        return jnp.ones_like(mass)

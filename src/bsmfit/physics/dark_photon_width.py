@@ -14,7 +14,7 @@ from bsmfit.core.constants import ELECTRON_MASS, MUON_MASS
 from bsmfit.physics.hadronic_ratio import HadronicRatio
 from bsmfit.physics.leptonic_width import leptonic_width, massless_lepton_width
 
-__all__ = ["branching_ratios", "partial_widths", "total_width"]
+__all__ = ["branching_ratios", "fractions", "partial_widths", "total_width"]
 
 
 def partial_widths(
@@ -81,8 +81,20 @@ def branching_ratios(
         Branching ratio by final state, ``"ee"``, ``"mumu"``, ``"hadrons"``; their sum
         is 1. A closed one is exactly 0; all are at and below the electron threshold.
     """
-    widths = partial_widths(mass, jnp.ones_like(mass), hadronic_ratio=hadronic_ratio)
-    total = sum(widths.values(), start=jnp.zeros_like(mass))
+    unit_mixing = jnp.ones_like(mass)
+    return fractions(partial_widths(mass, unit_mixing, hadronic_ratio=hadronic_ratio))
+
+
+def fractions(widths: dict[str, Float[Array, ""]]) -> dict[str, Float[Array, ""]]:
+    """Shares of partial widths in their sum.
+
+    Args:
+        widths: Partial widths by final state [GeV].
+
+    Returns:
+        Branching ratio by final state; all are 0 where every width is.
+    """
+    total = sum(widths.values(), start=jnp.zeros_like(next(iter(widths.values()))))
     is_open = total > 0.0
     safe = jnp.where(is_open, total, jnp.ones_like(total))
     return {

@@ -16,12 +16,12 @@ from collections.abc import Mapping
 from typing import Final
 
 import equinox as eqx
-import interpax
-import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
 
+from bsmfit.core.interpolation import CubicCurve
 from bsmfit.errors import UnknownNameError
 from bsmfit.physics.narrow_resonances import NarrowResonances
 from bsmfit.physics.pion_form_factor import two_pion_ratio
@@ -67,7 +67,7 @@ class HadronicRatio(eqx.Module):
     """
 
     narrow_resonances: NarrowResonances
-    exclusive: interpax.Interpolator1D
+    exclusive: CubicCurve
 
     @classmethod
     def from_table(cls, table: Mapping[str, ArrayLike]) -> HadronicRatio:
@@ -88,26 +88,13 @@ class HadronicRatio(eqx.Module):
                 if name not in allowed:
                     kind = "column of the table of exclusive ratios"
                     raise UnknownNameError.from_choices(kind, name, allowed)
-        mass = jnp.asarray(table["mass"])
-        columns = [jnp.asarray(table[f"{name}_ratio"]) for name in _TABULATED]
-        exclusive = interpax.Interpolator1D(
-            mass,
-            jnp.stack(columns, axis=-1),
-            method="monotonic",
-            extrap=True,
-        )
+        columns = [np.asarray(table[f"{name}_ratio"], float) for name in _TABULATED]
+        exclusive = CubicCurve.monotone(table["mass"], np.stack(columns, axis=-1))
         return cls(NarrowResonances.from_mesons(), exclusive)
 
     def _tabulated(self, mass: Float[Array, ""]) -> dict[str, Float[Array, ""]]:
         """Tabulated ratios, with the first and last value kept beyond the ends."""
-        nodes = self.exclusive.x
-        # interpax 0.3.16 needs implicit promotion, which strict JAX settings forbid.
-        with (
-            jax.numpy_rank_promotion("allow"),
-            jax.numpy_dtype_promotion("standard"),
-        ):
-            values = self.exclusive(jnp.clip(mass, nodes[0], nodes[-1]))
-        return dict(zip(_TABULATED, values, strict=True))
+        return dict(zip(_TABULATED, self.exclusive(mass), strict=True))
 
     def by_final_state(self, mass: Float[Array, ""]) -> dict[str, Float[Array, ""]]:
         """Ratio R of each hadronic final state.

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import equinox as eqx
-import interpax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -33,6 +32,7 @@ from bsmfit.core.constants import (
     PION_CHARGED_MASS,
     PION_NEUTRAL_MASS,
 )
+from bsmfit.core.interpolation import CubicCurve
 from bsmfit.physics.three_pion_phase_space import (
     THREE_PION_THRESHOLD,
     three_pion_phase_space,
@@ -124,7 +124,7 @@ def _two_body_phase_space(mass: Float[Array, ""], final_state: str) -> Float[Arr
 
 
 def _phase_space(
-    mass: Float[Array, ""], final_state: str, three_pion_table: interpax.Interpolator1D
+    mass: Float[Array, ""], final_state: str, three_pion_table: CubicCurve
 ) -> Float[Array, ""]:
     """Phase space of any final state; see `NarrowResonances.phase_space`."""
     if final_state != "three_pion":
@@ -132,12 +132,7 @@ def _phase_space(
     release = mass - THREE_PION_THRESHOLD
     is_open = release > 0.0
     safe = jnp.where(is_open, release, jnp.full_like(mass, 0.5))
-    # interpax 0.3.16 needs implicit promotion, which strict JAX settings forbid.
-    with (
-        jax.numpy_rank_promotion("allow"),
-        jax.numpy_dtype_promotion("standard"),
-    ):
-        value = safe**4 * three_pion_table(safe)
+    value = safe**4 * three_pion_table(safe)
     return jnp.where(is_open, value, jnp.zeros_like(value))
 
 
@@ -161,7 +156,7 @@ class NarrowResonances(eqx.Module):
         arXiv:hep-ex/0305049 (SND), with real relative signs [equation unverified].
     """
 
-    three_pion_table: interpax.Interpolator1D
+    three_pion_table: CubicCurve
     pole_phase_space: tuple[dict[str, Float[Array, ""]], ...]
     mesons: tuple[VectorMeson, ...] = eqx.field(static=True)
 
@@ -177,18 +172,21 @@ class NarrowResonances(eqx.Module):
         Returns:
             The resonances, ready to be evaluated.
         """
-        release = np.linspace(1e-3, _TABLE_END - THREE_PION_THRESHOLD, _N_NODE)
+        release = np.linspace(1e-5, _TABLE_END - THREE_PION_THRESHOLD, _N_NODE)
         value = three_pion_phase_space(THREE_PION_THRESHOLD + release) / release**4
-        table = interpax.Interpolator1D(
-            jnp.asarray(release), jnp.asarray(value), method="cubic2", extrap=True
-        )
-        at_pole = tuple(
-            {
-                name: _phase_space(jnp.asarray(meson.mass), name, table)
-                for name, _ in meson.branching_ratios
-            }
-            for meson in mesons
-        )
+        table = CubicCurve.smooth(release, value)
+
+        @jax.jit
+        def phase_space_at_poles() -> tuple[dict[str, Array], ...]:
+            return tuple(
+                {
+                    name: _phase_space(jnp.asarray(meson.mass), name, table)
+                    for name, _ in meson.branching_ratios
+                }
+                for meson in mesons
+            )
+
+        at_pole = phase_space_at_poles()
         return cls(three_pion_table=table, pole_phase_space=at_pole, mesons=mesons)
 
     def phase_space(self, mass: Float[Array, ""], final_state: str) -> Float[Array, ""]:

@@ -102,7 +102,7 @@ class Preset(StrictModel):
         return processes
 
     @model_validator(mode="after")
-    def _counts_bremsstrahlung_once(self) -> Self:
+    def _counts_bremsstrahlung_once(self) -> Preset:
         brackets = [name for name in _BRACKETS if name in self.processes]
         is_invariant = _GAUGE_INVARIANT in self.processes
         if len(brackets) + is_invariant > 1:

@@ -1,0 +1,68 @@
+"""A compressed response gives the limits of all its nodes."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from bsmfit.inference import marginal
+from bsmfit.inference.response import compress_response
+from bsmfit.likelihood.counting import CountingModel
+from bsmfit.likelihood.quadrature import NuisanceQuadrature
+
+
+def limits(kappas, shares, *, is_compressed, monkeypatch) -> np.ndarray:
+    n = len(kappas)
+    responses = np.zeros((n, n + 2))
+    responses[np.arange(n), np.arange(n)] = np.log(kappas)
+    responses[:, n] = np.log(1.22)
+    fakes = np.append(np.zeros(n + 1), np.log(1.125))[None, :]
+    model = CountingModel(
+        signal_log_kappa=jnp.asarray(responses),
+        background=jnp.array([0.016]),
+        background_log_kappa=jnp.asarray(fakes),
+        nuisance_names=tuple(f"nuisance-{i}" for i in range(n + 2)),
+    )
+    quadrature = NuisanceQuadrature.from_model(model)
+    assert quadrature.is_background_separate
+    monkeypatch.setattr(marginal, "N_COMPRESSED", 24 if is_compressed else 10**9)
+    counts = marginal.marginal_counts(
+        jnp.log(jnp.asarray(shares)), model, quadrature=quadrature, n_max=2
+    )
+    return np.exp(marginal.marginal_log_limits(counts, cl=0.9)[0])
+
+
+@pytest.mark.parametrize(
+    ("kappas", "shares", "tolerance"),
+    [
+        ([1.4, 1.3], [0.7, 0.3], 1e-5),
+        ([2.0, 2.0], [0.5, 0.5], 1e-3),
+        ([2.0, 1.4], [0.2, 0.8], 1e-3),
+        ([1.4, 2.0, 2.0, 2.0], [0.4, 0.3, 0.2, 0.1], 1e-3),
+    ],
+)
+def test_limits_are_those_of_all_nodes(kappas, shares, tolerance, monkeypatch):
+    both = [
+        limits(kappas, shares, is_compressed=flag, monkeypatch=monkeypatch)
+        for flag in (True, False)
+    ]
+    np.testing.assert_allclose(both[0], both[1], rtol=tolerance)
+
+
+def test_one_log_normal_is_exact():
+    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+    weights = weights / weights.sum()
+    response, share = compress_response(
+        jnp.exp(0.3 * jnp.asarray(nodes)), jnp.asarray(weights)
+    )
+    expected = np.exp(0.3 * np.polynomial.hermite_e.hermegauss(24)[0])
+    np.testing.assert_allclose(response, expected, rtol=1e-9)
+    np.testing.assert_allclose(share @ response, np.exp(0.045), rtol=1e-12)
+
+
+def test_gradient_is_finite_where_nothing_varies():
+    gradient = jax.grad(
+        lambda r: jnp.sum(compress_response(r, jnp.full(9, 1 / 9))[0])
+    )(jnp.ones(9))
+    assert np.isfinite(gradient).all()
