@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -208,10 +209,9 @@ def simulate(
         angles.append(u[:, 2:])
     i, vertex_z, unit = (np.concatenate(item) for item in (index, z, angles))
     flight = vertex_z - origin
-    proposal = sum(
-        r[i] * np.exp(-flight * r[i]) / chance.sum()
-        for r, chance in zip(rates, inside, strict=True)
-    ) * float(2**n_log2)
+    proposal = np.zeros_like(flight)
+    for r, chance in zip(rates, inside, strict=True):
+        proposal += 2.0**n_log2 * r[i] * np.exp(-flight * r[i]) / chance.sum()
     direction = np.asarray(
         jax.vmap(lambda a, f: flight_direction(a, f[None])[0])(
             jnp.asarray(theta[i]), jnp.asarray(2.0 * np.pi * unit[:, 0])
@@ -305,6 +305,11 @@ def simulate_spinning(
     )
 
 
+def is_open(process: str, mass: float) -> bool:
+    """Whether a process can make a particle of this mass."""
+    return dark_photon(mass)[2][process] > 0.0
+
+
 class Laboratory:
     """Simulated decays of one search, made once and kept."""
 
@@ -322,11 +327,9 @@ class Laboratory:
         sample: str = "pp_inelastic",
         couplings: tuple[float, ...] | None = None,
         **ranges: float,
-    ) -> Decays | None:
-        """Decays of a process around an edge; None where the process is closed."""
+    ) -> Decays:
+        """Decays of an open process around an edge."""
         strength = dark_photon(mass)[2][process]
-        if strength <= 0.0:
-            return None
         key = (process, mass, side, sample, couplings, tuple(sorted(ranges.items())))
         if key not in self._kept:
             name = BREMS if process == VMD else process
@@ -358,7 +361,7 @@ def is_accepted(
     search: Search,
     *,
     volume: tuple[float, float] | None = None,
-    **changes: object,
+    **changes: Any,
 ) -> np.ndarray:
     """Whether decays pass the selection of a search, with changes to it."""
     spectrometer = replace(search.spectrometer, **changes)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable
 from itertools import pairwise
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -24,9 +25,9 @@ from dump_simulation import (
     Laboratory,
     Measured,
     cell,
-    dark_photon,
     impacts,
     is_accepted,
+    is_open,
     measure,
     polarisation,
     published_edge,
@@ -83,8 +84,8 @@ def terms_of(
     """Decays of processes, each with a factor on its rate; closed ones left out."""
     found = []
     for name, factor in mixture.items():
-        decays = lab.decays(name, mass, side, sample=sample, **ranges)
-        if decays is not None:
+        if is_open(name, mass):
+            decays = lab.decays(name, mass, side, sample=sample, **ranges)
             found.append((decays, factor * selected(lab, decays)))
     return found
 
@@ -250,7 +251,7 @@ def eta_cuts(lab: Laboratory) -> dict[str, Cut]:
         "straw_outer_radius": [c.outer_radius.value for c in axis],
     }
 
-    def change(**changes: object) -> Cut:
+    def change(**changes: Any) -> Cut:
         return lambda decays, seen: is_accepted(decays, lab.search, **changes) + 0.0
 
     def cut(passes: Callable[[Measured], np.ndarray]) -> Cut:
@@ -332,7 +333,7 @@ def polarisation_effect(lab: Laboratory, electrons: Laboratory) -> None:
     for where, mass, coupling, name in cases:
         ratios = []
         for process in (BREMS, ETA, "pi0-decay"):
-            if dark_photon(mass)[2][process] <= 0.0:
+            if not is_open(process, mass):
                 ratios.append(float("nan"))
                 continue
             trials = tuple(factor * coupling for factor in (0.9, 1.0, 1.1))

@@ -37,8 +37,11 @@ def independent_fraction(s, mass, momentum, angle, vertex_z, n=200_000) -> float
     energy = np.hypot(momentum, mass)
     k = np.sqrt(mass**2 / 4 - MUON**2)
     parent = momentum * np.array(
-        [np.sin(angle) * np.cos(phi), np.sin(angle) * np.sin(phi)]
-        + [np.full(n, np.cos(angle))]
+        [
+            np.sin(angle) * np.cos(phi),
+            np.sin(angle) * np.sin(phi),
+            np.full(n, np.cos(angle)),
+        ]
     )
     rest = k * np.array([sine * np.cos(azimuth), sine * np.sin(azimuth), cosine])
     ok = np.ones(n, bool)

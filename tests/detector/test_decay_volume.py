@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -21,7 +23,7 @@ def test_weights_integrate_a_piecewise_linear_acceptance(length):
         log_reference=np.array([reference]),
     )
     truth, start = 0.0, VERTICES[0]
-    for a, b in zip(VERTICES[:-1], VERTICES[1:], strict=True):
+    for a, b in pairwise(VERTICES):
         value, _ = quad(
             lambda z: (
                 np.interp(z, VERTICES, values) * np.exp(-(z - start) / length) / length

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from bsmfit.inference import marginal
 from bsmfit.inference.response import compress_response
 from bsmfit.likelihood.counting import CountingModel
@@ -62,7 +63,7 @@ def test_one_log_normal_is_exact():
 
 
 def test_gradient_is_finite_where_nothing_varies():
-    gradient = jax.grad(
-        lambda r: jnp.sum(compress_response(r, jnp.full(9, 1 / 9))[0])
-    )(jnp.ones(9))
+    gradient = jax.grad(lambda r: jnp.sum(compress_response(r, jnp.full(9, 1 / 9))[0]))(
+        jnp.ones(9)
+    )
     assert np.isfinite(gradient).all()

@@ -79,6 +79,7 @@ def load_model(name: str | Path, preset: str | None = None) -> Model:
         function=function,
         name=card.name,
         coupling=card.coupling,
+        particle=card.particle,
         preset=chosen,
         mass_range=(card.mass_range[0], card.mass_range[1]),
         nuisances=tuple(

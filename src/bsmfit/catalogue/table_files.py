@@ -49,7 +49,7 @@ _ACCEPTANCE_ARRAYS = (
 def _read_archive(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Arrays of an archive, all of the named ones present and finite."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
         msg = f"{display_path(path)}: not a readable table file ({error})"

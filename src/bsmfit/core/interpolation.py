@@ -31,8 +31,8 @@ class CubicCurve(eqx.Module):
     """
 
     nodes: Float[Array, " n_node"]
-    values: Float[Array, "n_node *value"]
-    slopes: Float[Array, "n_node *value"]
+    values: Float[Array, "n_node ..."]
+    slopes: Float[Array, "n_node ..."]
 
     @classmethod
     def monotone(cls, nodes: ArrayLike, values: ArrayLike) -> CubicCurve:
@@ -71,7 +71,7 @@ class CubicCurve(eqx.Module):
             *(jnp.asarray(np.asarray(a, float)) for a in (nodes, values, slopes))
         )
 
-    def __call__(self, x: Float[Array, ""]) -> Float[Array, "*value"]:
+    def __call__(self, x: Float[Array, ""]) -> Float[Array, ...]:
         """Value at one point, clamped to the nodes.
 
         Args:

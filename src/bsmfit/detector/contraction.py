@@ -17,8 +17,9 @@ from bsmfit.detector.decay_volume import vertex_weights
 
 __all__ = ["accepted_spectrum", "contract"]
 
-_N_MOMENTUM = 600
-"""Momentum nodes of the contraction; the error of the sum is below 1e-3 in ln Y."""
+_N_MOMENTUM = 1500
+"""Momentum nodes of the contraction, 0.2 % apart. Sharing a momentum between two nodes
+biases ln Y by (0.002 x)^2 / 12 where the survival is exp(-x): 8e-4 at x = 50."""
 
 
 def accepted_spectrum(

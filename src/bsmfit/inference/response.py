@@ -1,15 +1,15 @@
 r"""The uncertainty of a composite signal, compressed to a few nodes per point.
 
 Where signal terms respond differently to the nuisances, the response
-$r(\theta) = \sum_t f_t e^{K_t\theta}$ depends on the composition of the signal, and that
-on the point of the plane. Its distribution is one-dimensional however many nuisances
-there are: the moments of ln r over all quadrature nodes give a handful of nodes that
-carry the same distribution, so that what a limit solver repeats stays small.
+$r(\theta) = \sum_t f_t e^{K_t\theta}$ depends on the composition of the signal, and
+that on the point of the plane. Its distribution is one-dimensional however many
+nuisances there are: the moments of ln r over all quadrature nodes give a handful of
+nodes that carry the same distribution, so that what a limit solver repeats stays small.
 
 The nodes are those of a normal variable x, bent by the Cornish-Fisher expansion
 
-$$\frac{\ln r - \mu}{\sigma} = x + \frac{\gamma_1}{6}(x^2-1) + \frac{\gamma_2}{24}(x^3-3x)
-  - \frac{\gamma_1^2}{36}(2x^3-5x)$$
+$$\frac{\ln r - \mu}{\sigma} = x + \frac{\gamma_1}{6}(x^2-1)
+  + \frac{\gamma_2}{24}(x^3-3x) - \frac{\gamma_1^2}{36}(2x^3-5x)$$
 
 with the skewness and the excess kurtosis of ln r; it is exact for one log-normal.
 """

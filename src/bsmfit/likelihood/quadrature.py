@@ -100,7 +100,9 @@ class NuisanceQuadrature(eqx.Module):
             background_nodes=jnp.asarray(nodes),
             background_weights=jnp.asarray(weights),
             is_common_signal=bool(np.all(signal == signal[:1])),
-            is_background_separate=bool(np.all(np.abs(background @ signal_axes) < 1e-12)),
+            is_background_separate=bool(
+                np.all(np.abs(background @ signal_axes) < 1e-12)
+            ),
         )
 
 

@@ -9,9 +9,10 @@ where $z$ is the dark photon's fraction of the beam momentum and $-H/z$ the virt
 of the proton after the emission. Variants of $w$, each its own process name:
 
 - Bluemlein-Brunner (1311.3870), with either reading of its bracket;
-- Dirac and Pauli couplings (2409.09123), gauge invariant, with an off-shell form factor:
-  a quadratic form in the time-like form factors $F_1, F_2$, here per $|F_1|^2$, so that
-  the production strength carries the resonances and the table stays smooth;
+- Dirac and Pauli couplings (2409.09123), gauge invariant, with an off-shell form
+  factor: a quadratic form in the time-like form factors $F_1, F_2$, here per
+  $|F_1|^2$, so that the production strength carries the resonances and the table stays
+  smooth;
 - the quasi-real approximation of 2108.05900, for comparison; no process uses it.
 
 The yield builder integrates `bremsstrahlung_rate` over the ranges below.
@@ -341,8 +342,8 @@ def bremsstrahlung_rate(
 
     $$\frac{dP}{dz\,dp_T^2} = w\,\frac{\sigma_{pp}(s')}{\sigma_{pp}(s)}$$
 
-    for the Bluemlein-Brunner processes. No time-like form factor: it depends on the mass
-    only and is a production strength.
+    for the Bluemlein-Brunner processes. No time-like form factor: it depends on the
+    mass only and is a production strength.
 
     Args:
         process: Name of a Bluemlein-Brunner process.

@@ -1,7 +1,7 @@
 """What a new particle is, at one point of a model.
 
-A model is a function ``(mass, coupling) -> Mediator``. Everything that a search needs to
-know about the new physics is in the four fields of `Mediator`; everything that is a
+A model is a function ``(mass, coupling) -> Mediator``. Everything that a search needs
+to know about the new physics is in the four fields of `Mediator`; everything that is a
 property of the experiment (spectra, acceptance, protons) is in the channel. So a new
 theory is one function and a new search is one record.
 """

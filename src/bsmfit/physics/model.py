@@ -53,6 +53,7 @@ class Model(eqx.Module):
         function: The function, of two scalars: mass [GeV] and coupling.
         name: Name of the model, written into every output.
         coupling: Name of the coupling, the label of the axis: ``"epsilon"``.
+        particle: Symbol of the particle for the axis of a figure, TeX without dollars.
         preset: Name of the production preset, written into every output.
         mass_range: Masses at which the function is valid, lowest and highest [GeV].
         nuisances: Uncertainties of the production rates.
@@ -62,6 +63,7 @@ class Model(eqx.Module):
     function: Callable[[Float[Array, ""], Float[Array, ""]], Mediator]
     name: str = eqx.field(static=True)
     coupling: str = eqx.field(static=True, default="coupling")
+    particle: str = eqx.field(static=True, default="")
     preset: str = eqx.field(static=True, default="as given")
     mass_range: tuple[float, float] = eqx.field(
         static=True, default=(0.0, float("inf"))

@@ -169,6 +169,7 @@ class ModelCard(StrictModel):
         pbc: Physics Beyond Colliders benchmark, for example "BC1", or None.
         model: Name of the model function.
         summary: What it is, in one line.
+        particle: Symbol of the particle, TeX without dollars.
         coupling: Name of the coupling, the second coordinate of a scan.
         mass_range: Range of masses in which the model is valid [GeV].
         texkeys: Publications to cite.
@@ -180,6 +181,7 @@ class ModelCard(StrictModel):
     pbc: Annotated[str, Field(pattern=r"^BC([1-9]|1[01])$")] | None = None
     model: Identifier
     summary: Text
+    particle: Text
     coupling: CouplingName
     mass_range: Annotated[
         Items[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)

@@ -1,8 +1,8 @@
 """An exclusion map: model x channels x grid -> labelled dataset.
 
 `ExclusionPoint` is the whole chain at one point, from the mediator to the limit, as a
-pure function that the runner maps over the plane; `scan_plane` checks what was asked, runs it
-and labels the result.
+pure function that the runner maps over the plane; `scan_plane` checks what was asked,
+runs it and labels the result.
 """
 
 from __future__ import annotations
@@ -206,8 +206,8 @@ def scan_plane(
         progress: Called with (points done, points in all).
 
     Returns:
-        Dataset over (mass, coupling): signal, limits, CLs, status, and in its attributes
-        everything the numbers depend on.
+        Dataset over (mass, coupling): signal, limits, CLs, status, and in its
+        attributes everything the numbers depend on.
 
     Raises:
         InputError: An axis that is empty, reversed or outside what the model and the
@@ -229,7 +229,12 @@ def scan_plane(
         blocks=blocks,
         progress=progress,
     )
-    return build_dataset(plane, plan, mass=masses.points(), coupling=couplings.points())
+    dataset = build_dataset(
+        plane, plan, mass=masses.points(), coupling=couplings.points()
+    )
+    if model.particle:
+        dataset["mass"].attrs["symbol"] = f"$m_{{{model.particle}}}$"
+    return dataset
 
 
 def as_axis(axis: AxisLike) -> Axis | PointList:

@@ -1,0 +1,149 @@
+"""Measure what a user waits for, one figure after the other.
+
+    python benchmarks/measure.py            # everything, about 3 minutes when idle
+    python benchmarks/measure.py warm map   # some of it
+
+Every figure is a median over fresh processes or repeated calls, as stated; CPU seconds
+are those of the process. Nothing else should run on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ENVIRONMENT = {**os.environ, "JAX_PLATFORMS": "cpu"}
+
+PREPARE = """
+import json, resource, time
+import bsmfit
+bsmfit.enable_x64()
+channel = bsmfit.load_channel("na62-dump-mumu")
+
+def scan(n_mass, n_coupling, preset="bremsstrahlung"):
+    model = bsmfit.load_model("dark-photon", preset)
+    return bsmfit.scan_plane(
+        model, channel, mass=(0.212, 0.6, n_mass), coupling=(2e-7, 1e-5, n_coupling)
+    )
+
+def repeated(n, *arguments):
+    scan(*arguments)
+    wall, cpu = [], []
+    for _ in range(n):
+        t, c = time.perf_counter(), time.process_time()
+        scan(*arguments)
+        wall.append(time.perf_counter() - t)
+        cpu.append(time.process_time() - c)
+    return {"wall": sorted(wall)[n // 2], "cpu": sorted(cpu)[n // 2]}
+"""
+
+
+def in_a_fresh_process(code: str) -> dict:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=ENVIRONMENT,
+    )
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def import_time() -> str:
+    """Seconds that `import bsmfit` takes after `import jax`."""
+    code = (
+        "import json, time; import jax; t = time.perf_counter(); import bsmfit;"
+        "print(json.dumps({'wall': time.perf_counter() - t}))"
+    )
+    wall = [in_a_fresh_process(code)["wall"] for _ in range(7)]
+    return f"{statistics.median(wall):.3f} s after import jax (median of 7 processes)"
+
+
+def cold() -> str:
+    """Process start to figure, 200 x 200 points, tables shipped."""
+    times = []
+    for _ in range(5):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [
+                *(str(Path(sys.executable).with_name("bsmfit")), "scan"),
+                *("dark-photon", "--channel", "na62-dump-mumu", "--out", folder),
+                *("--mass", "0.212:0.6:200", "--coupling", "2e-7:1e-5:200"),
+            ]
+            before = os.times()
+            start = time.perf_counter()
+            subprocess.run(command, check=True, capture_output=True, env=ENVIRONMENT)
+            wall = time.perf_counter() - start
+            after = os.times()
+            cpu = sum(after[2:4]) - sum(before[2:4])
+            times.append((wall, cpu))
+    wall, cpu = (statistics.median(values) for values in zip(*times, strict=True))
+    return f"{wall:.1f} s wall, {cpu:.1f} CPU s (median of 5 processes)"
+
+
+def warm() -> str:
+    """The same plane again, in Python."""
+    result = in_a_fresh_process(PREPARE + "print(json.dumps(repeated(15, 200, 200)))")
+    return f"{result['wall']:.3f} s wall, {result['cpu']:.3f} CPU s (median of 15)"
+
+
+def large_map() -> str:
+    """601 x 201 points with likelihood and three nuisances, after compilation."""
+    result = in_a_fresh_process(PREPARE + "print(json.dumps(repeated(7, 601, 201)))")
+    rate = 601 * 201 / result["cpu"]
+    return (
+        f"{result['cpu']:.2f} CPU s, {result['wall']:.2f} s wall (median of 7), "
+        f"{rate:.2g} points per CPU s"
+    )
+
+
+def full() -> str:
+    """200 x 200 points of the preset `full`, seven processes and eight nuisances."""
+    result = in_a_fresh_process(
+        PREPARE + "print(json.dumps(repeated(3, 200, 200, 'full')))"
+    )
+    return f"{result['cpu']:.1f} CPU s, {result['wall']:.1f} s wall (median of 3)"
+
+
+def memory() -> str:
+    """Peak resident memory of a 1000 x 1000 scan."""
+    code = PREPARE + (
+        "scan(1000, 1000)\n"
+        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2\n"
+        "print(json.dumps({'gib': peak}))"
+    )
+    return f"{in_a_fresh_process(code)['gib']:.2f} GiB peak"
+
+
+MEASUREMENTS = {
+    "import": import_time,
+    "cold": cold,
+    "warm": warm,
+    "map": large_map,
+    "full": full,
+    "memory": memory,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", help=f"out of {', '.join(MEASUREMENTS)}")
+    chosen = parser.parse_args().names or list(MEASUREMENTS)
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores,")
+    print(f"Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}")
+    for name in chosen:
+        text = (MEASUREMENTS[name].__doc__ or "").strip().rstrip(".")
+        print(f"{name:8s} {text}: {MEASUREMENTS[name]()}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

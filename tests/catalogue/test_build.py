@@ -1,0 +1,95 @@
+"""The shipped tables can be made again, and come out the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bsmfit.catalogue.acceptance_build import build_acceptance, mass_nodes
+from bsmfit.catalogue.build import build_tables
+from bsmfit.catalogue.table_files import (
+    read_acceptance_table,
+    read_metadata,
+    read_yield_table,
+    table_path,
+)
+from bsmfit.catalogue.yield_build import REDUCED_LIFETIMES, build_yields
+from bsmfit.detector.acceptance_table import AcceptanceTable, TableSettings
+from bsmfit.errors import UnknownNameError
+
+
+@pytest.mark.parametrize("channel", ["na62-dump-mumu", "na62-dump-ee"])
+def test_part_of_the_acceptance_made_again_is_the_shipped_one(channel):
+    shipped = read_acceptance_table(table_path("acceptance", channel))
+    mass, momenta = 20, slice(22, 24)
+    again = build_acceptance(
+        channel, masses=shipped.masses[mass : mass + 1], momentum_nodes=momenta
+    )
+    np.testing.assert_allclose(again.momenta, shipped.momenta[momenta])
+    np.testing.assert_allclose(
+        again.acceptance[0], shipped.acceptance[mass, momenta], atol=2e-3
+    )
+    settings = read_metadata(table_path("acceptance", channel))["settings"]
+    assert settings == TableSettings().to_dict()
+
+
+def test_yields_made_again_are_the_shipped_ones():
+    channel = "na62-dump-mumu"
+    table = read_acceptance_table(table_path("acceptance", channel))
+    mass = 30
+    one = AcceptanceTable(
+        table.masses[mass : mass + 1],
+        table.momenta,
+        table.angles,
+        table.vertices,
+        table.acceptance[mass : mass + 1],
+        table.error[mass : mass + 1],
+    )
+    shipped = read_yield_table(table_path("yields", channel))
+    again = build_yields(
+        one, origin=23.07, beam_momentum=400.0, processes=shipped.processes
+    )
+    expected = np.asarray(shipped.table.values)[mass]
+    np.testing.assert_allclose(again[0], expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(shipped.table.y, REDUCED_LIFETIMES)
+    np.testing.assert_allclose(shipped.table.x, mass_nodes("mumu"))
+
+
+def test_acceptance_error_is_the_scatter_of_independent_replicas():
+    """Another seed moves the table by its stated error."""
+    masses = np.array([0.3])
+    one, two = (
+        build_acceptance(
+            "na62-dump-mumu",
+            masses=masses,
+            settings=TableSettings(n_momentum=12, n_vertex=4, seed=seed),
+        )
+        for seed in (1, 2)
+    )
+    error = np.hypot(one.error, two.error)
+    varies = error > 0
+    pull = (one.acceptance - two.acceptance)[varies] / error[varies]
+    assert 0.5 < np.median(np.abs(pull)) < 1.3
+    assert abs(pull.mean()) < 0.1
+
+
+def test_build_writes_both_tables_and_reports(tmp_path):
+    seen = []
+    paths = build_tables(
+        ["na62-dump-mumu"],
+        directory=tmp_path,
+        settings=TableSettings(
+            n_momentum=6,
+            n_angle_fine=3,
+            n_angle_coarse=3,
+            n_vertex=3,
+            n_point=16,
+            n_replica=2,
+        ),
+        progress=lambda what, done, total: seen.append((what, done, total)),
+    )
+    assert [path.name for path in paths] == ["acceptance.npz", "yields.npz"]
+    assert read_yield_table(paths[1]).processes
+    assert seen[-1] == ("na62-dump-mumu yields", 53, 53)
+    with pytest.raises(UnknownNameError, match="na62-dump-mumu"):
+        build_tables(["na62-dump-mumuu"], directory=tmp_path)
