@@ -122,3 +122,30 @@ def test_scan_traces_the_chain_once(channels):
     bsmfit.scan_plane(own, channel, mass=(0.22, 0.5, 250), coupling=(1e-7, 1e-5, 200))
     # once to find the processes, once in the compiled program
     assert n_traces == 2
+
+
+def test_scan_kernel_lowers_for_a_gpu_without_one(channels):
+    point = bsmfit.ExclusionPoint.from_model(
+        bsmfit.load_model("dark-photon"), list(channels.values())
+    )
+    arrays, structure = eqx.partition(point, eqx.is_array)
+
+    def kernel(arrays, mass, coupling):
+        return eqx.combine(arrays, structure)(mass, coupling).n_up_obs
+
+    plane = jax.vmap(jax.vmap(kernel, (None, None, 0)), (None, 0, None))
+    exported = jax.export.export(jax.jit(plane), platforms=("cuda",))(
+        arrays, jnp.linspace(0.25, 0.4, 4), jnp.geomspace(1e-7, 1e-5, 8)
+    )
+    assert exported.platforms == ("cuda",)
+
+
+def test_significance_of_the_event_is_in_the_result(channels):
+    point = bsmfit.ExclusionPoint.from_model(
+        bsmfit.load_model("dark-photon"), [channels["na62-dump-mumu"]]
+    )
+    found = point.local_significance()
+    assert found["n_observed"] == 1
+    # known background: 1 - exp(-0.016) is 2.41 sigma two-sided, 2.15 one-sided
+    assert found["z_two_sided"] == pytest.approx(2.41, abs=0.01)
+    assert found["z_one_sided"] == pytest.approx(2.15, abs=0.01)

@@ -47,6 +47,7 @@ def channel() -> BeamDumpChannel:
         default_mass=(0.2, 0.8, 10),
         default_coupling=(1e-7, 1e-5, 10),
         n_observed=1,
+        calibrated_preset="",
         nuisances=(ChannelNuisance("pot", 1.2, "signal"),),
         inputs=(),
         protons_on_target=jnp.array(1e17),

@@ -3,13 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bsmfit.detector.contraction import accepted_spectrum, contract
-
-GRID = (
-    np.geomspace(20.0, 400.0, 12),
-    np.linspace(0, 0.01, 5),
-    np.linspace(105, 180, 4),
+from bsmfit.detector.contraction import (
+    DecayContraction,
+    accepted_spectrum,
+    momentum_nodes,
 )
+
+VERTICES = np.linspace(105.0, 180.0, 4)
+GRID = (np.geomspace(20.0, 400.0, 12), np.linspace(0.0, 0.01, 5))
 ORIGIN, BEAM = 25.0, 400.0
 REDUCED = np.linspace(-3.5, 8.0, 40)
 
@@ -17,13 +18,14 @@ REDUCED = np.linspace(-3.5, 8.0, 40)
 def reduced_yield(momentum, acceptance):
     points = (np.array([momentum]), np.array([0.002]), np.array([3.0]))
     spectrum = accepted_spectrum(*points, grid=GRID, acceptance=acceptance)
-    return contract(
-        spectrum,
+    contraction = DecayContraction.from_geometry(
+        momentum_nodes(GRID[0]),
         reduced_lifetimes=REDUCED,
-        vertices=GRID[2],
+        vertices=VERTICES,
         origin=ORIGIN,
         beam_momentum=BEAM,
     )
+    return contraction.reduced_log_yield(spectrum)
 
 
 @pytest.mark.parametrize("momentum", [35.0, 130.0, 390.0])
@@ -44,7 +46,7 @@ def test_one_momentum_and_full_acceptance_is_the_decay_law(momentum):
 def test_acceptance_is_interpolated_in_momentum_and_angle():
     acceptance = np.log(GRID[0])[:, None, None] * GRID[1][None, :, None] * np.ones(4)
     momenta, weight = np.array([50.0, 90.0]), np.ones(2)
-    _, spectrum = accepted_spectrum(
+    spectrum = accepted_spectrum(
         momenta, np.array([0.003, 0.004]), weight, grid=GRID, acceptance=acceptance
     )
     expected = np.log(50.0) * 0.003 + np.log(90.0) * 0.004
@@ -53,5 +55,5 @@ def test_acceptance_is_interpolated_in_momentum_and_angle():
 
 def test_points_outside_the_grid_are_lost():
     points = (np.array([19.0, 50.0]), np.array([0.001, 0.02]), np.ones(2))
-    _, spectrum = accepted_spectrum(*points, grid=GRID, acceptance=np.ones((12, 5, 4)))
+    spectrum = accepted_spectrum(*points, grid=GRID, acceptance=np.ones((12, 5, 4)))
     assert spectrum.sum() == 0.0

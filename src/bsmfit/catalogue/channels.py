@@ -65,6 +65,7 @@ def load_channel(name: str | Path) -> BeamDumpChannel:
         default_mass=_axis(record.default_plane.mass),
         default_coupling=_axis(record.default_plane.coupling),
         n_observed=record.counts.n_observed.value,
+        calibrated_preset=record.default_preset if _is_calibrated(record) else "",
         nuisances=tuple(
             ChannelNuisance(entry.name, 1.0 + entry.size, entry.affects)
             for entry in record.nuisances
@@ -83,6 +84,11 @@ def load_channel(name: str | Path) -> BeamDumpChannel:
         yields=yields,
         window=_mass_window(record),
     )
+
+
+def _is_calibrated(record: BeamDumpRecord) -> bool:
+    """Whether the efficiency stands on a calibration, of this or another search."""
+    return record.selection_efficiency.provenance in ("calibrated", "assumed")
 
 
 def _axis(axis: Axis) -> tuple[float, float, int]:

@@ -29,7 +29,11 @@ from bsmfit.catalogue.table_files import (
     write_archive,
 )
 from bsmfit.detector.acceptance_table import AcceptanceTable
-from bsmfit.detector.contraction import accepted_spectrum, contract
+from bsmfit.detector.contraction import (
+    DecayContraction,
+    accepted_spectrum,
+    momentum_nodes,
+)
 from bsmfit.errors import UnknownNameError
 from bsmfit.physics.bremsstrahlung import (
     GAUGE_INVARIANT,
@@ -159,7 +163,14 @@ def build_yields(
     Returns:
         Reduced log yield G, [mass, reduced lifetime, process].
     """
-    grid = (acceptance.momenta, acceptance.angles, acceptance.vertices)
+    contraction = DecayContraction.from_geometry(
+        momentum_nodes(acceptance.momenta),
+        reduced_lifetimes=REDUCED_LIFETIMES,
+        vertices=acceptance.vertices,
+        origin=origin,
+        beam_momentum=beam_momentum,
+    )
+    grid = (acceptance.momenta, acceptance.angles)
     shape = (acceptance.masses.size, REDUCED_LIFETIMES.size, len(processes))
     reduced = np.empty(shape, dtype=np.float32)
     for i, mass in enumerate(acceptance.masses):
@@ -168,14 +179,8 @@ def build_yields(
             points = process_points(
                 process, float(mass), beam_momentum=beam_momentum, **options
             )
-            accepted = accepted_spectrum(*points, grid=grid, acceptance=values)
-            log_yield = contract(
-                accepted,
-                reduced_lifetimes=REDUCED_LIFETIMES,
-                vertices=acceptance.vertices,
-                origin=origin,
-                beam_momentum=beam_momentum,
-            )
+            spectrum = accepted_spectrum(*points, grid=grid, acceptance=values)
+            log_yield = contraction.reduced_log_yield(spectrum)
             reduced[i, :, k] = np.maximum(log_yield, _NO_YIELD)
         if progress is not None:
             progress(i + 1, acceptance.masses.size)

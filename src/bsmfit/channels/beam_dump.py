@@ -86,6 +86,8 @@ class BeamDumpChannel(eqx.Module):
         default_mass: Mass axis of a scan that names none: low, high, points [GeV].
         default_coupling: Coupling axis of a scan that names none.
         n_observed: Observed events in the whole signal region.
+        calibrated_preset: Production preset with which the efficiency was calibrated,
+            and the only one it belongs to; empty where it was not calibrated.
         nuisances: Uncertainties of the channel's own inputs.
         inputs: Digests of the data files that went into it, by file name.
         protons_on_target: Protons on target.
@@ -101,6 +103,7 @@ class BeamDumpChannel(eqx.Module):
     default_mass: tuple[float, float, int] = eqx.field(static=True)
     default_coupling: tuple[float, float, int] = eqx.field(static=True)
     n_observed: int = eqx.field(static=True)
+    calibrated_preset: str = eqx.field(static=True)
     nuisances: tuple[ChannelNuisance, ...] = eqx.field(static=True)
     inputs: tuple[tuple[str, str], ...] = eqx.field(static=True)
     protons_on_target: Float[Array, ""]

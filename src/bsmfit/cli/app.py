@@ -7,6 +7,7 @@ libraries are imported by the command that needs them, so that help is quick.
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -61,6 +62,8 @@ app.add_typer(tables, name="tables")
 
 def main() -> None:
     """Run the command line."""
+    # The fonts in a PDF carry dates that fontTools remarks on, to no one's use.
+    logging.getLogger("fontTools").setLevel(logging.ERROR)
     app()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -170,6 +171,15 @@ def _report(dataset: xr.Dataset, paths: list[Path]) -> None:
         table.add_row(quantity, *cells)
     console = Console()
     console.print(table)
+    event = json.loads(dataset.attrs.get("local_significance", "{}"))
+    if event.get("n_observed"):
+        console.print(
+            f"{event['n_observed']} observed: local significance "
+            f"{event['z_two_sided']:.2f} sigma two-sided, "
+            f"{event['z_one_sided']:.2f} one-sided"
+        )
+    for text in json.loads(dataset.attrs.get("caveats", "[]")):
+        console.print(f"note: {text}", highlight=False)
     status = dataset["status"].values
     if (status != 0).any():
         counts = ", ".join(

@@ -1,13 +1,16 @@
 """Contraction of an acceptance with a production spectrum, at one mass.
 
     points (p, theta, weight), A(p, theta, z) --accepted_spectrum--> S(p, z)
-    S(p, z) --contract--> G(u)
+    S(p, z) --DecayContraction--> G(u)
 
 `bsmfit.detector.yields` says what the reduced lifetime u and the reduced log yield G
-are and evaluates them.
+are and evaluates them. In u the mass cancels, so that the decay integrals are computed
+once for all masses and processes.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
@@ -15,11 +18,25 @@ from scipy.interpolate import RegularGridInterpolator
 
 from bsmfit.detector.decay_volume import vertex_weights
 
-__all__ = ["accepted_spectrum", "contract"]
+__all__ = ["DecayContraction", "accepted_spectrum", "momentum_nodes"]
 
 _N_MOMENTUM = 1500
 """Momentum nodes of the contraction, 0.2 % apart. Sharing a momentum between two nodes
 biases ln Y by (0.002 x)^2 / 12 where the survival is exp(-x): 8e-4 at x = 50."""
+
+
+def momentum_nodes(
+    momenta: Float64[np.ndarray, " n_p"],
+) -> Float64[np.ndarray, " n_momentum"]:
+    """Fine momentum nodes over the range of an acceptance.
+
+    Args:
+        momenta: Momentum nodes of the acceptance [GeV].
+
+    Returns:
+        Geometric nodes [GeV].
+    """
+    return np.geomspace(momenta[0], momenta[-1], _N_MOMENTUM)
 
 
 def accepted_spectrum(
@@ -27,77 +44,91 @@ def accepted_spectrum(
     angle: Float64[np.ndarray, " n_point"],
     weight: Float64[np.ndarray, " n_point"],
     *,
-    grid: tuple[
-        Float64[np.ndarray, " n_p"],
-        Float64[np.ndarray, " n_angle"],
-        Float64[np.ndarray, " n_vertex"],
-    ],
+    grid: tuple[Float64[np.ndarray, " n_p"], Float64[np.ndarray, " n_angle"]],
     acceptance: Float64[np.ndarray, "n_p n_angle n_vertex"],
-) -> tuple[
-    Float64[np.ndarray, " n_momentum"], Float64[np.ndarray, "n_momentum n_vertex"]
-]:
+) -> Float64[np.ndarray, "n_momentum n_vertex"]:
     """Accepted particles by longitudinal momentum and decay vertex, before decay.
 
     Args:
         momentum: Momenta of weighted points that represent a spectrum [GeV].
         angle: Their polar angles [rad].
         weight: Their weights [particles per proton on target].
-        grid: Momentum [GeV], angle [rad] and vertex [m] nodes of the acceptance.
+        grid: Momentum [GeV] and angle [rad] nodes of the acceptance.
         acceptance: Acceptance at the nodes, zero outside.
 
     Returns:
-        Momentum nodes [GeV], and particles per node at every vertex node, if they all
-        decayed there.
+        Particles per node of `momentum_nodes` at every vertex node, if they all decayed
+        there.
     """
-    momenta, angles, vertices = grid
+    momenta, angles = grid
     lookup = RegularGridInterpolator(
         (np.log(momenta), angles), acceptance, bounds_error=False, fill_value=0.0
     )
     accepted = lookup(np.stack([np.log(momentum), angle], axis=-1)) * weight[:, None]
-    nodes = np.geomspace(momenta[0], momenta[-1], _N_MOMENTUM)
+    nodes = momentum_nodes(momenta)
     step = np.log(nodes[1] / nodes[0])
     position = np.log(momentum * np.cos(angle) / nodes[0]) / step
     position = np.clip(position, 0.0, _N_MOMENTUM - 1.000001)
     lower = position.astype(int)
     fraction = position - lower
-    spectrum = np.zeros((_N_MOMENTUM, vertices.size))
-    for j in range(vertices.size):
+    spectrum = np.zeros((_N_MOMENTUM, acceptance.shape[-1]))
+    for j in range(acceptance.shape[-1]):
         for index, share in ((lower, 1.0 - fraction), (lower + 1, fraction)):
             spectrum[:, j] += np.bincount(
                 index, accepted[:, j] * share, minlength=_N_MOMENTUM
             )
-    return nodes, spectrum
+    return spectrum
 
 
-def contract(
-    spectrum: tuple[
-        Float64[np.ndarray, " n_momentum"], Float64[np.ndarray, "n_momentum n_vertex"]
-    ],
-    *,
-    reduced_lifetimes: Float64[np.ndarray, " n_lifetime"],
-    vertices: Float64[np.ndarray, " n_vertex"],
-    origin: float,
-    beam_momentum: float,
-) -> Float64[np.ndarray, " n_lifetime"]:
-    """Reduced log yield G(u) of one accepted spectrum (the mass cancels in u).
+@dataclass(frozen=True)
+class DecayContraction:
+    """Decay integrals of every momentum at every reduced lifetime.
 
-    Args:
-        spectrum: Momentum nodes and accepted particles, from `accepted_spectrum`.
-        reduced_lifetimes: Nodes u.
-        vertices: Vertex nodes, from the beginning to the end of the decay volume [m].
-        origin: Where the particles are made [m].
-        beam_momentum: Momentum of the beam P [GeV].
-
-    Returns:
-        G at the nodes; -inf where nothing is accepted.
+    Attributes:
+        weights: Weight of every vertex node, exp(-u) taken out of its logarithm.
     """
-    momenta, accepted = spectrum
-    distance = vertices[0] - origin
-    hardest = np.exp(reduced_lifetimes)[:, None] * distance
-    length = hardest * momenta[None, :] / beam_momentum
-    reference = np.broadcast_to(-np.exp(-reduced_lifetimes)[:, None], length.shape)
-    weights = vertex_weights(
-        length, vertices, origin=origin, log_reference=np.asarray(reference)
-    )
-    with np.errstate(divide="ignore"):
-        return np.log(np.einsum("upj,pj->u", weights, accepted))
+
+    weights: Float64[np.ndarray, "n_lifetime n_momentum n_vertex"]
+
+    @classmethod
+    def from_geometry(
+        cls,
+        momenta: Float64[np.ndarray, " n_momentum"],
+        *,
+        reduced_lifetimes: Float64[np.ndarray, " n_lifetime"],
+        vertices: Float64[np.ndarray, " n_vertex"],
+        origin: float,
+        beam_momentum: float,
+    ) -> DecayContraction:
+        """Compute the decay integrals.
+
+        Args:
+            momenta: Momentum nodes [GeV].
+            reduced_lifetimes: Nodes u.
+            vertices: Vertex nodes, from one end of the decay volume to the other [m].
+            origin: Where the particles are made [m].
+            beam_momentum: Momentum of the beam P [GeV].
+
+        Returns:
+            The integrals.
+        """
+        hardest = np.exp(reduced_lifetimes)[:, None] * (vertices[0] - origin)
+        length = hardest * momenta[None, :] / beam_momentum
+        reference = np.broadcast_to(-np.exp(-reduced_lifetimes)[:, None], length.shape)
+        return cls(
+            vertex_weights(length, vertices, origin=origin, log_reference=reference)
+        )
+
+    def reduced_log_yield(
+        self, spectrum: Float64[np.ndarray, "n_momentum n_vertex"]
+    ) -> Float64[np.ndarray, " n_lifetime"]:
+        """Reduced log yield G(u) of one accepted spectrum.
+
+        Args:
+            spectrum: Accepted particles, from `accepted_spectrum`.
+
+        Returns:
+            G at the nodes; -inf where nothing is accepted.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(np.einsum("upj,pj->u", self.weights, spectrum))

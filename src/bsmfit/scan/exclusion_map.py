@@ -7,6 +7,7 @@ runs it and labels the result.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import equinox as eqx
@@ -21,6 +22,7 @@ from bsmfit.channels.beam_dump import BeamDumpChannel
 from bsmfit.errors import InputError
 from bsmfit.inference.exclusion import Exclusion, exclusion
 from bsmfit.inference.expected import count_ceiling
+from bsmfit.inference.significance import significance
 from bsmfit.likelihood.beam_dump import beam_dump_counting_model
 from bsmfit.likelihood.counting import CountingModel
 from bsmfit.likelihood.quadrature import NuisanceQuadrature
@@ -35,6 +37,7 @@ __all__ = [
     "AxisLike",
     "ExclusionPoint",
     "as_axis",
+    "caveats",
     "check_masses",
     "production_processes",
     "scan_plane",
@@ -155,6 +158,25 @@ class ExclusionPoint(eqx.Module):
             n_max=self.n_max,
         )
 
+    def local_significance(self) -> dict[str, float | int]:
+        """Significance of all observed events over the background alone.
+
+        No look-elsewhere effect: the whole signal region of every channel is one count.
+
+        Returns:
+            Observed events, p value, and Z in both conventions.
+        """
+        n_observed = sum(channel.n_observed for channel in self.channels)
+        result = significance(
+            jnp.asarray(n_observed), self.counting, quadrature=self.quadrature
+        )
+        return {
+            "n_observed": n_observed,
+            "p_value": float(result.p_value),
+            "z_one_sided": float(result.z_one_sided),
+            "z_two_sided": float(result.z_two_sided),
+        }
+
     def __call__(
         self, mass: Float[Array, ""], coupling: Float[Array, ""]
     ) -> PointResult:
@@ -232,6 +254,8 @@ def scan_plane(
     dataset = build_dataset(
         plane, plan, mass=masses.points(), coupling=couplings.points()
     )
+    dataset.attrs["caveats"] = json.dumps(caveats(model, selected))
+    dataset.attrs["local_significance"] = json.dumps(point.local_significance())
     if model.particle:
         dataset["mass"].attrs["symbol"] = f"$m_{{{model.particle}}}$"
     return dataset
@@ -254,6 +278,26 @@ def as_axis(axis: AxisLike) -> Axis | PointList:
     if isinstance(axis, np.ndarray):
         return PointList(tuple(axis.tolist()))
     return Axis(*axis)
+
+
+def caveats(model: Model, channels: Sequence[BeamDumpChannel]) -> list[str]:
+    """What a reader of a result must know about the combination of its inputs.
+
+    Args:
+        model: The new physics.
+        channels: The searches.
+
+    Returns:
+        Sentences, none where there is nothing to say.
+    """
+    return [
+        f"the selection efficiency of {channel.name} is calibrated with the preset "
+        f"{channel.calibrated_preset!r}; with {model.preset!r} it absorbs a production "
+        "that this preset does not have, and the limits are too strong or too weak by "
+        "that difference"
+        for channel in channels
+        if channel.calibrated_preset not in ("", model.preset)
+    ]
 
 
 def check_masses(
