@@ -13,7 +13,7 @@ from jaxtyping import TypeCheckError
 
 from bsmfit.core.constants import PION_CHARGED_MASS
 from bsmfit.errors import InputError, UnknownNameError
-from bsmfit.physics.bremsstrahlung import (
+from bsmfit.physics.gauge_invariant_bremsstrahlung import (
     gauge_invariant_rate,
     splitting_dirac,
     splitting_interference,

@@ -18,8 +18,8 @@ from bsmfit.catalogue.physics_tables import (
 )
 from bsmfit.catalogue.records import read_model_card
 from bsmfit.errors import UnknownNameError
-from bsmfit.physics.bremsstrahlung import GAUGE_INVARIANT
 from bsmfit.physics.dark_photon import DarkPhoton
+from bsmfit.physics.gauge_invariant_bremsstrahlung import GAUGE_INVARIANT
 from bsmfit.physics.model import Model, ProductionNuisance
 from bsmfit.records.model_card import ModelCard
 

@@ -36,14 +36,16 @@ from bsmfit.detector.contraction import (
 )
 from bsmfit.errors import UnknownNameError
 from bsmfit.physics.bremsstrahlung import (
-    GAUGE_INVARIANT,
     MOMENTUM_FRACTION_MAX,
     MOMENTUM_FRACTION_MIN,
     TRANSVERSE_MOMENTUM_MAX,
     bremsstrahlung_rate,
-    gauge_invariant_rate,
 )
 from bsmfit.physics.dark_photon import DARK_PHOTON_PROCESSES
+from bsmfit.physics.gauge_invariant_bremsstrahlung import (
+    GAUGE_INVARIANT,
+    gauge_invariant_rate,
+)
 from bsmfit.physics.meson_decay import MESON_DECAYS
 from bsmfit.physics.production_spectrum import (
     MesonSpectrum,

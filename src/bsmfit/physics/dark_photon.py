@@ -12,8 +12,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from bsmfit.errors import InputError, UnknownNameError
-from bsmfit.physics.bremsstrahlung import BREMSSTRAHLUNG_PROCESSES, GAUGE_INVARIANT
+from bsmfit.physics.bremsstrahlung import BLUEMLEIN_BRUNNER_PROCESSES
 from bsmfit.physics.dark_photon_width import fractions, partial_widths
+from bsmfit.physics.gauge_invariant_bremsstrahlung import GAUGE_INVARIANT
 from bsmfit.physics.hadronic_ratio import HadronicRatio
 from bsmfit.physics.mediator import Mediator
 from bsmfit.physics.meson_decay import MESON_DECAYS, meson_branching_ratio
@@ -26,7 +27,8 @@ from bsmfit.physics.vector_mixing import VECTOR_MIXINGS, mixing_squared
 __all__ = ["DARK_PHOTON_PROCESSES", "FORM_FACTORS", "DarkPhoton"]
 
 DARK_PHOTON_PROCESSES = (
-    *BREMSSTRAHLUNG_PROCESSES,
+    *BLUEMLEIN_BRUNNER_PROCESSES,
+    GAUGE_INVARIANT,
     *MESON_DECAYS,
     *VECTOR_MIXINGS,
 )
