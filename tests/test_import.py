@@ -48,3 +48,19 @@ def test_statistics_say_that_float64_is_off():
 def test_unknown_attribute_is_an_attribute_error(name):
     code = f"import bsmfit\ntry: bsmfit.{name}\nexcept AttributeError as e: print(e)"
     assert name in in_a_fresh_interpreter(code)
+
+
+def test_what_was_loaded_in_single_precision_is_refused_later():
+    code = (
+        "import bsmfit, bsmfit.errors\n"
+        "model = bsmfit.load_model('dark-photon')\n"
+        "channel = bsmfit.load_channel('na62-dump-mumu')\n"
+        "bsmfit.enable_x64()\n"
+        "try: bsmfit.scan_plane(model, channel)\n"
+        "except bsmfit.errors.PrecisionError as error: print(error)\n"
+        "again = bsmfit.load_model('dark-photon')\n"
+        "print(again.function.hadronic_ratio.exclusive.values.dtype)"
+    )
+    message, dtype = in_a_fresh_interpreter(code).splitlines()
+    assert "was made with float32 floats" in message
+    assert dtype == "float64"

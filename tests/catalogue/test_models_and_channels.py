@@ -130,3 +130,28 @@ def test_published_limit_is_where_the_record_says():
     assert limit.model == "dark-photon"
     assert np.all(limit.lower < limit.upper)
     assert load_published_limit("na62-dump-ee") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("value: 10.0\n    unit: GeV", "value: 30.0\n    unit: GeV", "selection"),
+        ("detectors: [straw, muv3]", "detectors: [straw]", "selection"),
+        ("final_state: mumu", "final_state: ee", "final state"),
+    ],
+)
+def test_table_of_another_selection_is_refused(tmp_path, old, new, what):
+    path = copied_record(tmp_path)
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(DataFileError, match=f"made with another {what}"):
+        load_channel(path)
+
+
+def test_event_outside_the_masses_of_the_search_is_refused(tmp_path):
+    path = copied_record(tmp_path)
+    text = path.read_text(encoding="utf-8").replace("value: 0.411", "value: 411.0", 1)
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataFileError, match="has 411 GeV, outside the masses"):
+        load_channel(path)

@@ -15,7 +15,7 @@ from bsmfit.channels.beam_dump import (
 )
 from bsmfit.core.interpolation import MonotoneTable
 from bsmfit.detector.yields import YieldTable
-from bsmfit.errors import UnknownNameError
+from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.physics.mediator import Mediator, lifetime_length
 
 DISTANCE, BEAM = 80.0, 400.0
@@ -47,7 +47,7 @@ def channel() -> BeamDumpChannel:
         default_mass=(0.2, 0.8, 10),
         default_coupling=(1e-7, 1e-5, 10),
         n_observed=1,
-        calibrated_preset="",
+        efficiency_preset="toy",
         nuisances=(ChannelNuisance("pot", 1.2, "signal"),),
         inputs=(),
         protons_on_target=jnp.array(1e17),
@@ -128,7 +128,7 @@ def test_unknown_process_and_final_state_are_named(channel):
     with pytest.raises(UnknownNameError, match="did you mean 'hard'"):
         channel.log_signal(mediator(hards=1.0))
     odd = dataclasses.replace(channel, final_state="ee")
-    with pytest.raises(UnknownNameError, match="final state 'ee'"):
+    with pytest.raises(InputError, match="needs the branching ratio into 'ee'"):
         odd.log_signal(mediator(hard=1.0))
 
 

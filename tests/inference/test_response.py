@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bsmfit.inference import marginal
-from bsmfit.inference.response import compress_response
+from bsmfit.inference.expected import QUANTILE_LEVELS, expected_limits
+from bsmfit.inference.response import compress_response, normal_score
 from bsmfit.likelihood.counting import CountingModel
 from bsmfit.likelihood.quadrature import NuisanceQuadrature
 
@@ -67,3 +68,43 @@ def test_gradient_is_finite_where_nothing_varies():
         jnp.ones(9)
     )
     assert np.isfinite(gradient).all()
+
+
+def test_normal_score_undoes_the_expansion():
+    x = np.linspace(-2.5, 2.5, 21)
+    skewness, kurtosis = 0.5, 0.3
+    bent = x + skewness / 6 * (x**2 - 1) + kurtosis / 24 * (x**3 - 3 * x)
+    bent -= skewness**2 / 36 * (2 * x**3 - 5 * x)
+    score = normal_score(jnp.asarray(bent), jnp.array(skewness), jnp.array(kurtosis))
+    np.testing.assert_allclose(score, x, atol=1e-6)
+    plain = normal_score(jnp.asarray(x), jnp.array(0.0), jnp.array(0.0))
+    np.testing.assert_array_equal(plain, x)
+
+
+@pytest.mark.parametrize(
+    ("kappas", "shares"),
+    [([1.4, 2.0], [0.2, 0.8]), ([1.8, 2.0, 2.0], [0.3, 0.6, 0.1])],
+)
+def test_bands_of_composite_signals_agree_with_toys(kappas, shares):
+    """Draw counts and nuisances, and look the limit of each count up."""
+    n = len(kappas)
+    responses = np.concatenate(
+        [np.diag(np.log(kappas)), np.full((n, 1), np.log(1.22))], axis=1
+    )
+    model = CountingModel(
+        signal_log_kappa=jnp.asarray(responses),
+        background=jnp.array([0.016]),
+        background_log_kappa=jnp.zeros((1, n + 1)),
+        nuisance_names=tuple(f"nuisance-{i}" for i in range(n + 1)),
+    )
+    quadrature = NuisanceQuadrature.from_model(model)
+    log_signal = jnp.log(jnp.asarray(shares))
+    counts = marginal.marginal_counts(log_signal, model, quadrature=quadrature, n_max=3)
+    log_limits, _ = marginal.marginal_log_limits(counts, cl=0.9)
+    ours = expected_limits(counts, log_limits)
+    rng = np.random.default_rng(11)
+    theta = rng.standard_normal((400_000, n + 1))
+    response = np.exp(theta @ responses.T) @ np.array(shares)
+    drawn = np.minimum(rng.poisson(0.016, theta.shape[0]), 3)
+    toys = np.quantile(np.exp(log_limits)[drawn] / response, QUANTILE_LEVELS)
+    np.testing.assert_allclose(ours, toys, rtol=0.02)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 
 import jax.numpy as jnp
 import numpy as np
@@ -113,3 +115,122 @@ def test_closed_below_the_table_of_one_of_two_channels(parts):
     log_signal = point.log_signal(jnp.array(0.1), jnp.array(1e-6))
     assert float(log_signal[0]) > -20
     assert float(log_signal[1]) < -1e4
+
+
+def own_model(**changes):
+    """A model of one's own; `changes` replace fields of its mediator."""
+
+    def function(mass, coupling):
+        fields = {
+            "mass": mass,
+            "decay_width": 1e-3 * coupling**2 * mass,
+            "branching_ratios": {"mumu": 0.4 + 0.0 * mass},
+            "production": {"proton-bremsstrahlung": coupling**2},
+        }
+        fields |= {key: value(mass, coupling) for key, value in changes.items()}
+        return Mediator(**fields)
+
+    return bsmfit.Model(function, name="mine", coupling="g")
+
+
+SMALL = {"mass": np.array([0.3, 0.4]), "coupling": (1e-7, 1e-5, 5)}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"branching_ratios": lambda m, g: {"mumu": 3.0 + 0.0 * m}},
+        {"branching_ratios": lambda m, g: {"mumu": -0.1 + 0.0 * m}},
+        {"branching_ratios": lambda m, g: {"mumu": jnp.nan * m}},
+        {"production": lambda m, g: {"proton-bremsstrahlung": -(g**2)}},
+        {"decay_width": lambda m, g: -g},
+        {"decay_width": lambda m, g: 0.0 * g},
+    ],
+)
+def test_unphysical_mediator_has_no_result(parts, changes):
+    result = bsmfit.scan_plane(own_model(**changes), parts[1], **SMALL)
+    assert np.all(result["status"] == 2)
+    assert np.isnan(result["n_signal"]).all()
+    assert result["status"].attrs["flag_meanings"].split()[2] == "invalid_model"
+
+
+def test_physical_mediator_has_one(parts):
+    assert np.all(bsmfit.scan_plane(own_model(), parts[1], **SMALL)["status"] == 0)
+
+
+def test_nuisance_of_a_process_that_is_not_there_is_refused(parts):
+    nuisance = bsmfit.ProductionNuisance("norm", 2.0, ("proton-brems",))
+    model = dataclasses.replace(own_model(), nuisances=(nuisance,))
+    with pytest.raises(InputError, match="did you mean 'proton-bremsstrahlung'"):
+        bsmfit.scan_plane(model, parts[1], **SMALL)
+
+
+# Without the type checks of the tests, as a user meets them.
+WRONG_TYPES = {
+    "scan('dark-photon', channel)": "not a bsmfit.Model",
+    "scan(model, 'na62-dump-mumu')": "not a channel",
+    "scan(model, channel, cl='0.9')": "must be a number",
+    "scan(model, channel, mass='0.2:0.3:4')": "an axis is",
+    "scan(model, channel, mass=(0.2, 0.3))": "an axis is",
+    "scan(model, channel, mass=0.3)": "an axis is",
+    "scan(Model(lambda m, g: (m, g), name='a'), channel)": "return a bsmfit.Mediator",
+    "scan(Model(lambda m, g: Mediator(m, g, {}, {}), name='a'), channel)": (
+        "names no production process"
+    ),
+    "Model(model.function, name='a', coupling='mass')": "names the axis of",
+    "Model(model.function, name='a', mass_range=(2.0, 1.0))": "is reversed",
+    "ProductionNuisance('norm', 2.0, 'proton-bremsstrahlung')": (
+        "processes is a string"
+    ),
+}
+
+
+def test_wrong_types_are_one_clear_message():
+    code = (
+        "import bsmfit\nfrom bsmfit import Mediator, Model, ProductionNuisance\n"
+        "from bsmfit.errors import InputError\nbsmfit.enable_x64()\n"
+        "scan = bsmfit.scan_plane\n"
+        "model = bsmfit.load_model('dark-photon')\n"
+        "channel = bsmfit.load_channel('na62-dump-mumu')\n"
+        f"for call in {list(WRONG_TYPES)!r}:\n"
+        "    try: eval(call)\n"
+        "    except InputError as error: print(error)\n"
+        "    else: print('no error')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    messages = done.stdout.strip().splitlines()
+    assert len(messages) == len(WRONG_TYPES)
+    for message, expected in zip(messages, WRONG_TYPES.values(), strict=True):
+        assert expected in message
+
+
+def test_axis_may_be_a_list_or_a_jax_array(parts):
+    for masses in ([0.25, 0.3, 0.4], jnp.array([0.25, 0.3, 0.4])):
+        result = bsmfit.scan_plane(*parts, mass=masses, coupling=(1e-7, 1e-5, 3))
+        np.testing.assert_allclose(result["mass"], [0.25, 0.3, 0.4])
+
+
+def test_changed_number_is_another_scan(parts):
+    model, channel = parts
+    more = dataclasses.replace(
+        channel, protons_on_target=10 * channel.protons_on_target
+    )
+    plans = [
+        bsmfit.scan_plane(model, c, **SMALL).attrs["plan_hash"]
+        for c in (channel, more, channel)
+    ]
+    assert plans[0] == plans[2] != plans[1]
+
+
+def test_changed_function_of_the_same_name_is_another_scan(parts):
+    models = [
+        bsmfit.Model(function, name="x", coupling="epsilon")
+        for function in (
+            lambda m, e: parts[0].function(m, e),
+            lambda m, e: parts[0].function(m, 2.0 * e),
+        )
+    ]
+    plans = [bsmfit.scan_plane(m, parts[1], **SMALL).attrs["plan_hash"] for m in models]
+    assert plans[0] != plans[1]

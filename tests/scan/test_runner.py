@@ -94,7 +94,7 @@ def test_failed_points_are_nan_and_keep_their_neighbours(make_toy):
     plane = run_plane(make_toy(mass_failing=0.5), MASS, coupling=COUPLING)
     alone = run_plane(make_toy(), MASS, coupling=COUPLING)
     failed = MASS > 0.5
-    assert (plane["status"][failed] == Status.OUTSIDE_TABLE).all()
+    assert (plane["status"][failed] == Status.INVALID_MODEL).all()
     assert np.isnan(plane["n_up_exp"][failed]).all()
     assert np.isnan(plane["n_signal"][failed]).all()
     np.testing.assert_array_equal(

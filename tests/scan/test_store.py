@@ -40,7 +40,7 @@ def test_dataset_follows_the_contract(make_scan, make_toy):
     np.testing.assert_allclose(levels, [0.023, 0.16, 0.5, 0.84, 0.977], atol=2e-3)
     assert dataset["status"].dtype == np.int8
     assert dataset["status"].attrs["flag_values"].tolist() == [0, 1, 2]
-    assert dataset["status"].attrs["flag_meanings"] == "ok not_converged outside_table"
+    assert dataset["status"].attrs["flag_meanings"] == "ok not_converged invalid_model"
     for name in ("mass", "epsilon", *dataset.data_vars):
         assert dataset[name].attrs["long_name"]
         if name != "status":

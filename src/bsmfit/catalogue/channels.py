@@ -7,13 +7,13 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
-from bsmfit.catalogue.files import locate_geometry, sha256_of
+from bsmfit.catalogue.files import display_path, locate_geometry, sha256_of
 from bsmfit.catalogue.records import (
     channel_records,
     locate_channel,
     read_beam_dump_record,
 )
-from bsmfit.catalogue.table_files import read_yield_table, table_path
+from bsmfit.catalogue.table_files import read_metadata, read_yield_table, table_path
 from bsmfit.channels.beam_dump import BeamDumpChannel, ChannelNuisance, MassWindow
 from bsmfit.errors import DataFileError
 from bsmfit.records.beam_dump_record import Axis, BeamDumpRecord
@@ -53,11 +53,21 @@ def load_channel(name: str | Path) -> BeamDumpChannel:
     if not table.exists():
         msg = (
             f"{record.id}: no yield table beside {path.name}; make it with "
-            f"`bsmfit tables build {path}`"
+            f"`bsmfit tables build --channel {path}`"
         )
         raise DataFileError(msg)
+    geometry = locate_geometry(record.geometry, beside=path.parent)
+    _check_table(table, record, geometry)
     yields = read_yield_table(table)
     masses = np.asarray(yields.table.x)
+    for event in record.counts.observed_masses:
+        if not masses[0] <= event.value <= masses[-1]:
+            msg = (
+                f"{display_path(path)}: counts.observed_masses has "
+                f"{event.value:g} GeV, outside the masses of the search, "
+                f"{masses[0]:.4g} to {masses[-1]:.4g} GeV"
+            )
+            raise DataFileError(msg)
     return BeamDumpChannel(
         name=record.id,
         final_state=record.final_state,
@@ -65,7 +75,7 @@ def load_channel(name: str | Path) -> BeamDumpChannel:
         default_mass=_axis(record.default_plane.mass),
         default_coupling=_axis(record.default_plane.coupling),
         n_observed=record.counts.n_observed.value,
-        calibrated_preset=record.default_preset if _is_calibrated(record) else "",
+        efficiency_preset=record.default_preset,
         nuisances=tuple(
             ChannelNuisance(entry.name, 1.0 + entry.size, entry.affects)
             for entry in record.nuisances
@@ -75,7 +85,7 @@ def load_channel(name: str | Path) -> BeamDumpChannel:
             for file in (
                 path,
                 table,
-                locate_geometry(record.geometry, beside=path.parent),
+                geometry,
             )
         ),
         protons_on_target=jnp.asarray(record.protons_on_target.value),
@@ -86,9 +96,33 @@ def load_channel(name: str | Path) -> BeamDumpChannel:
     )
 
 
-def _is_calibrated(record: BeamDumpRecord) -> bool:
-    """Whether the efficiency stands on a calibration, of this or another search."""
-    return record.selection_efficiency.provenance in ("calibrated", "assumed")
+def _check_table(table: Path, record: BeamDumpRecord, geometry: Path) -> None:
+    """Refuse a table that was made for another selection or detector."""
+    made = read_metadata(table)
+    given = {
+        "final_state": record.final_state,
+        "selection": _values(record.selection.model_dump(mode="json")),
+        "geometry_sha256": sha256_of(geometry),
+    }
+    for key, value in given.items():
+        found = made.get(key)
+        if (_values(found) if key == "selection" else found) != value:
+            what = key.removesuffix("_sha256").replace("_", " ")
+            msg = (
+                f"{display_path(table)} was made with another {what} than {record.id} "
+                f"has now; make it again with `bsmfit tables build --channel "
+                f"{table.with_name('record.yaml')}`"
+            )
+            raise DataFileError(msg)
+
+
+def _values(content: object) -> object:
+    """The numbers and names of a selection, without their sources."""
+    if isinstance(content, dict):
+        if "value" in content:
+            return content["value"]
+        return {key: _values(value) for key, value in content.items()}
+    return content
 
 
 def _axis(axis: Axis) -> tuple[float, float, int]:

@@ -22,13 +22,31 @@ HADRONIC_RATIO_FILE = "hadrons/exclusive_ratios.csv"
 PROTON_FORM_FACTOR_FILE = "proton_form_factor/central.csv"
 
 
-@lru_cache(maxsize=1)
 def load_hadronic_ratio() -> HadronicRatio:
     """Hadronic width of a dark photon, with the shipped table above 1.04 GeV.
 
     Returns:
-        R(m).
+        R(m), in the precision that is switched on.
     """
+    return _hadronic_ratio(_precision())
+
+
+def load_proton_form_factor() -> TabulatedFormFactor:
+    """Time-like Dirac and Pauli form factors of the proton, shipped table.
+
+    Returns:
+        The form factors, in the precision that is switched on.
+    """
+    return _proton_form_factor(_precision())
+
+
+def _precision() -> str:
+    """What floats are at the moment: what is cached belongs to one precision."""
+    return str(jnp.result_type(float))
+
+
+@lru_cache(maxsize=2)
+def _hadronic_ratio(_precision: str) -> HadronicRatio:
     table = read_csv(
         data_root() / HADRONIC_RATIO_FILE,
         numbers=TABLE_COLUMNS,
@@ -37,13 +55,8 @@ def load_hadronic_ratio() -> HadronicRatio:
     return HadronicRatio.from_table(table.columns)
 
 
-@lru_cache(maxsize=1)
-def load_proton_form_factor() -> TabulatedFormFactor:
-    """Time-like Dirac and Pauli form factors of the proton, shipped table.
-
-    Returns:
-        The form factors.
-    """
+@lru_cache(maxsize=2)
+def _proton_form_factor(_precision: str) -> TabulatedFormFactor:
     names = (
         "mass_gev",
         "dirac_real",

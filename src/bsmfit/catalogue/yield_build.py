@@ -125,10 +125,19 @@ def process_points(
             dirac, pauli = load_proton_form_factor()(jnp.asarray(mass))
             return np.asarray(
                 gauge_invariant_rate(
-                    z, q, jnp.full_like(z, mass), dirac=dirac, pauli=pauli
+                    z,
+                    q,
+                    jnp.full_like(z, mass),
+                    dirac=dirac,
+                    pauli=pauli,
+                    beam_momentum=beam_momentum,
                 )
             )
-        return np.asarray(bremsstrahlung_rate(process, z, q, jnp.full_like(z, mass)))
+        return np.asarray(
+            bremsstrahlung_rate(
+                process, z, q, jnp.full_like(z, mass), beam_momentum=beam_momentum
+            )
+        )
 
     return bremsstrahlung_points(
         rate,
@@ -226,6 +235,7 @@ def write_yields(
         "interaction each, at unit production strength and unit branching ratio",
         "channel": record.id,
         "final_state": record.final_state,
+        "selection": record.selection.model_dump(mode="json"),
         "distance_m": float(acceptance.vertices[0] - origin),
         "beam_momentum_gev": momentum,
         "bremsstrahlung": {

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from bsmfit.detector.yields import YieldTable
-from bsmfit.errors import UnknownNameError
+from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.physics.mediator import Mediator, lifetime_length
 
 __all__ = ["LOG_CLOSED", "BeamDumpChannel", "ChannelNuisance", "MassWindow"]
@@ -86,8 +86,7 @@ class BeamDumpChannel(eqx.Module):
         default_mass: Mass axis of a scan that names none: low, high, points [GeV].
         default_coupling: Coupling axis of a scan that names none.
         n_observed: Observed events in the whole signal region.
-        calibrated_preset: Production preset with which the efficiency was calibrated,
-            and the only one it belongs to; empty where it was not calibrated.
+        efficiency_preset: Production preset that the efficiency belongs to.
         nuisances: Uncertainties of the channel's own inputs.
         inputs: Digests of the data files that went into it, by file name.
         protons_on_target: Protons on target.
@@ -103,7 +102,7 @@ class BeamDumpChannel(eqx.Module):
     default_mass: tuple[float, float, int] = eqx.field(static=True)
     default_coupling: tuple[float, float, int] = eqx.field(static=True)
     n_observed: int = eqx.field(static=True)
-    calibrated_preset: str = eqx.field(static=True)
+    efficiency_preset: str = eqx.field(static=True)
     nuisances: tuple[ChannelNuisance, ...] = eqx.field(static=True)
     inputs: tuple[tuple[str, str], ...] = eqx.field(static=True)
     protons_on_target: Float[Array, ""]
@@ -142,16 +141,19 @@ class BeamDumpChannel(eqx.Module):
 
         Raises:
             UnknownNameError: A production process that has no yield table.
+            InputError: The model has no branching ratio into the final state.
         """
         for process in mediator.production:
             if process not in self.processes:
                 kind = "production process"
                 raise UnknownNameError.from_choices(kind, process, self.processes)
         if self.final_state not in mediator.branching_ratios:
-            kind = "final state"
-            raise UnknownNameError.from_choices(
-                kind, self.final_state, mediator.branching_ratios
+            known = ", ".join(map(repr, mediator.branching_ratios))
+            msg = (
+                f"channel {self.name} needs the branching ratio into "
+                f"{self.final_state!r}; the model has {known or 'none'}"
             )
+            raise InputError(msg)
         zero = jnp.zeros_like(mediator.mass)
         strengths = jnp.stack(
             [mediator.production.get(process, zero) for process in self.processes]

@@ -34,8 +34,8 @@ class Commands(TyperGroup):
             _stop(_system_message(error), code=2)
         except KeyboardInterrupt:
             _stop(
-                "interrupted; finished blocks are kept, "
-                "and the same command continues from them",
+                "interrupted; finished blocks are kept, and the same command "
+                "(without --overwrite) continues from them",
                 code=130,
             )
 

@@ -87,7 +87,7 @@ def validate() -> None:
 
     rows = validation_rows()
     table = Table(
-        *("target", "quantity", "published", "ours"),
+        *("target", "quantity", "reference", "ours"),
         *("deviation", "tolerance", "verdict", "independent"),
     )
     for row in rows:
@@ -106,6 +106,10 @@ def validate() -> None:
     Console(width=None if Console().is_terminal else 150).print(table)
     for text in sorted({f"{row.target}: {row.note}" for row in rows if row.note}):
         typer.echo(text)
+    for target in dict.fromkeys(row.target for row in rows):
+        n_passed, n_judged = count_verdicts([r for r in rows if r.target == target])
+        if n_judged:
+            typer.echo(f"{target}: {n_passed} of {n_judged}")
     n_passed, n_judged = count_verdicts(rows)
     typer.echo(f"{n_passed} of {n_judged} independent numbers within tolerance")
     if n_passed < n_judged:

@@ -174,7 +174,9 @@ def _report(dataset: xr.Dataset, paths: list[Path]) -> None:
     event = json.loads(dataset.attrs.get("local_significance", "{}"))
     if event.get("n_observed"):
         console.print(
-            f"{event['n_observed']} observed: local significance "
+            f"{event['n_observed']} observed, at "
+            f"{', '.join(f'{mass:g}' for mass in event['masses_gev'])} GeV: "
+            "local significance "
             f"{event['z_two_sided']:.2f} sigma two-sided, "
             f"{event['z_one_sided']:.2f} one-sided"
         )

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
-    "COPPER_MASS_NUMBER",
     "ELECTRON_MASS",
     "ETA_MASS",
     "ETA_PRIME_MASS",
@@ -45,6 +44,3 @@ RHO_MASS: Final = 0.77526
 OMEGA_MASS: Final = 0.78266
 PHI_MASS: Final = 1.019461
 """Masses [GeV]."""
-
-COPPER_MASS_NUMBER: Final = 63.546
-"""Standard atomic weight of copper, the first material of the NA62 dump."""

@@ -44,7 +44,7 @@ class ContourFile:
 
 
 def write_contour(
-    dataset: xr.Dataset, path: Path, *, quantity: str = "observed"
+    dataset: xr.Dataset, path: Path | str, *, quantity: str = "observed"
 ) -> None:
     """Write the excluded islands of a scan, whole or not at all.
 

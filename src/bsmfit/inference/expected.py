@@ -7,12 +7,14 @@ $s_{up}(n)/r(\theta)$ with the count and the true nuisances both drawn:
 
 $$F(x) = \sum_n\int d\theta\,\varphi(\theta)\,\mathrm{Pois}(n|b(\theta))\,
   1[s_{up}(n)/r(\theta)\le x]
-  = \sum_n P_n\,\Phi\!\left(\frac{\ln x - \ln s_{up}(n) + \mu_n}{\sigma_n}\right)$$
+  = \sum_n P_n\,\Phi[-w_n(-y_n)],\qquad
+  y_n = \frac{\ln x - \ln s_{up}(n) + \mu_n}{\sigma_n}$$
 
 with mean $\mu_n$ and standard deviation $\sigma_n$ of $\ln r$ among the $\theta$ that
-give $n$ events. The indicator is integrated in closed form, never by nodes. This is
-exact for one signal axis that the background does not share ($\mu_n = 0$, $\sigma_n =
-\ln\kappa_s$); elsewhere $\ln r$ given $n$ is taken as normal.
+give $n$ events, and the normal score $w_n$ of the standardised $\ln r$ by the
+Cornish-Fisher expansion in its skewness and kurtosis. The indicator is integrated in
+closed form, never by nodes. This is exact for one signal axis that the background does
+not share ($\mu_n = 0$, $\sigma_n = \ln\kappa_s$, $w_n(y) = y$).
 
 *Counts only* (`counts_only_limits`). The limit at the smallest n with $P(\le n|b)$ at
 or above the level: what is quoted where no nuisance is drawn. At low background all
@@ -33,6 +35,7 @@ from scipy.special import pdtrc
 
 from bsmfit._x64 import require_x64
 from bsmfit.inference.marginal import MarginalCounts, count_probabilities
+from bsmfit.inference.response import normal_score
 from bsmfit.likelihood.counting import CountingModel
 from bsmfit.likelihood.quadrature import NuisanceQuadrature
 
@@ -79,17 +82,18 @@ def expected_limits(
     if counts.weights.size == 1:
         return counts_only_limits(counts, log_limits)
     probabilities = count_probabilities(counts)
-    mean, spread = _log_response_moments(counts)
+    mean, spread, skewness, kurtosis = _log_response_moments(counts)
     centre = log_limits - mean
     levels = jnp.asarray(QUANTILE_LEVELS)
 
     def excess(log_limit: Float[Array, " 5"]) -> Float[Array, " 5"]:
         pull = (log_limit[:, None] - centre[None, :]) / spread[None, :]
-        return ndtr(pull) @ probabilities - levels
+        score = normal_score(-pull, skewness[None, :], kurtosis[None, :])
+        return ndtr(-score) @ probabilities - levels
 
     ends = (
-        lax.stop_gradient(jnp.min(centre - 6.0 * spread)),
-        lax.stop_gradient(jnp.max(centre + 6.0 * spread)),
+        lax.stop_gradient(jnp.min(centre - 12.0 * spread)),
+        lax.stop_gradient(jnp.max(centre + 12.0 * spread)),
     )
     quantiles = lax.custom_root(
         excess,
@@ -177,8 +181,13 @@ def count_ceiling(
 
 def _log_response_moments(
     counts: MarginalCounts,
-) -> tuple[Float[Array, " n_count"], Float[Array, " n_count"]]:
-    """Mean and standard deviation of the log response among nodes that give n."""
+) -> tuple[
+    Float[Array, " n_count"],
+    Float[Array, " n_count"],
+    Float[Array, " n_count"],
+    Float[Array, " n_count"],
+]:
+    """Mean, deviation, skewness and excess kurtosis of ln r among nodes that give n."""
     joint = counts.background_terms * counts.weights[None, :]
     total = jnp.sum(joint, axis=1, keepdims=True)
     is_possible = total > 0.0
@@ -190,7 +199,17 @@ def _log_response_moments(
     mean = posterior @ log_response
     deviation = log_response[None, :] - mean[:, None]
     variance = jnp.sum(posterior * deviation**2, axis=1)
-    return mean, jnp.sqrt(jnp.maximum(variance, _SMALLEST_SPREAD**2))
+    spread = jnp.sqrt(jnp.maximum(variance, _SMALLEST_SPREAD**2))
+    scaled = deviation / spread[:, None]
+    skewness = jnp.sum(posterior * scaled**3, axis=1)
+    kurtosis = jnp.sum(posterior * scaled**4, axis=1) - 3.0
+    is_spread = variance > _SMALLEST_SPREAD**2
+    return (
+        mean,
+        spread,
+        jnp.where(is_spread, skewness, 0.0),
+        jnp.where(is_spread, kurtosis, 0.0),
+    )
 
 
 def _bracketed_newton(

@@ -20,12 +20,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-__all__ = ["N_COMPRESSED", "compress_response"]
+__all__ = ["N_COMPRESSED", "compress_response", "normal_score"]
 
 N_COMPRESSED = 24
 """Nodes of a compressed response."""
 
 _SMALLEST_VARIANCE = 1e-24
+_N_NEWTON = 8
+_SMALLEST_SLOPE = 0.2
 
 
 def compress_response(
@@ -54,12 +56,49 @@ def compress_response(
     skewness = weights @ scaled**3
     kurtosis = weights @ scaled**4 - 3.0
     nodes, node_weights = np.polynomial.hermite_e.hermegauss(N_COMPRESSED)
-    x = jnp.asarray(nodes)
-    bent = (
+    bent = _cornish_fisher(jnp.asarray(nodes), skewness, kurtosis)
+    compressed = jnp.exp(mean + jnp.sqrt(variance) * bent)
+    return compressed, jnp.asarray(node_weights / node_weights.sum())
+
+
+def normal_score(
+    value: Float[Array, "*#shape"],
+    skewness: Float[Array, "*#shape"],
+    kurtosis: Float[Array, "*#shape"],
+) -> Float[Array, "*#shape"]:
+    """Standard normal variable behind a standardised one, by Cornish and Fisher.
+
+    The inverse of the expansion above, by Newton's method.
+
+    Args:
+        value: Standardised values.
+        skewness: Their skewness.
+        kurtosis: Their excess kurtosis.
+
+    Returns:
+        The normal scores; the value itself where skewness and kurtosis vanish.
+    """
+    score = value
+    for _ in range(_N_NEWTON):
+        slope = (
+            1.0
+            + skewness / 3.0 * score
+            + kurtosis / 8.0 * (score**2 - 1.0)
+            - skewness**2 / 36.0 * (6.0 * score**2 - 5.0)
+        )
+        miss = _cornish_fisher(score, skewness, kurtosis) - value
+        score = score - jnp.clip(miss / jnp.maximum(slope, _SMALLEST_SLOPE), -1.0, 1.0)
+    return score
+
+
+def _cornish_fisher(
+    x: Float[Array, "*#shape"],
+    skewness: Float[Array, "*#shape"],
+    kurtosis: Float[Array, "*#shape"],
+) -> Float[Array, "*#shape"]:
+    return (
         x
         + skewness / 6.0 * (x**2 - 1.0)
         + kurtosis / 24.0 * (x**3 - 3.0 * x)
         - skewness**2 / 36.0 * (2.0 * x**3 - 5.0 * x)
     )
-    compressed = jnp.exp(mean + jnp.sqrt(variance) * bent)
-    return compressed, jnp.asarray(node_weights / node_weights.sum())

@@ -9,11 +9,12 @@ theory is one function and a new search is one record.
 from __future__ import annotations
 
 import equinox as eqx
-from jaxtyping import Array, Float
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
 
 from bsmfit.core.constants import HBAR_C
 
-__all__ = ["Mediator", "lifetime_length"]
+__all__ = ["Mediator", "is_physical", "lifetime_length"]
 
 
 class Mediator(eqx.Module):
@@ -48,3 +49,23 @@ def lifetime_length(mediator: Mediator) -> Float[Array, ""]:
         Proper decay length [m].
     """
     return HBAR_C / mediator.decay_width
+
+
+def is_physical(mediator: Mediator) -> Bool[Array, ""]:
+    """Whether the numbers of a mediator can be those of a particle.
+
+    Args:
+        mediator: What a model function returned.
+
+    Returns:
+        True where the mass is positive, the width finite and positive, the branching
+        ratios are within [0, 1] and no production strength is negative; not a number
+        is none of these. A stable particle has no width and no place in a search for
+        decays.
+    """
+    shares = jnp.stack(list(mediator.branching_ratios.values()))
+    strengths = jnp.stack(list(mediator.production.values()))
+    is_decaying = (mediator.decay_width > 0.0) & jnp.isfinite(mediator.decay_width)
+    are_shares = jnp.all((shares >= 0.0) & (shares <= 1.0 + 1e-9))
+    are_rates = jnp.all((strengths >= 0.0) & jnp.isfinite(strengths))
+    return (mediator.mass > 0.0) & is_decaying & are_shares & are_rates

@@ -26,6 +26,19 @@ from bsmfit.physics.mediator import Mediator
 __all__ = ["Model", "ProductionNuisance"]
 
 
+_RESERVED = (
+    "mass",
+    "quantile",
+    "n_signal",
+    "n_up_obs",
+    "n_up_exp",
+    "cls_obs",
+    "cls_exp",
+    "n_obs",
+    "status",
+)
+
+
 @dataclass(frozen=True)
 class ProductionNuisance:
     """A log-normal uncertainty of the rate of some production processes.
@@ -41,6 +54,12 @@ class ProductionNuisance:
     processes: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        if isinstance(self.processes, str):
+            msg = (
+                f"nuisance {self.name!r}: processes is a string; "
+                f"write ({self.processes!r},)"
+            )
+            raise InputError(msg)
         if not self.kappa > 1.0:
             msg = f"nuisance {self.name!r}: kappa = {self.kappa} must be above 1"
             raise InputError(msg)
@@ -70,6 +89,17 @@ class Model(eqx.Module):
     )
     nuisances: tuple[ProductionNuisance, ...] = eqx.field(static=True, default=())
     inputs: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
+
+    def __check_init__(self) -> None:
+        if not self.coupling.isidentifier() or self.coupling in _RESERVED:
+            msg = (
+                f"model {self.name!r}: coupling = {self.coupling!r} names the axis of "
+                f"a result; use a word other than {', '.join(_RESERVED)}"
+            )
+            raise InputError(msg)
+        if not self.mass_range[0] < self.mass_range[1]:
+            msg = f"model {self.name!r}: mass_range = {self.mass_range} is reversed"
+            raise InputError(msg)
 
     def __call__(self, mass: Float[Array, ""], coupling: Float[Array, ""]) -> Mediator:
         """The new particle at one point.

@@ -218,6 +218,13 @@ class Axis(StrictModel):
     high: Annotated[float, Field(gt=0)]
     n_points: Annotated[int, Field(ge=2)]
 
+    @model_validator(mode="after")
+    def _is_ordered(self) -> Axis:
+        if self.high <= self.low:
+            text = f"is {self.high:g} but must lie above low = {self.low:g}"
+            raise invalid_value(text, key="high")
+        return self
+
 
 class DefaultPlane(StrictModel):
     """The plane that is scanned where none is asked for.

@@ -18,7 +18,7 @@ __all__ = ["atomic_file", "make_folder"]
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path | str) -> Iterator[Path]:
     """Give a temporary path that becomes `path` when the block ends well.
 
     Args:
@@ -37,6 +37,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
         >>> (folder / "result.txt").read_text()
         '42'
     """
+    path = Path(path)
     temporary = path.with_name(f".part-{path.name}")
     try:
         yield temporary
@@ -58,11 +59,16 @@ def make_folder(path: Path) -> None:
     Raises:
         OutputError: It is a file, or it cannot be made or written to.
     """
+    if path.exists() and not path.is_dir():
+        msg = f"cannot write into {path}: it is a file, not a folder"
+        raise OutputError(msg)
+    probe = path / ".part-probe"
     try:
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".part-probe"
-        probe.write_bytes(b"bsmfit")
-        probe.unlink()
+        try:
+            probe.write_bytes(b"bsmfit")
+        finally:
+            probe.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(_message(path, error)) from error
 

@@ -19,18 +19,25 @@ from jaxtyping import Array, Float
 
 from bsmfit._x64 import require_x64
 from bsmfit.channels.beam_dump import BeamDumpChannel
-from bsmfit.errors import InputError
+from bsmfit.errors import InputError, PrecisionError, UnknownNameError
 from bsmfit.inference.exclusion import Exclusion, exclusion
 from bsmfit.inference.expected import count_ceiling
 from bsmfit.inference.significance import significance
 from bsmfit.likelihood.beam_dump import beam_dump_counting_model
 from bsmfit.likelihood.counting import CountingModel
 from bsmfit.likelihood.quadrature import NuisanceQuadrature
+from bsmfit.physics.mediator import Mediator, is_physical
 from bsmfit.physics.model import Model
 from bsmfit.scan.blocks import BlockFolder
 from bsmfit.scan.grid import Axis, PointList
 from bsmfit.scan.plan import ScanPlan
-from bsmfit.scan.runner import PointResult, Progress, Status, run_plane
+from bsmfit.scan.runner import (
+    CHUNK_POINTS,
+    PointResult,
+    Progress,
+    Status,
+    run_plane,
+)
 from bsmfit.scan.store import build_dataset
 
 __all__ = [
@@ -44,7 +51,9 @@ __all__ = [
 ]
 
 
-AxisLike = Axis | PointList | np.ndarray | tuple[float, float, int]
+AxisLike = (
+    Axis | PointList | np.ndarray | jax.Array | list[float] | tuple[float, float, int]
+)
 """What a user may write for an axis."""
 
 
@@ -58,7 +67,17 @@ def production_processes(model: Model) -> tuple[str, ...]:
         Names of the processes.
     """
     one = jax.ShapeDtypeStruct((), jnp.result_type(float))
-    return tuple(eqx.filter_eval_shape(model, one, one).production)
+    mediator = eqx.filter_eval_shape(model, one, one)
+    if not isinstance(mediator, Mediator):
+        msg = (
+            f"the function of model {model.name!r} returns a "
+            f"{type(mediator).__name__}; it must return a bsmfit.Mediator"
+        )
+        raise InputError(msg)
+    if not mediator.production:
+        msg = f"model {model.name!r} names no production process"
+        raise InputError(msg)
+    return tuple(mediator.production)
 
 
 class ExclusionPoint(eqx.Module):
@@ -100,6 +119,7 @@ class ExclusionPoint(eqx.Module):
             UnknownNameError: A production process that a channel has no yields for.
         """
         require_x64("a scan")
+        _check_types(model, channels, cl)
         if not 0.0 < cl < 1.0:
             msg = f"cl = {cl:g} must lie between 0 and 1, for example 0.9"
             raise InputError(msg)
@@ -108,7 +128,9 @@ class ExclusionPoint(eqx.Module):
             msg = f"give one or more different channels, not {names}"
             raise InputError(msg)
         processes = production_processes(model)
+        _check_nuisances(model, processes)
         selected = tuple(channel.select(processes) for channel in channels)
+        _check_precision(model, selected)
         counting = beam_dump_counting_model(selected, model.nuisances)
         n_observed = sum(channel.n_observed for channel in channels)
         quadrature = NuisanceQuadrature.from_model(counting)
@@ -117,7 +139,7 @@ class ExclusionPoint(eqx.Module):
             channels=selected,
             counting=counting,
             quadrature=quadrature,
-            cl=cl,
+            cl=float(cl),
             n_max=count_ceiling(counting, quadrature, n_observed=n_observed),
         )
 
@@ -158,13 +180,13 @@ class ExclusionPoint(eqx.Module):
             n_max=self.n_max,
         )
 
-    def local_significance(self) -> dict[str, float | int]:
+    def local_significance(self) -> dict[str, float | int | list[float]]:
         """Significance of all observed events over the background alone.
 
         No look-elsewhere effect: the whole signal region of every channel is one count.
 
         Returns:
-            Observed events, p value, and Z in both conventions.
+            Observed events and their masses, p value, and Z in both conventions.
         """
         n_observed = sum(channel.n_observed for channel in self.channels)
         result = significance(
@@ -172,6 +194,9 @@ class ExclusionPoint(eqx.Module):
         )
         return {
             "n_observed": n_observed,
+            "masses_gev": [
+                float(mass) for c in self.channels for mass in c.window.event_masses
+            ],
             "p_value": float(result.p_value),
             "z_one_sided": float(result.z_one_sided),
             "z_two_sided": float(result.z_two_sided),
@@ -194,6 +219,8 @@ class ExclusionPoint(eqx.Module):
         status = jnp.where(
             result.is_converged, int(Status.OK), int(Status.NOT_CONVERGED)
         )
+        is_valid = is_physical(self.model(mass, coupling))
+        status = jnp.where(is_valid, status, int(Status.INVALID_MODEL))
         return PointResult(
             n_signal=result.n_signal,
             n_up_obs=result.n_up_obs,
@@ -224,7 +251,9 @@ def scan_plane(
             masses, or an `Axis`; that of the first channel where None.
         coupling: Coupling axis, likewise.
         cl: Confidence level, within (0, 1).
-        blocks: Where finished rows are kept; nothing is kept where None.
+        blocks: Where finished rows are kept; nothing is kept where None. They are
+            found again by the digest of the plan, which covers every number of the
+            model and the channels but not the code of a function of your own.
         progress: Called with (points done, points in all).
 
     Returns:
@@ -237,6 +266,7 @@ def scan_plane(
         UnknownNameError: A production process that a channel has no yields for.
     """
     selected = (channels,) if isinstance(channels, BeamDumpChannel) else tuple(channels)
+    cl = float(cl) if np.isscalar(cl) and not isinstance(cl, str) else cl
     point = ExclusionPoint.from_model(model, selected, cl=cl)
     masses = as_axis(mass if mass is not None else selected[0].default_mass)
     couplings = as_axis(
@@ -249,6 +279,7 @@ def scan_plane(
         masses.points(),
         coupling=couplings.points(),
         blocks=blocks,
+        chunk_points=_chunk_points(point),
         progress=progress,
     )
     dataset = build_dataset(
@@ -259,6 +290,12 @@ def scan_plane(
     if model.particle:
         dataset["mass"].attrs["symbol"] = f"$m_{{{model.particle}}}$"
     return dataset
+
+
+def _chunk_points(point: ExclusionPoint) -> int:
+    """Points evaluated at once, fewer where each has many nodes to average over."""
+    n_node = point.quadrature.signal_weights.size
+    return max(256, CHUNK_POINTS // max(1, n_node // 128))
 
 
 def as_axis(axis: AxisLike) -> Axis | PointList:
@@ -275,9 +312,61 @@ def as_axis(axis: AxisLike) -> Axis | PointList:
     """
     if isinstance(axis, Axis | PointList):
         return axis
-    if isinstance(axis, np.ndarray):
-        return PointList(tuple(axis.tolist()))
-    return Axis(*axis)
+    try:
+        if isinstance(axis, tuple):
+            low, high, n_points = axis
+            return Axis(float(low), float(high), int(n_points))
+        return PointList(tuple(float(point) for point in np.asarray(axis)))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        msg = (
+            f"an axis is (low, high, points) or an array of points, not {axis!r}; "
+            "for example (0.2, 0.6, 200)"
+        )
+        raise InputError(msg) from error
+
+
+def _check_types(model: object, channels: Sequence[object], cl: object) -> None:
+    """Refuse what is not a model, a channel or a level, in words."""
+    if not isinstance(model, Model):
+        msg = (
+            f"the model is a {type(model).__name__}, not a bsmfit.Model; load one with "
+            'bsmfit.load_model("dark-photon") or wrap a function: '
+            'bsmfit.Model(function, name="mine")'
+        )
+        raise InputError(msg)
+    for channel in channels:
+        if not isinstance(channel, BeamDumpChannel):
+            msg = (
+                f"a channel is a {type(channel).__name__}, not a channel; load it with "
+                'bsmfit.load_channel("na62-dump-mumu")'
+            )
+            raise InputError(msg)
+    if isinstance(cl, str | bytes) or not np.isscalar(cl):
+        msg = f"cl = {cl!r} must be a number between 0 and 1, for example 0.9"
+        raise InputError(msg)
+
+
+def _check_nuisances(model: Model, processes: Sequence[str]) -> None:
+    """Refuse an uncertainty of a process that the model does not have."""
+    for nuisance in model.nuisances:
+        for process in nuisance.processes:
+            if process not in processes:
+                kind = f"process of nuisance {nuisance.name!r},"
+                raise UnknownNameError.from_choices(kind, process, processes)
+
+
+def _check_precision(model: Model, channels: Sequence[BeamDumpChannel]) -> None:
+    """Refuse parts that were made before 64-bit floats were switched on."""
+    for part in (model, *channels):
+        for leaf in jax.tree.leaves(eqx.filter(part, eqx.is_inexact_array)):
+            if leaf.dtype != jnp.float64:
+                msg = (
+                    f"{part.name} was made with {leaf.dtype} floats: call "
+                    "bsmfit.enable_x64() first, then load or make it again"
+                )
+                raise PrecisionError(msg)
 
 
 def caveats(model: Model, channels: Sequence[BeamDumpChannel]) -> list[str]:
@@ -291,12 +380,11 @@ def caveats(model: Model, channels: Sequence[BeamDumpChannel]) -> list[str]:
         Sentences, none where there is nothing to say.
     """
     return [
-        f"the selection efficiency of {channel.name} is calibrated with the preset "
-        f"{channel.calibrated_preset!r}; with {model.preset!r} it absorbs a production "
-        "that this preset does not have, and the limits are too strong or too weak by "
-        "that difference"
+        f"the selection efficiency of {channel.name} belongs to the preset "
+        f"{channel.efficiency_preset!r}: with {model.preset!r} it carries the norm of "
+        "another production, and the limit is off by as much"
         for channel in channels
-        if channel.calibrated_preset not in ("", model.preset)
+        if channel.efficiency_preset != model.preset
     ]
 
 

@@ -20,6 +20,10 @@ __all__ = ["Axis", "PointList", "parse_axis"]
 _SPACINGS = ("log", "lin")
 
 
+MAX_AXIS_POINTS = 1_000_000
+"""Most points of an axis."""
+
+
 @dataclass(frozen=True)
 class Axis:
     """One axis of a scan.
@@ -54,10 +58,14 @@ class Axis:
                 f"range {self} is reversed: "
                 f"write {self.high:g}:{self.low:g}:{self.n_points}"
             )
+        elif self.n_points > MAX_AXIS_POINTS:
+            msg = f"range {self}: an axis has at most {MAX_AXIS_POINTS} points"
         elif self.n_points < 2:
             msg = f"range {self}: an axis needs at least 2 points"
         elif self.spacing not in _SPACINGS:
             msg = f"range {self}: the spacing is 'log' or 'lin'"
+        elif not (self.points()[1:] > self.points()[:-1]).all():
+            msg = f"range {self}: the points are closer than floats can tell"
         else:
             return
         raise InputError(msg)

@@ -17,14 +17,39 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import equinox as eqx
+import jax
+import numpy as np
+
 from bsmfit._version import __version__
 from bsmfit.errors import InputError, OutputError
 from bsmfit.scan.atomic import atomic_file, make_folder
 from bsmfit.scan.grid import Axis, PointList
 
-__all__ = ["PLAN_FILE", "PlannedChannel", "PlannedModel", "ScanPlan", "claim_folder"]
+__all__ = [
+    "MAX_POINTS",
+    "PLAN_FILE",
+    "RESULT_FILES",
+    "PlannedChannel",
+    "PlannedModel",
+    "ScanPlan",
+    "claim_folder",
+    "numbers_digest",
+]
 
 PLAN_FILE = "plan.json"
+RESULT_FILES = (
+    "scan.nc",
+    "blocks",
+    "contour.csv",
+    "contour_expected.csv",
+    "contour.png",
+    "contour.pdf",
+)
+"""What a scan writes into its folder: none of it is taken from somebody else."""
+
+MAX_POINTS = 50_000_000
+"""Largest plane: its result takes 5 GB."""
 
 
 @runtime_checkable
@@ -84,6 +109,8 @@ class ScanPlan:
         coupling: Coupling axis as `parse_axis` reads it [1].
         cl: Confidence level, within (0, 1).
         inputs: Pairs (data file, SHA-256), sorted.
+        numbers: SHA-256 of every number in the model and the channels, so that an
+            efficiency or an exposure changed by hand is another scan.
         version: Version of the package.
     """
 
@@ -95,6 +122,7 @@ class ScanPlan:
     coupling: str
     cl: float
     inputs: tuple[tuple[str, str], ...] = ()
+    numbers: str = ""
     version: str = __version__
 
     @classmethod
@@ -133,6 +161,13 @@ class ScanPlan:
         if twice:
             msg = f"channel {twice[0]!r} is given twice; its data would count twice"
             raise InputError(msg)
+        n_points = mass.points().size * coupling.points().size
+        if n_points > MAX_POINTS:
+            msg = (
+                f"the plane has {n_points:.3g} points, more than the "
+                f"{MAX_POINTS:.0e} of one scan: cut it into several"
+            )
+            raise InputError(msg)
         inputs = {pair for part in (model, *channels) for pair in part.inputs}
         return cls(
             model=model.name,
@@ -143,6 +178,7 @@ class ScanPlan:
             coupling=str(coupling),
             cl=cl,
             inputs=tuple(sorted(inputs)),
+            numbers=numbers_digest((model, *channels)),
         )
 
     @classmethod
@@ -176,10 +212,13 @@ class ScanPlan:
         lines = [
             f"{key}: {_shown(theirs[key])} there, {_shown(value)} now"
             for key, value in mine.items()
-            if key != "inputs" and theirs[key] != value
+            if key not in ("inputs", "numbers") and theirs[key] != value
         ]
         changed = {name for name, _ in set(self.inputs) ^ set(other.inputs)}
-        return lines + [f"data file {name} has changed" for name in sorted(changed)]
+        lines += [f"data file {name} has changed" for name in sorted(changed)]
+        if not lines and self.numbers != other.numbers:
+            lines = ["a number of the model or of a channel has changed"]
+        return lines
 
 
 def claim_folder(directory: Path, plan: ScanPlan, *, overwrite: bool = False) -> None:
@@ -198,7 +237,7 @@ def claim_folder(directory: Path, plan: ScanPlan, *, overwrite: bool = False) ->
     """
     make_folder(directory)
     path = directory / PLAN_FILE
-    has_results = (directory / "scan.nc").exists() or (directory / "blocks").exists()
+    has_results = any((directory / name).exists() for name in RESULT_FILES)
     if has_results and not overwrite:
         _check_same_plan(path, plan)
     with atomic_file(path) as temporary:
@@ -217,6 +256,29 @@ def _check_same_plan(path: Path, plan: ScanPlan) -> None:
         differences = "; ".join(plan.differences(found))
         msg = f"{path.parent} holds another scan ({differences}); {advice}"
         raise OutputError(msg)
+
+
+def numbers_digest(tree: object) -> str:
+    """SHA-256 of all arrays in a pytree, to seven digits, and of its structure.
+
+    Seven digits, since the last bits differ between machines and versions.
+
+    Args:
+        tree: Models, channels, anything that JAX can take apart.
+
+    Returns:
+        The digest, in hexadecimal.
+    """
+    digest = hashlib.sha256()
+    for leaf in jax.tree.leaves(tree):
+        if eqx.is_array(leaf):
+            array = np.asarray(leaf)
+            digest.update(str(array.shape).encode())
+            digest.update("".join(np.char.mod("%.6e,", array.ravel())).encode())
+        elif callable(leaf) and hasattr(leaf, "__code__"):
+            digest.update(leaf.__code__.co_code)
+            digest.update(repr(leaf.__code__.co_consts).encode())
+    return digest.hexdigest()
 
 
 def _shown(value: object) -> str:

@@ -48,7 +48,7 @@ class Status(IntEnum):
 
     OK = 0
     NOT_CONVERGED = 1
-    OUTSIDE_TABLE = 2
+    INVALID_MODEL = 2
 
 
 class PointResult(eqx.Module):

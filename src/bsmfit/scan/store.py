@@ -100,7 +100,7 @@ def coupling_name(dataset: xr.Dataset) -> str:
     return str(dataset["n_signal"].dims[1])
 
 
-def write_scan(dataset: xr.Dataset, path: Path) -> None:
+def write_scan(dataset: xr.Dataset, path: Path | str) -> None:
     """Write a dataset as NetCDF, whole or not at all.
 
     Args:
@@ -121,7 +121,7 @@ def write_scan(dataset: xr.Dataset, path: Path) -> None:
         temporary.write_bytes(content)
 
 
-def read_scan(path: Path) -> xr.Dataset:
+def read_scan(path: Path | str) -> xr.Dataset:
     """Read a dataset into memory and check that it is a whole scan.
 
     Args:
@@ -137,7 +137,10 @@ def read_scan(path: Path) -> xr.Dataset:
         with xr.open_dataset(path, engine="h5netcdf") as stored:
             dataset = stored.load()
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        msg = f"{path} is not a readable scan: {error}"
+        msg = (
+            f"{path} is not a readable scan ({type(error).__name__}); "
+            "delete it, or pass --overwrite to compute it again"
+        )
         raise DataFileError(msg) from error
     missing = [name for name in _LONG_NAMES if name not in dataset.variables]
     missing += [name for name in (*_TEXT_ATTRIBUTES, "cl") if name not in dataset.attrs]
@@ -156,7 +159,7 @@ def _attributes(plan: ScanPlan) -> dict[str, str | float]:
     channels = " + ".join(plan.channels)
     return {
         "Conventions": "CF-1.11",
-        "title": f"{plan.model}: exclusion by {channels} at {100 * plan.cl:g} % CL",
+        "title": f"{plan.model}: exclusion by {channels} at {100 * plan.cl:.8g} % CL",
         "source": f"bsmfit {plan.version}",
         "comment": "NA62 data, bsmfit reinterpretation",
         "model": plan.model,

@@ -1,8 +1,10 @@
 """What a validation row is, and how a verdict is reached.
 
-A row compares one published number with what bsmfit computes. It is independent unless
-an input of the computation was derived from, or calibrated to, that very number; only
-independent rows count. A row without a tolerance is reported, not judged.
+A row compares one reference number with what bsmfit computes. It is independent unless
+an input of the computation was derived from, calibrated to or supported by that number,
+or the row repeats another one; only independent rows count. Rows of one edge are
+correlated: neighbouring masses share the physics. A row without a tolerance is
+reported, not judged.
 """
 
 from __future__ import annotations
