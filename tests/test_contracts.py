@@ -145,7 +145,7 @@ def test_significance_of_the_event_is_in_the_result(channels):
         bsmfit.load_model("dark-photon"), [channels["na62-dump-mumu"]]
     )
     found = point.local_significance()
-    assert found["n_observed"] == 1
+    assert found.n_observed == 1
     # known background: 1 - exp(-0.016) is 2.41 sigma two-sided, 2.15 one-sided
-    assert found["z_two_sided"] == pytest.approx(2.41, abs=0.01)
-    assert found["z_one_sided"] == pytest.approx(2.15, abs=0.01)
+    assert found.z_two_sided == pytest.approx(2.41, abs=0.01)
+    assert found.z_one_sided == pytest.approx(2.15, abs=0.01)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 import equinox as eqx
 import jax
@@ -43,6 +44,7 @@ from bsmfit.scan.store import build_dataset
 __all__ = [
     "AxisLike",
     "ExclusionPoint",
+    "LocalSignificance",
     "as_axis",
     "caveats",
     "check_masses",
@@ -78,6 +80,25 @@ def production_processes(model: Model) -> tuple[str, ...]:
         msg = f"model {model.name!r} names no production process"
         raise InputError(msg)
     return tuple(mediator.production)
+
+
+@dataclass(frozen=True)
+class LocalSignificance:
+    """How surprising the observed events are without a signal.
+
+    Attributes:
+        n_observed: Observed events.
+        masses_gev: Their masses.
+        p_value: Probability of as many or more.
+        z_one_sided: Standard deviations, one-sided.
+        z_two_sided: Standard deviations, two-sided.
+    """
+
+    n_observed: int
+    masses_gev: tuple[float, ...]
+    p_value: float
+    z_one_sided: float
+    z_two_sided: float
 
 
 class ExclusionPoint(eqx.Module):
@@ -180,7 +201,7 @@ class ExclusionPoint(eqx.Module):
             n_max=self.n_max,
         )
 
-    def local_significance(self) -> dict[str, float | int | list[float]]:
+    def local_significance(self) -> LocalSignificance:
         """Significance of all observed events over the background alone.
 
         No look-elsewhere effect: the whole signal region of every channel is one count.
@@ -192,15 +213,15 @@ class ExclusionPoint(eqx.Module):
         result = significance(
             jnp.asarray(n_observed), self.counting, quadrature=self.quadrature
         )
-        return {
-            "n_observed": n_observed,
-            "masses_gev": [
+        return LocalSignificance(
+            n_observed=n_observed,
+            masses_gev=tuple(
                 float(mass) for c in self.channels for mass in c.window.event_masses
-            ],
-            "p_value": float(result.p_value),
-            "z_one_sided": float(result.z_one_sided),
-            "z_two_sided": float(result.z_two_sided),
-        }
+            ),
+            p_value=float(result.p_value),
+            z_one_sided=float(result.z_one_sided),
+            z_two_sided=float(result.z_two_sided),
+        )
 
     def __call__(
         self, mass: Float[Array, ""], coupling: Float[Array, ""]
@@ -266,14 +287,15 @@ def scan_plane(
         UnknownNameError: A production process that a channel has no yields for.
     """
     selected = (channels,) if isinstance(channels, BeamDumpChannel) else tuple(channels)
-    cl = float(cl) if np.isscalar(cl) and not isinstance(cl, str) else cl
     point = ExclusionPoint.from_model(model, selected, cl=cl)
     masses = as_axis(mass if mass is not None else selected[0].default_mass)
     couplings = as_axis(
         coupling if coupling is not None else selected[0].default_coupling
     )
     check_masses(model, selected, masses)
-    plan = ScanPlan.from_parts(model, selected, mass=masses, coupling=couplings, cl=cl)
+    plan = ScanPlan.from_parts(
+        model, selected, mass=masses, coupling=couplings, cl=point.cl
+    )
     plane = run_plane(
         point,
         masses.points(),
@@ -286,7 +308,7 @@ def scan_plane(
         plane, plan, mass=masses.points(), coupling=couplings.points()
     )
     dataset.attrs["caveats"] = json.dumps(caveats(model, selected))
-    dataset.attrs["local_significance"] = json.dumps(point.local_significance())
+    dataset.attrs["local_significance"] = json.dumps(asdict(point.local_significance()))
     if model.particle:
         dataset["mass"].attrs["symbol"] = f"$m_{{{model.particle}}}$"
     return dataset

@@ -176,13 +176,13 @@ def event_rows() -> list[ValidationRow]:
                 target=f"{CHANNEL} event",
                 quantity="two-sided significance of the event [sigma]",
                 published=record.significance.value,
-                ours=ours["z_two_sided"],
+                ours=ours.z_two_sided,
                 tolerance=0.05,
                 is_relative=False,
                 source=record.significance.source,
                 is_independent=False,
                 note="the unverified background is supported by this number; "
-                f"one-sided {ours['z_one_sided']:.2f}",
+                f"one-sided {ours.z_one_sided:.2f}",
             )
         )
     masses = np.linspace(0.50, 0.58, 161)
