@@ -171,15 +171,6 @@ def _report(dataset: xr.Dataset, paths: list[Path]) -> None:
         table.add_row(quantity, *cells)
     console = Console()
     console.print(table)
-    event = json.loads(dataset.attrs.get("local_significance", "{}"))
-    if event.get("n_observed"):
-        console.print(
-            f"{event['n_observed']} observed, at "
-            f"{', '.join(f'{mass:g}' for mass in event['masses_gev'])} GeV: "
-            "local significance "
-            f"{event['z_two_sided']:.2f} sigma two-sided, "
-            f"{event['z_one_sided']:.2f} one-sided"
-        )
     for text in json.loads(dataset.attrs.get("caveats", "[]")):
         console.print(f"note: {text}", highlight=False)
     status = dataset["status"].values

@@ -26,8 +26,6 @@ N_COMPRESSED = 24
 """Nodes of a compressed response."""
 
 _SMALLEST_VARIANCE = 1e-24
-_N_NEWTON = 8
-_SMALLEST_SLOPE = 0.2
 
 
 def compress_response(
@@ -66,29 +64,27 @@ def normal_score(
     skewness: Float[Array, "*#shape"],
     kurtosis: Float[Array, "*#shape"],
 ) -> Float[Array, "*#shape"]:
-    """Standard normal variable behind a standardised one, by Cornish and Fisher.
+    r"""Standard normal variable behind a standardised one, by Cornish and Fisher.
 
-    The inverse of the expansion above, by Newton's method.
+    $$x = y - \frac{\gamma_1}{6}(y^2-1) - \frac{\gamma_2}{24}(y^3-3y)
+      + \frac{\gamma_1^2}{36}(4y^3-7y)$$
+
+    the inverse of the expansion above, to its order.
 
     Args:
-        value: Standardised values.
+        value: Standardised values y.
         skewness: Their skewness.
         kurtosis: Their excess kurtosis.
 
     Returns:
         The normal scores; the value itself where skewness and kurtosis vanish.
     """
-    score = value
-    for _ in range(_N_NEWTON):
-        slope = (
-            1.0
-            + skewness / 3.0 * score
-            + kurtosis / 8.0 * (score**2 - 1.0)
-            - skewness**2 / 36.0 * (6.0 * score**2 - 5.0)
-        )
-        miss = _cornish_fisher(score, skewness, kurtosis) - value
-        score = score - jnp.clip(miss / jnp.maximum(slope, _SMALLEST_SLOPE), -1.0, 1.0)
-    return score
+    return (
+        value
+        - skewness / 6.0 * (value**2 - 1.0)
+        - kurtosis / 24.0 * (value**3 - 3.0 * value)
+        + skewness**2 / 36.0 * (4.0 * value**3 - 7.0 * value)
+    )
 
 
 def _cornish_fisher(

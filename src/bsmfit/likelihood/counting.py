@@ -19,6 +19,7 @@ from collections.abc import Sequence
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float, Int
 
@@ -90,7 +91,9 @@ class CountingModel(eqx.Module):
         names = nuisance_names([*signal, *background_terms])
         return cls(
             signal_log_kappa=log_kappa_matrix(signal, names),
-            background=jnp.asarray([expected for expected, _ in background]),
+            background=jnp.asarray(
+                np.array([expected for expected, _ in background], dtype=float)
+            ),
             background_log_kappa=log_kappa_matrix(background_terms, names),
             nuisance_names=names,
         )
@@ -169,6 +172,8 @@ def combine(models: Sequence[CountingModel]) -> CountingModel:
     if not models:
         msg = "combine needs one model or more; none was given"
         raise InputError(msg)
+    if len(models) == 1:
+        return models[0]
     names = tuple(dict.fromkeys(name for m in models for name in m.nuisance_names))
     return CountingModel(
         signal_log_kappa=jnp.concatenate(

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from bsmfit.errors import InputError, UnknownNameError
@@ -74,7 +75,7 @@ def log_kappa_matrix(
         (2, 1)
     """
     columns = {name: column for column, name in enumerate(names)}
-    matrix = jnp.zeros((len(terms), len(columns)))
+    matrix = np.zeros((len(terms), len(columns)))
     for row, term in enumerate(terms):
         for name, count in Counter(nuisance.name for nuisance in term).items():
             if count > 1:
@@ -84,6 +85,5 @@ def log_kappa_matrix(
                 kind = "nuisance"
                 raise UnknownNameError.from_choices(kind, name, names)
         for nuisance in term:
-            log_kappa = jnp.log(nuisance.kappa).astype(matrix.dtype)
-            matrix = matrix.at[row, columns[nuisance.name]].set(log_kappa)
-    return matrix
+            matrix[row, columns[nuisance.name]] = np.log(nuisance.kappa)
+    return jnp.asarray(matrix)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from bsmfit._x64 import require_x64
 from bsmfit.channels.beam_dump import BeamDumpChannel
@@ -176,8 +176,7 @@ class ExclusionPoint(eqx.Module):
         Returns:
             Logarithms at nominal nuisances.
         """
-        mediator = self.model(mass, coupling)
-        return jnp.concatenate([c.log_signal(mediator) for c in self.channels])
+        return self._log_signal(self.model(mass, coupling))
 
     def exclusion(
         self, mass: Float[Array, ""], coupling: Float[Array, ""]
@@ -191,12 +190,31 @@ class ExclusionPoint(eqx.Module):
         Returns:
             The exclusion, differentiable in mass, coupling and all inputs.
         """
+        return self._exclusion(mass, self.log_signal(mass, coupling))
+
+    def observed_count(self, mass: Float[Array, ""]) -> Int[Array, ""]:
+        """Observed events of all channels at a mass hypothesis.
+
+        Args:
+            mass: Mass [GeV].
+
+        Returns:
+            Number of events inside the mass windows.
+        """
         counts = [channel.observed_count(mass) for channel in self.channels]
+        return sum(counts[1:], start=counts[0])
+
+    def _log_signal(self, mediator: Mediator) -> Float[Array, " n_signal"]:
+        return jnp.concatenate([c.log_signal(mediator) for c in self.channels])
+
+    def _exclusion(
+        self, mass: Float[Array, ""], log_signal: Float[Array, " n_signal"]
+    ) -> Exclusion:
         return exclusion(
-            self.log_signal(mass, coupling),
+            log_signal,
             self.counting,
             quadrature=self.quadrature,
-            n_observed=sum(counts[1:], start=counts[0]),
+            n_observed=self.observed_count(mass),
             cl=self.cl,
             n_max=self.n_max,
         )
@@ -235,20 +253,19 @@ class ExclusionPoint(eqx.Module):
         Returns:
             The result for the runner.
         """
-        counts = [channel.observed_count(mass) for channel in self.channels]
-        result = self.exclusion(mass, coupling)
+        mediator = self.model(mass, coupling)
+        result = self._exclusion(mass, self._log_signal(mediator))
         status = jnp.where(
             result.is_converged, int(Status.OK), int(Status.NOT_CONVERGED)
         )
-        is_valid = is_physical(self.model(mass, coupling))
-        status = jnp.where(is_valid, status, int(Status.INVALID_MODEL))
+        status = jnp.where(is_physical(mediator), status, int(Status.INVALID_MODEL))
         return PointResult(
             n_signal=result.n_signal,
             n_up_obs=result.n_up_obs,
             n_up_exp=result.n_up_exp,
             cls_obs=result.cls_obs,
             cls_exp=result.cls_exp,
-            n_obs=sum(counts[1:], start=counts[0]),
+            n_obs=self.observed_count(mass),
             status=status,
         )
 
@@ -308,7 +325,6 @@ def scan_plane(
         plane, plan, mass=masses.points(), coupling=couplings.points()
     )
     dataset.attrs["caveats"] = json.dumps(caveats(model, selected))
-    dataset.attrs["local_significance"] = json.dumps(asdict(point.local_significance()))
     if model.particle:
         dataset["mass"].attrs["symbol"] = f"$m_{{{model.particle}}}$"
     return dataset

@@ -272,9 +272,10 @@ def numbers_digest(tree: object) -> str:
     digest = hashlib.sha256()
     for leaf in jax.tree.leaves(tree):
         if eqx.is_array(leaf):
-            array = np.asarray(leaf)
-            digest.update(str(array.shape).encode())
-            digest.update("".join(np.char.mod("%.6e,", array.ravel())).encode())
+            mantissa, exponent = np.frexp(np.asarray(leaf, dtype=float))
+            digest.update(str(mantissa.shape).encode())
+            digest.update(np.rint(mantissa * 2**24).astype("<i8").tobytes())
+            digest.update(exponent.astype("<i8").tobytes())
         elif callable(leaf) and hasattr(leaf, "__code__"):
             digest.update(leaf.__code__.co_code)
             digest.update(repr(leaf.__code__.co_consts).encode())
