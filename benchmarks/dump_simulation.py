@@ -49,7 +49,7 @@ from bsmfit.physics.production_spectrum import (
     decay_points,
 )
 from bsmfit.physics.proton_form_factor import vmd_form_factor_squared
-from bsmfit.scan.exclusion_map import ExclusionPoint
+from bsmfit.scan.exclusion_point import ExclusionPoint
 from bsmfit.validation.dump_mumu import CHANNEL, published_contour
 
 BREMS, ETA = "proton-bremsstrahlung", "eta-decay"

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from bsmfit.plot.exclusion import plot_exclusion as plot_exclusion
     from bsmfit.scan.contour import coupling_edges as coupling_edges
     from bsmfit.scan.contour import excluded_polygons as excluded_polygons
-    from bsmfit.scan.exclusion_map import ExclusionPoint as ExclusionPoint
     from bsmfit.scan.exclusion_map import scan_plane as scan_plane
+    from bsmfit.scan.exclusion_point import ExclusionPoint as ExclusionPoint
     from bsmfit.scan.store import read_scan as read_scan
     from bsmfit.scan.store import write_scan as write_scan
 
@@ -60,7 +60,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ExclusionPoint": "bsmfit.scan.exclusion_map",
+    "ExclusionPoint": "bsmfit.scan.exclusion_point",
     "Mediator": "bsmfit.physics.mediator",
     "Model": "bsmfit.physics.model",
     "ProductionNuisance": "bsmfit.physics.model",

@@ -13,7 +13,7 @@ import pytest
 from bsmfit.catalogue.channels import load_channel
 from bsmfit.catalogue.models import load_model
 from bsmfit.catalogue.yield_build import process_points
-from bsmfit.scan.exclusion_map import ExclusionPoint
+from bsmfit.scan.exclusion_point import ExclusionPoint
 
 pytestmark = pytest.mark.validation
 

@@ -19,7 +19,8 @@ from bsmfit.catalogue.published import load_published_limit
 from bsmfit.catalogue.records import read_beam_dump_record
 from bsmfit.errors import DataFileError
 from bsmfit.scan.contour import coupling_edges
-from bsmfit.scan.exclusion_map import ExclusionPoint, scan_plane
+from bsmfit.scan.exclusion_map import scan_plane
+from bsmfit.scan.exclusion_point import ExclusionPoint
 from bsmfit.validation.targets import ValidationRow
 
 __all__ = [
