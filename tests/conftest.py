@@ -1,10 +1,59 @@
-"""Settings shared by all tests: float64 and JAX's strict promotion rules."""
+"""Settings of all tests (float64, strict promotion), and a plane that several draw."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
+import numpy as np
+import pytest
+import xarray as xr
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+UP_EXP = (2.30, 2.32, 2.45, 3.9, 5.3)
+
+
+@pytest.fixture
+def make_dataset() -> Callable[..., xr.Dataset]:
+    # Not above: pytest reads this file before the type checks of bsmfit are in place.
+    from bsmfit.scan.plan import ScanPlan
+    from bsmfit.scan.store import build_dataset
+
+    def make(field: str = "wedge", n_mass: int = 121, n_coupling: int = 161):
+        mass = np.geomspace(0.215, 0.8, n_mass)
+        coupling = np.geomspace(1e-7, 1e-5, n_coupling)
+        m, g = mass[:, None], coupling[None, :]
+        n_up = np.where((m > 0.4) & (m < 0.43), 3.9, 2.30) + 0.0 * g
+        if field == "wedge":
+            n_signal = 1e27 * g**4 * m**2 * np.exp(-6e12 * g**2 * m**2)
+        else:
+            x, y = np.log10(m / 0.215) / 0.5706, np.log10(g / 1e-7) / 2.0
+            left, right = np.hypot(x - 0.25, y - 0.5), np.hypot(x - 0.75, y - 0.5)
+            ring = 0.06 - np.abs(left - 0.14)
+            n_signal = n_up * 10.0 ** (5 * np.maximum(ring, 0.15 - right))
+        plane = {
+            "n_signal": n_signal,
+            "n_up_obs": n_up,
+            "n_up_exp": n_up[..., None] * np.array(UP_EXP) / 2.30,
+            "cls_obs": np.exp(-n_signal),
+            "cls_exp": np.exp(-n_signal),
+            "n_obs": np.zeros(n_mass, dtype=np.int32),
+            "status": np.zeros(n_up.shape, dtype=np.int8),
+        }
+        plan = ScanPlan(
+            model="dark-photon",
+            preset="brems",
+            channels=("na62-dump-mumu",),
+            coupling_name="epsilon",
+            mass="0.215:0.8:121",
+            coupling="1e-07:1e-05:161",
+            cl=0.9,
+            inputs=(("record.yaml", "ab12"),),
+        )
+        return build_dataset(plane, plan, mass=mass, coupling=coupling)
+
+    return make
