@@ -1,0 +1,228 @@
+"""From regions to the dense arrays of a likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from bsmfit.likelihood.arrays import LikelihoodArrays, Structure
+from bsmfit.likelihood.region import Region, Term
+from bsmfit.likelihood.response import (
+    Asymmetric,
+    BinFactors,
+    Free,
+    Gamma,
+    LogNormal,
+    Morph,
+    Sideband,
+    TruncatedNormal,
+)
+
+__all__ = ["collect_arrays"]
+
+_NEGLIGIBLE_ERROR = 1e-6
+
+
+def collect_arrays(
+    regions: Sequence[Region],
+    correlated: Sequence[tuple[str, str]],
+    coefficients: Float[Array, " n_pair"],
+) -> LikelihoodArrays:
+    """Collect the regions of one point of a grid.
+
+    Args:
+        regions: The regions, checked.
+        correlated: Pairs of correlated nuisances.
+        coefficients: Their correlation coefficients.
+
+    Returns:
+        The arrays.
+    """
+    return _Collector(regions).collect(correlated, coefficients)
+
+
+class _Collector:
+    """Goes once through the regions and puts every number in its place."""
+
+    def __init__(self, regions: Sequence[Region]) -> None:
+        self.regions = regions
+        self.offsets = np.concatenate([[0], np.cumsum([r.n_bin for r in regions])])
+        n_bin = int(self.offsets[-1])
+        self.terms = [
+            (index, term)
+            for kind in ("signal", "background")
+            for index, region in enumerate(regions)
+            for term in getattr(region, kind)
+        ]
+        self.yields = jnp.zeros((len(self.terms), n_bin))
+        self.n_bin = n_bin
+        self.names: dict[str, str] = {}
+        self.auxiliary: dict[str, tuple[object, object, float]] = {}
+        self.log_response: list[tuple[int, str, object]] = []
+        self.asymmetric: list[tuple[int, str, Asymmetric]] = []
+        self.morphs: list[tuple[int, str, Morph]] = []
+        self.linear: dict[str, list[tuple[int, np.ndarray | int, object]]] = {}
+        self.bin_factors: list[tuple[str, int, int]] = []
+        self.links: list[tuple[int, str]] = []
+
+    def collect(
+        self,
+        correlated: Sequence[tuple[str, str]],
+        coefficients: Float[Array, " n_pair"],
+    ) -> LikelihoodArrays:
+        for row, (region, term) in enumerate(self.terms):
+            bins = self._bins(region)
+            self.yields = self.yields.at[row, bins].set(term.yields)
+            self._responses(row, bins, term)
+        names = tuple(self.names)
+        column = {name: index for index, name in enumerate(names)}
+        n_term = len(self.terms)
+        log_response = jnp.zeros((n_term, len(names)))
+        for row, name, value in self.log_response:
+            log_response = log_response.at[row, column[name]].set(value)
+        linear = jnp.zeros((len(self.linear), n_term, self.n_bin))
+        for index, entries in enumerate(self.linear.values()):
+            for row, bins, value in entries:
+                linear = linear.at[index, row, bins].set(value)
+        morphs = jnp.zeros((len(self.morphs), 2, self.n_bin))
+        for index, (row, _, morph) in enumerate(self.morphs):
+            bins = self._bins(self.terms[row][0])
+            both = jnp.stack([_floats(morph.yields_up), _floats(morph.yields_down)])
+            morphs = morphs.at[index, :, bins].set(both)
+        auxiliary = [self.auxiliary.get(name, (0.0, 1.0, 0.0)) for name in names]
+        factors = [(_floats(r.up), _floats(r.down)) for *_, r in self.asymmetric]
+        structure = Structure(
+            region_names=tuple(region.name for region in self.regions),
+            region_bins=tuple(region.n_bin for region in self.regions),
+            term_names=tuple(
+                f"{self.regions[region].name}/{term.name}"
+                for region, term in self.terms
+            ),
+            term_regions=tuple(region for region, _ in self.terms),
+            n_signal=sum(len(region.signal) for region in self.regions),
+            parameter_names=names,
+            constraints=tuple(self.names.values()),
+            flat_offset=tuple(offset for _, _, offset in auxiliary),
+            links=tuple(dict.fromkeys((row, column[name]) for row, name in self.links)),
+            asymmetric=tuple(
+                (row, column[name], response.interpolation)
+                for row, name, response in self.asymmetric
+            ),
+            morphs=tuple(
+                (row, column[name], morph.interpolation)
+                for row, name, morph in self.morphs
+            ),
+            linear=tuple(column[name] for name in self.linear),
+            bin_factors=tuple(
+                (column[name], row, bins) for name, row, bins in self.bin_factors
+            ),
+            correlated=tuple((column[a], column[b]) for a, b in correlated),
+            event_bins=tuple(
+                int(self.offsets[index])
+                for index, region in enumerate(self.regions)
+                if region.events is not None
+                for _ in range(region.events.signal.shape[-1])
+            ),
+        )
+        return LikelihoodArrays(
+            observed=jnp.concatenate([region.observed for region in self.regions]),
+            yields=self.yields,
+            log_response=log_response,
+            asymmetric=_stack([jnp.stack(both) for both in factors], (2,)),
+            morphs=morphs,
+            linear_response=linear,
+            auxiliary=_stack([_floats(value) for value, _, _ in auxiliary], ()),
+            scale=_stack([_floats(value) for _, value, _ in auxiliary], ()),
+            coefficients=coefficients,
+            event_densities=self._event_densities(),
+            structure=structure,
+        )
+
+    def _bins(self, region: int) -> np.ndarray:
+        return np.arange(self.offsets[region], self.offsets[region + 1])
+
+    def _responses(self, row: int, bins: np.ndarray, term: Term) -> None:
+        for response in term.responses:
+            name = response.name
+            if isinstance(response, BinFactors):
+                self._bin_factors(row, bins, response)
+                continue
+            self.links.append((row, name))
+            match response:
+                case LogNormal():
+                    self.names.setdefault(name, "normal")
+                    value = jnp.log(_floats(response.kappa))
+                    self.log_response.append((row, name, value))
+                case Asymmetric():
+                    self.names.setdefault(name, "normal")
+                    self.asymmetric.append((row, name, response))
+                case Morph():
+                    self.names.setdefault(name, "normal")
+                    self.morphs.append((row, name, response))
+                case TruncatedNormal():
+                    self.names.setdefault(name, "normal")
+                    entry = (row, bins, _floats(response.relative_error))
+                    self.linear.setdefault(name, []).append(entry)
+                case Gamma():
+                    n_effective = _floats(response.relative_error) ** -2.0
+                    self._factor(row, name, (n_effective, n_effective, 0.0))
+                case Sideband():
+                    self._factor(row, name, (response.n_control, 1.0, 1.0))
+                case Free():
+                    self.names.setdefault(name, "free")
+                    self.log_response.append((row, name, 1.0))
+
+    def _factor(
+        self, row: int, name: str, auxiliary: tuple[object, object, float]
+    ) -> None:
+        self.names.setdefault(name, "poisson")
+        self.auxiliary.setdefault(name, auxiliary)
+        self.log_response.append((row, name, 1.0))
+
+    def _bin_factors(self, row: int, bins: np.ndarray, response: BinFactors) -> None:
+        errors = _floats(response.relative_errors)
+        for index, column in enumerate(bins):
+            name = f"{response.name}[{index}]"
+            self.links.append((row, name))
+            if response.constraint == "normal":
+                self.names.setdefault(name, "normal")
+                entry = (row, int(column), errors[index])
+                self.linear.setdefault(name, []).append(entry)
+                continue
+            self.names.setdefault(name, "poisson")
+            error = errors[index]
+            n_effective = jnp.where(error > 0.0, error, _NEGLIGIBLE_ERROR) ** -2.0
+            self.auxiliary.setdefault(name, (n_effective, n_effective, 0.0))
+            self.bin_factors.append((name, row, int(column)))
+
+    def _event_densities(self) -> Float[Array, "n_term n_event"]:
+        columns = []
+        first_background = sum(len(region.signal) for region in self.regions)
+        first_signal = 0
+        for region in self.regions:
+            n_signal, n_background = len(region.signal), len(region.background)
+            if region.events is not None:
+                block = jnp.zeros((len(self.terms), region.events.signal.shape[-1]))
+                block = block.at[first_signal : first_signal + n_signal].set(
+                    region.events.signal
+                )
+                block = block.at[
+                    first_background : first_background + n_background
+                ].set(region.events.background)
+                columns.append(block)
+            first_signal += n_signal
+            first_background += n_background
+        if not columns:
+            return jnp.zeros((len(self.terms), 0))
+        return jnp.concatenate(columns, axis=1)
+
+
+def _floats(value: object) -> Float[Array, " ..."]:
+    return jnp.asarray(value, dtype=float)
+
+
+def _stack(values: list, shape: tuple[int, ...]) -> Float[Array, " ..."]:
+    return jnp.stack(values) if values else jnp.zeros((0, *shape))

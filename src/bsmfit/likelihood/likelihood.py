@@ -1,0 +1,243 @@
+r"""The likelihood: regions and the nuisances that they share.
+
+$$L(\mu, x) = \prod_i \mathrm{Pois}(n_i\,|\,\mu s_i(x) + b_i(x))
+  \prod_j C_j(a_j\,|\,x_j)$$
+
+A `Likelihood` is a specification: a pytree of regions, whose terms name their
+nuisances, and the correlations between named nuisances. It is what users build,
+`combine` joins and exporters read. Computation works on its dense form,
+`bsmfit.likelihood.arrays.LikelihoodArrays`, made by `likelihood.arrays()`.
+
+Everything numerical is a leaf, so signal, background, data and uncertainties may all be
+traced; names and choices of interpolation are static. Values are checked where they are
+known, before anything is compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from bsmfit._x64 import require_x64
+from bsmfit.errors import InputError
+from bsmfit.likelihood.arrays import LikelihoodArrays
+from bsmfit.likelihood.checks import check_correlations, check_regions
+from bsmfit.likelihood.collect import collect_arrays
+from bsmfit.likelihood.region import Region
+
+__all__ = ["Likelihood", "broadcast_points", "combine", "point_shape"]
+
+# Trailing axes that are not points of a grid, by the name of the field.
+_EVENT_RANK = {
+    "yields": 1,
+    "observed": 1,
+    "yields_up": 1,
+    "yields_down": 1,
+    "relative_errors": 1,
+    "coefficients": 1,
+    "signal": 2,
+    "background": 2,
+}
+_Tree = TypeVar("_Tree")
+
+
+class Likelihood(eqx.Module):
+    """Regions and the nuisances that they share.
+
+    Attributes:
+        regions: The regions, in the order of the bins.
+        correlated: Pairs of nuisances with a partial correlation.
+        coefficients: Their correlation coefficients [1].
+
+    Examples:
+        >>> from bsmfit.likelihood.region import Region, Term
+        >>> from bsmfit.likelihood.response import LogNormal
+        >>> likelihood = Likelihood.from_regions(
+        ...     [
+        ...         Region(
+        ...             "dimuon",
+        ...             observed=0,
+        ...             signal=[Term("signal", 1.0, [LogNormal("protons", 1.2)])],
+        ...             background=[Term("fakes", 0.016, [LogNormal("fakes", 1.5)])],
+        ...         )
+        ...     ]
+        ... )
+        >>> likelihood.arrays().parameter_names
+        ('protons', 'fakes')
+    """
+
+    regions: tuple[Region, ...]
+    correlated: tuple[tuple[str, str], ...] = eqx.field(static=True)
+    coefficients: Float[Array, "*point n_pair"]
+
+    @classmethod
+    def from_regions(
+        cls,
+        regions: Sequence[Region],
+        correlations: Mapping[tuple[str, str], float | Float[Array, " ..."]]
+        | None = None,
+    ) -> Likelihood:
+        """Check the regions and put them together.
+
+        Args:
+            regions: The regions, of unique names.
+            correlations: Correlation coefficients of pairs of nuisances that are
+                constrained by a unit normal; 0 for pairs that are not named.
+
+        Returns:
+            The likelihood.
+
+        Raises:
+            InputError: A value is outside what is allowed, or names do not fit; the
+                message names the region, the term and the value.
+            PrecisionError: float64 is switched off.
+        """
+        require_x64("Likelihood.from_regions")
+        regions = tuple(regions)
+        check_regions(regions)
+        pairs = dict(correlations or {})
+        values = [jnp.asarray(value, dtype=float) for value in pairs.values()]
+        coefficients = (
+            jnp.stack(jnp.broadcast_arrays(*values), axis=-1)
+            if values
+            else jnp.zeros(0)
+        )
+        made = cls(regions=regions, correlated=tuple(pairs), coefficients=coefficients)
+        check_correlations(made.regions, made.correlated, made.coefficients)
+        point_shape(made)
+        return made
+
+    def arrays(self) -> LikelihoodArrays:
+        """Return the dense form, for a likelihood of one point."""
+        return collect_arrays(self.regions, self.correlated, self.coefficients)
+
+    def with_observed(
+        self, observed: Mapping[str, Float[Array, " ..."] | Sequence[int] | int]
+    ) -> Likelihood:
+        """Replace the observed counts of regions by name.
+
+        Args:
+            observed: Counts in the bins, by region.
+
+        Returns:
+            The likelihood with other data.
+        """
+        names = [region.name for region in self.regions]
+        unknown = [name for name in observed if name not in names]
+        if unknown:
+            msg = f"no region {unknown[0]!r} (known: {', '.join(names)})"
+            raise InputError(msg)
+        regions = tuple(
+            Region(
+                region.name,
+                observed.get(region.name, region.observed),
+                signal=region.signal,
+                background=region.background,
+                events=region.events,
+            )
+            for region in self.regions
+        )
+        check_regions(regions)
+        return Likelihood(regions, self.correlated, self.coefficients)
+
+
+def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
+    """Join likelihoods of independent data into one.
+
+    Nuisances of the same name become one parameter. The regions stay apart: an event in
+    a clean region says more than one in a dirty region.
+
+    Args:
+        likelihoods: One or more, whose regions have different names.
+
+    Returns:
+        One likelihood with all regions and correlations.
+
+    Raises:
+        InputError: Nothing was given, a region occurs twice, or a pair of nuisances has
+            two correlations.
+    """
+    if not likelihoods:
+        msg = "combine needs one likelihood or more; none was given"
+        raise InputError(msg)
+    correlations = {}
+    for likelihood in likelihoods:
+        for index, pair in enumerate(likelihood.correlated):
+            value = likelihood.coefficients[..., index]
+            for known in (pair, pair[::-1]):
+                before = correlations.get(known)
+                if before is not None and not np.array_equal(before, value):
+                    msg = (
+                        f"the correlation of {pair[0]!r} and {pair[1]!r} is given "
+                        "twice with different values"
+                    )
+                    raise InputError(msg)
+            if pair[::-1] not in correlations:
+                correlations[pair] = value
+    return Likelihood.from_regions(
+        [region for likelihood in likelihoods for region in likelihood.regions],
+        correlations,
+    )
+
+
+def point_shape(likelihood: Likelihood) -> tuple[int, ...]:
+    """Shape of the grid that the leading axes of all arrays span.
+
+    Args:
+        likelihood: The likelihood.
+
+    Returns:
+        The shape; () for one point.
+
+    Raises:
+        InputError: The leading axes do not broadcast.
+    """
+    shapes = {
+        jax.tree_util.keystr(path): np.shape(leaf)[: np.ndim(leaf) - _rank(path)]
+        for path, leaf in jax.tree_util.tree_leaves_with_path(likelihood)
+    }
+    try:
+        return np.broadcast_shapes(*shapes.values()) if shapes else ()
+    except ValueError as error:
+        longest = max(shapes.values(), key=len)
+        for path, shape in shapes.items():
+            try:
+                np.broadcast_shapes(shape, longest)
+            except ValueError:
+                msg = (
+                    f"the grid axes {shape} of likelihood{path} do not broadcast "
+                    f"against {longest} of other arrays"
+                )
+                raise InputError(msg) from error
+        raise
+
+
+def broadcast_points(likelihood: Likelihood) -> Likelihood:
+    """Give every array the same leading axis, one entry for each point of the grid.
+
+    Args:
+        likelihood: The likelihood, its grid of any shape.
+
+    Returns:
+        The same with every array of shape (n_point, ...), to be mapped over.
+    """
+    shape = point_shape(likelihood)
+    n_point = int(np.prod(shape))
+
+    def expand(path: tuple, leaf: object) -> object:
+        array = jnp.asarray(leaf, dtype=float)
+        event = array.shape[array.ndim - _rank(path) :]
+        return jnp.broadcast_to(array, shape + event).reshape(n_point, *event)
+
+    return jax.tree_util.tree_map_with_path(expand, likelihood)
+
+
+def _rank(path: tuple) -> int:
+    """Trailing axes of a leaf that are not points of a grid."""
+    return _EVENT_RANK.get(getattr(path[-1], "name", ""), 0)
