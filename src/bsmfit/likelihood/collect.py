@@ -64,7 +64,7 @@ class _Collector:
         self.log_response: list[tuple[int, str, object]] = []
         self.asymmetric: list[tuple[int, str, Asymmetric]] = []
         self.morphs: list[tuple[int, str, Morph]] = []
-        self.linear: dict[str, list[tuple[int, np.ndarray | int, object]]] = {}
+        self.linear: dict[str, list[tuple[int, slice | int, object]]] = {}
         self.bin_factors: list[tuple[str, int, int]] = []
         self.links: list[tuple[int, str]] = []
 
@@ -141,10 +141,10 @@ class _Collector:
             structure=structure,
         )
 
-    def _bins(self, region: int) -> np.ndarray:
-        return np.arange(self.offsets[region], self.offsets[region + 1])
+    def _bins(self, region: int) -> slice:
+        return slice(int(self.offsets[region]), int(self.offsets[region + 1]))
 
-    def _responses(self, row: int, bins: np.ndarray, term: Term) -> None:
+    def _responses(self, row: int, bins: slice, term: Term) -> None:
         for response in term.responses:
             name = response.name
             if isinstance(response, BinFactors):
@@ -182,21 +182,21 @@ class _Collector:
         self.auxiliary.setdefault(name, auxiliary)
         self.log_response.append((row, name, 1.0))
 
-    def _bin_factors(self, row: int, bins: np.ndarray, response: BinFactors) -> None:
+    def _bin_factors(self, row: int, bins: slice, response: BinFactors) -> None:
         errors = _floats(response.relative_errors)
-        for index, column in enumerate(bins):
+        for index, column in enumerate(range(bins.start, bins.stop)):
             name = f"{response.name}[{index}]"
             self.links.append((row, name))
             if response.constraint == "normal":
                 self.names.setdefault(name, "normal")
-                entry = (row, int(column), errors[index])
+                entry = (row, column, errors[index])
                 self.linear.setdefault(name, []).append(entry)
                 continue
             self.names.setdefault(name, "poisson")
             error = errors[index]
             n_effective = jnp.where(error > 0.0, error, _NEGLIGIBLE_ERROR) ** -2.0
             self.auxiliary.setdefault(name, (n_effective, n_effective, 0.0))
-            self.bin_factors.append((name, row, int(column)))
+            self.bin_factors.append((name, row, column))
 
     def _event_densities(self) -> Float[Array, "n_term n_event"]:
         columns = []

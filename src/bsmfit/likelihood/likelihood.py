@@ -30,6 +30,7 @@ from bsmfit.likelihood.arrays import LikelihoodArrays
 from bsmfit.likelihood.checks import check_correlations, check_regions
 from bsmfit.likelihood.collect import collect_arrays
 from bsmfit.likelihood.region import Region
+from bsmfit.likelihood.response import Value
 
 __all__ = ["Likelihood", "broadcast_points", "combine", "point_shape"]
 
@@ -80,8 +81,7 @@ class Likelihood(eqx.Module):
     def from_regions(
         cls,
         regions: Sequence[Region],
-        correlations: Mapping[tuple[str, str], float | Float[Array, " ..."]]
-        | None = None,
+        correlations: Mapping[tuple[str, str], Value] | None = None,
     ) -> Likelihood:
         """Check the regions and put them together.
 
@@ -117,9 +117,7 @@ class Likelihood(eqx.Module):
         """Return the dense form, for a likelihood of one point."""
         return collect_arrays(self.regions, self.correlated, self.coefficients)
 
-    def with_observed(
-        self, observed: Mapping[str, Float[Array, " ..."] | Sequence[int] | int]
-    ) -> Likelihood:
+    def with_observed(self, observed: Mapping[str, Value]) -> Likelihood:
         """Replace the observed counts of regions by name.
 
         Args:

@@ -24,12 +24,12 @@ from bsmfit.likelihood.response import Response, Value
 __all__ = ["EventDensities", "Region", "Term"]
 
 
-def _per_bin(values: Value | Sequence[float]) -> Float[Array, " ..."]:
+def _per_bin(values: Value) -> Float[Array, " ..."]:
     """Floats in bins; one number is one bin."""
     return jnp.atleast_1d(jnp.asarray(values, dtype=float))
 
 
-def _densities(values: Value | Sequence[Sequence[float]]) -> Float[Array, " ..."]:
+def _densities(values: Value) -> Float[Array, " ..."]:
     return jnp.asarray(values, dtype=float)
 
 

@@ -21,10 +21,12 @@ need no bounds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import equinox as eqx
-import numpy as np
+import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from bsmfit.errors import InputError, UnknownNameError
@@ -39,9 +41,16 @@ __all__ = [
     "Response",
     "Sideband",
     "TruncatedNormal",
+    "Value",
 ]
 
-Value: TypeAlias = float | int | np.ndarray | np.generic | Float[Array, " ..."]
+# what users may give for an array of floats
+Value: TypeAlias = ArrayLike | Sequence
+
+
+def _floats(value: Value) -> Float[Array, " ..."]:
+    """64-bit floats, traced or not."""
+    return jnp.asarray(value, dtype=float)
 
 
 class LogNormal(eqx.Module):
@@ -54,7 +63,7 @@ class LogNormal(eqx.Module):
     """
 
     name: str = eqx.field(static=True)
-    kappa: Value
+    kappa: Float[Array, "*point"] = eqx.field(converter=_floats)
 
 
 class Asymmetric(eqx.Module):
@@ -69,8 +78,8 @@ class Asymmetric(eqx.Module):
     """
 
     name: str = eqx.field(static=True)
-    up: Value
-    down: Value
+    up: Float[Array, "*point"] = eqx.field(converter=_floats)
+    down: Float[Array, "*point"] = eqx.field(converter=_floats)
     interpolation: str = eqx.field(static=True, default="code4")
 
     def __check_init__(self) -> None:
@@ -86,7 +95,7 @@ class TruncatedNormal(eqx.Module):
     """
 
     name: str = eqx.field(static=True)
-    relative_error: Value
+    relative_error: Float[Array, "*point"] = eqx.field(converter=_floats)
 
 
 class Morph(eqx.Module):
@@ -100,8 +109,8 @@ class Morph(eqx.Module):
     """
 
     name: str = eqx.field(static=True)
-    yields_up: Value
-    yields_down: Value
+    yields_up: Float[Array, "*point n_bin"] = eqx.field(converter=_floats)
+    yields_down: Float[Array, "*point n_bin"] = eqx.field(converter=_floats)
     interpolation: str = eqx.field(static=True, default="code4p")
 
     def __check_init__(self) -> None:
@@ -117,7 +126,7 @@ class Gamma(eqx.Module):
     """
 
     name: str = eqx.field(static=True)
-    relative_error: Value
+    relative_error: Float[Array, "*point"] = eqx.field(converter=_floats)
 
 
 class Sideband(eqx.Module):
@@ -133,7 +142,7 @@ class Sideband(eqx.Module):
     """
 
     name: str = eqx.field(static=True)
-    n_control: Value
+    n_control: Float[Array, "*point"] = eqx.field(converter=_floats)
 
 
 class BinFactors(eqx.Module):
@@ -149,7 +158,7 @@ class BinFactors(eqx.Module):
     """
 
     name: str = eqx.field(static=True)
-    relative_errors: Value
+    relative_errors: Float[Array, "*point n_bin"] = eqx.field(converter=_floats)
     constraint: str = eqx.field(static=True, default="poisson")
 
     def __check_init__(self) -> None:
