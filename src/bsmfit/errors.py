@@ -14,6 +14,7 @@ __all__ = [
     "BsmfitError",
     "DataFileError",
     "InputError",
+    "LowCountWarning",
     "OutputError",
     "PrecisionError",
     "UnknownNameError",
@@ -51,6 +52,10 @@ class UnknownNameError(InputError):
         hint = f"; did you mean {guess!r}?" if guess else ""
         listing = ", ".join(names) if names else "none"
         return cls(f"unknown {kind} {given!r}{hint} (known: {listing})")
+
+
+class LowCountWarning(UserWarning):
+    """Asymptotic formulae were asked for where too few events are expected."""
 
 
 class DataFileError(BsmfitError, ValueError):

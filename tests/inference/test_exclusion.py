@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jax.test_util import check_grads
 
 from bsmfit.inference.exclusion import Exclusion, exclusion
-from bsmfit.likelihood.counting import CountingModel, combine
+from bsmfit.likelihood.counting import CountingModel, sum_counts
 from bsmfit.likelihood.nuisance import Nuisance
 from bsmfit.likelihood.quadrature import NuisanceQuadrature
 
@@ -193,5 +193,5 @@ def test_more_exposure_never_helps_a_signal(
 def test_combination_of_empty_searches_is_one_search() -> None:
     """All counts zero: the limit is the marginal n = 0 value for the summed signal."""
     first, second = make_model([COMMON[0]], 0.016), make_model([COMMON[0]], 0.18)
-    both = evaluate(combine([first, second]), n_max=5)(jnp.zeros(2), jnp.array(0))
+    both = evaluate(sum_counts([first, second]), n_max=5)(jnp.zeros(2), jnp.array(0))
     np.testing.assert_allclose(both.n_up_obs / 2.0, 1.17636, atol=5.1e-6, rtol=0)

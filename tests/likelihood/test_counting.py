@@ -8,7 +8,7 @@ from jax.test_util import check_grads
 from scipy import stats
 
 from bsmfit.errors import InputError
-from bsmfit.likelihood.counting import CountingModel, combine
+from bsmfit.likelihood.counting import CountingModel, sum_counts
 from bsmfit.likelihood.nuisance import Nuisance
 
 
@@ -73,7 +73,7 @@ def test_combined_expected_counts_are_the_sum_with_shared_nuisances() -> None:
         [[Nuisance("trigger", jnp.array(1.1)), Nuisance("protons", jnp.array(1.2))]],
         [(jnp.array(0.2), [])],
     )
-    both = combine([first, second])
+    both = sum_counts([first, second])
     assert both.nuisance_names == ("protons", "fakes", "trigger")
     log_signal = jnp.log(jnp.array([2.0, 3.0, 4.0]))
     got = both.expected_counts(log_signal, jnp.array([0.5, -1.0, 2.0]))
@@ -84,7 +84,7 @@ def test_combined_expected_counts_are_the_sum_with_shared_nuisances() -> None:
 
 def test_combining_nothing_or_misshapen_responses_is_an_error() -> None:
     with pytest.raises(InputError, match="one model or more"):
-        combine([])
+        sum_counts([])
     with pytest.raises(InputError, match="one column"):
         CountingModel(jnp.zeros((1, 2)), jnp.ones(1), jnp.zeros((1, 2)), ("a",))
     with pytest.raises(InputError, match="occur twice"):

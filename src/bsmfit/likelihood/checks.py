@@ -150,7 +150,10 @@ def _check_term(region: Region, term: Term) -> None:
         )
         raise InputError(msg)
     _refuse_outside(f"{where}: yields", term.yields, 0.0)
-    _refuse_twice(f"nuisance of {where}", [r.name for r in term.responses])
+    # one nuisance may move the shape and the normalisation of a term
+    for is_shape in (True, False):
+        same = [r.name for r in term.responses if isinstance(r, Morph) is is_shape]
+        _refuse_twice(f"nuisance of {where}", same)
     for response in term.responses:
         _check_response(where, response, region.n_bin)
 

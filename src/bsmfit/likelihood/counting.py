@@ -8,8 +8,8 @@ and unit-normal nuisances $\theta_j$ shared by name. The signal yields $S_t$ are
 arguments of the model (as logarithms, since they span tens of decades); everything else
 is data.
 
-The count is *one* number. `combine` joins several searches by the sum of their counts;
-it does not keep them apart in the likelihood.
+The count is *one* number. `sum_counts` joins several searches by the sum of their
+counts; it does not keep them apart in the likelihood.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from jaxtyping import Array, Float, Int
 from bsmfit.errors import InputError
 from bsmfit.likelihood.nuisance import Nuisance, log_kappa_matrix, nuisance_names
 
-__all__ = ["CountingModel", "combine"]
+__all__ = ["CountingModel", "sum_counts"]
 
 # exp of it, and its products with any response, stay finite in 64 bits
 _LARGEST_EXPONENT = 600.0
@@ -149,10 +149,12 @@ class CountingModel(eqx.Module):
         return log_poisson - 0.5 * jnp.sum(theta**2) - norm
 
 
-def combine(models: Sequence[CountingModel]) -> CountingModel:
+def sum_counts(models: Sequence[CountingModel]) -> CountingModel:
     """Join searches into one by the *sum of their counts*.
 
-    Nuisances of the same name become one parameter. The count to compare with is the
+    Nuisances of the same name become one parameter. To keep the counts apart, and order
+    outcomes by the likelihood ratio, see `bsmfit.likelihood.likelihood.combine`; this
+    sum is what maps of several searches use. The count to compare with is the
     sum of the observed counts, and outcomes are ordered by it. That is a valid ordering
     with the right coverage, and the best one where signal over background is the same
     in all searches; elsewhere it is less sensitive than ordering by the likelihood
@@ -170,7 +172,7 @@ def combine(models: Sequence[CountingModel]) -> CountingModel:
         InputError: No model was given.
     """
     if not models:
-        msg = "combine needs one model or more; none was given"
+        msg = "sum_counts needs one model or more; none was given"
         raise InputError(msg)
     if len(models) == 1:
         return models[0]

@@ -115,7 +115,7 @@ class Likelihood(eqx.Module):
 
     def arrays(self) -> LikelihoodArrays:
         """Return the dense form, for a likelihood of one point."""
-        return collect_arrays(self.regions, self.correlated, self.coefficients)
+        return _collect(self)
 
     def with_observed(self, observed: Mapping[str, Value]) -> Likelihood:
         """Replace the observed counts of regions by name.
@@ -143,6 +143,14 @@ class Likelihood(eqx.Module):
         )
         check_regions(regions)
         return Likelihood(regions, self.correlated, self.coefficients)
+
+
+@eqx.filter_jit
+def _collect(likelihood: Likelihood) -> LikelihoodArrays:
+    """One compilation for all likelihoods of the same structure."""
+    return collect_arrays(
+        likelihood.regions, likelihood.correlated, likelihood.coefficients
+    )
 
 
 def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
