@@ -1,0 +1,155 @@
+r"""A bracketing root finder on arrays, with derivatives of the root.
+
+The Illinois variant of false position: the chord through the two ends of the bracket
+gives the next point, which replaces the end of the same sign. If the same end is
+replaced twice running, the remembered value of the other one is halved, so that both
+ends move. The number of steps is fixed, every element is on its own, and no derivative
+of the function is needed to find the root.
+
+Derivatives of the root are those of the defining equation, $f(x, \phi) = 0$:
+$dx/d\phi = -f_\phi / f_x$ (implicit function theorem), in forward and reverse mode, not
+those of the iteration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int
+
+__all__ = ["illinois_root"]
+
+
+class _Bracket(NamedTuple):
+    low: Float[Array, " *point"]
+    high: Float[Array, " *point"]
+    value_low: Float[Array, " *point"]
+    value_high: Float[Array, " *point"]
+    last_side: Int[Array, " *point"]
+
+
+class _State(NamedTuple):
+    bracket: _Bracket
+    point: Float[Array, " *point"]
+    value: Float[Array, " *point"]
+    is_bracketed: Bool[Array, " *point"]
+
+
+def illinois_root(
+    function: Callable[[Float[Array, " *point"]], Float[Array, " *point"]],
+    low: Float[Array, " *point"],
+    high: Float[Array, " *point"],
+    *,
+    n_step: int = 9,
+    tolerance: float = 1e-9,
+) -> tuple[Float[Array, " *point"], Bool[Array, " *point"]]:
+    r"""Root of a continuous function between two points, element by element.
+
+    The closer the function is to a straight line, the fewer steps are needed.
+
+    Args:
+        function: Element i of the result may depend on element i of the argument only.
+            It may close over traced values; derivatives flow to them.
+        low: Lower end of the bracket.
+        high: Upper end; the function has the other sign there.
+        n_step: Steps, each one evaluation; two more for the ends, one for the flag.
+        tolerance: Largest residual of a root that counts as found.
+
+    Returns:
+        The root, and whether the ends had different signs and the residual is below
+        the tolerance. Where they had not, the number returned means nothing.
+
+    References:
+        M. Dowell and P. Jarratt, BIT 11 (1971) 168 (unverified).
+
+    Examples:
+        >>> root, is_converged = illinois_root(
+        ...     lambda x: x * x - 2.0, jnp.array(0.0), jnp.array(2.0)
+        ... )
+        >>> round(float(root), 9), bool(is_converged)
+        (1.414213562, True)
+    """
+    low, high = lax.stop_gradient((low, high))
+
+    def solve(
+        residual: Callable[[Float[Array, " *point"]], Float[Array, " *point"]],
+        start: Float[Array, " *point"],
+    ) -> tuple[Float[Array, " *point"], Float[Array, " *point"]]:
+        del start
+        return _search(residual, low, high, n_step)
+
+    root, residual_at_root = lax.custom_root(
+        function,
+        low,
+        solve,
+        lambda tangent, y: y / tangent(jnp.ones_like(y)),
+        has_aux=True,
+    )
+    return root, jnp.abs(lax.stop_gradient(residual_at_root)) < tolerance
+
+
+def _search(
+    function: Callable[[Float[Array, " *point"]], Float[Array, " *point"]],
+    low: Float[Array, " *point"],
+    high: Float[Array, " *point"],
+    n_step: int,
+) -> tuple[Float[Array, " *point"], Float[Array, " *point"]]:
+    """Root and residual there, infinite without a change of sign.
+
+    Both ends, the steps and the residual in one loop: the function is compiled once.
+    """
+
+    def evaluate(index: Int[Array, ""], state: _State) -> _State:
+        bracket = state.bracket
+        inner = _chord(bracket)
+        point = jnp.where(index == 0, low, jnp.where(index == 1, high, inner))
+        value = function(point)
+        after = _replace(bracket, point, value)
+        first = bracket._replace(value_low=value)
+        second = bracket._replace(value_high=value)
+        chosen = [
+            jnp.where(index == 0, a, jnp.where(index == 1, b, c))
+            for a, b, c in zip(first, second, after, strict=True)
+        ]
+        is_bracketed = jnp.where(
+            index == 1, bracket.value_low * value <= 0.0, state.is_bracketed
+        )
+        return _State(_Bracket(*chosen), point, value, is_bracketed)
+
+    zero = jnp.zeros_like(low)
+    start = _State(
+        _Bracket(low, high, zero, zero, jnp.zeros(jnp.shape(low), dtype=jnp.int32)),
+        low,
+        zero,
+        jnp.zeros(jnp.shape(low), dtype=bool),
+    )
+    end = lax.fori_loop(0, n_step + 3, evaluate, start)
+    return end.point, jnp.where(end.is_bracketed, end.value, jnp.inf)
+
+
+def _chord(bracket: _Bracket) -> Float[Array, " *point"]:
+    """Where the chord crosses zero; the middle where it does so outside."""
+    low, high, value_low, value_high, _ = bracket
+    difference = value_high - value_low
+    divisor = jnp.where(difference == 0.0, 1.0, difference)
+    point = (low * value_high - high * value_low) / divisor
+    is_inside = (point >= low) & (point <= high) & (difference != 0.0)
+    return jnp.where(is_inside, point, 0.5 * (low + high))
+
+
+def _replace(
+    bracket: _Bracket, point: Float[Array, " *point"], value: Float[Array, " *point"]
+) -> _Bracket:
+    is_low = jnp.sign(value) == jnp.sign(bracket.value_low)
+    side = jnp.where(is_low, -1, 1).astype(jnp.int32)
+    factor = jnp.where(side == bracket.last_side, 0.5, 1.0)
+    return _Bracket(
+        low=jnp.where(is_low, point, bracket.low),
+        high=jnp.where(is_low, bracket.high, point),
+        value_low=jnp.where(is_low, value, factor * bracket.value_low),
+        value_high=jnp.where(is_low, factor * bracket.value_high, value),
+        last_side=side,
+    )
