@@ -27,6 +27,15 @@ if TYPE_CHECKING:
     from bsmfit.catalogue.models import model_names as model_names
     from bsmfit.catalogue.models import preset_names as preset_names
     from bsmfit.export.contour_csv import write_contour as write_contour
+    from bsmfit.inference.limits import cls_test as cls_test
+    from bsmfit.inference.limits import exact_plan as exact_plan
+    from bsmfit.inference.limits import expected_upper_limits as expected_upper_limits
+    from bsmfit.inference.limits import upper_limit as upper_limit
+    from bsmfit.inference.toy_limits import Toys as Toys
+    from bsmfit.likelihood.likelihood import Likelihood as Likelihood
+    from bsmfit.likelihood.likelihood import combine as combine
+    from bsmfit.likelihood.region import Region as Region
+    from bsmfit.likelihood.region import Term as Term
     from bsmfit.physics.mediator import Mediator as Mediator
     from bsmfit.physics.model import Model as Model
     from bsmfit.physics.model import ProductionNuisance as ProductionNuisance
@@ -40,14 +49,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ExclusionPoint",
+    "Likelihood",
     "Mediator",
     "Model",
     "ProductionNuisance",
+    "Region",
+    "Term",
+    "Toys",
     "__version__",
     "channel_names",
+    "cls_test",
+    "combine",
     "coupling_edges",
     "enable_x64",
+    "exact_plan",
     "excluded_polygons",
+    "expected_upper_limits",
     "load_channel",
     "load_model",
     "model_names",
@@ -55,18 +72,27 @@ __all__ = [
     "preset_names",
     "read_scan",
     "scan_plane",
+    "upper_limit",
     "write_contour",
     "write_scan",
 ]
 
 _HOMES = {
     "ExclusionPoint": "bsmfit.scan.exclusion_point",
+    "Likelihood": "bsmfit.likelihood.likelihood",
     "Mediator": "bsmfit.physics.mediator",
     "Model": "bsmfit.physics.model",
     "ProductionNuisance": "bsmfit.physics.model",
+    "Region": "bsmfit.likelihood.region",
+    "Term": "bsmfit.likelihood.region",
+    "Toys": "bsmfit.inference.toy_limits",
     "channel_names": "bsmfit.catalogue.channels",
+    "cls_test": "bsmfit.inference.limits",
+    "combine": "bsmfit.likelihood.likelihood",
     "coupling_edges": "bsmfit.scan.contour",
+    "exact_plan": "bsmfit.inference.limits",
     "excluded_polygons": "bsmfit.scan.contour",
+    "expected_upper_limits": "bsmfit.inference.limits",
     "load_channel": "bsmfit.catalogue.channels",
     "load_model": "bsmfit.catalogue.models",
     "model_names": "bsmfit.catalogue.models",
@@ -74,6 +100,7 @@ _HOMES = {
     "preset_names": "bsmfit.catalogue.models",
     "read_scan": "bsmfit.scan.store",
     "scan_plane": "bsmfit.scan.exclusion_map",
+    "upper_limit": "bsmfit.inference.limits",
     "write_contour": "bsmfit.export.contour_csv",
     "write_scan": "bsmfit.scan.store",
 }

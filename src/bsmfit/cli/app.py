@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from bsmfit._version import __version__
 from bsmfit.cli.catalogue import cite, list_names, show, tables, validate
+from bsmfit.cli.limit import limit
 from bsmfit.cli.scan import scan
 from bsmfit.errors import BsmfitError
 
@@ -53,6 +54,9 @@ app.command(
     epilog="Example: bsmfit scan dark-photon --channel na62-dump-mumu "
     "--mass 0.22:0.7:300 --coupling 1e-7:1e-5:400 --cl 0.9 --out result",
 )(scan)
+app.command(
+    epilog="Example: bsmfit limit na62-dump-mumu --observed 1 --cl 0.9 --json",
+)(limit)
 app.command("list", epilog="Example: bsmfit list channels")(list_names)
 app.command(epilog="Example: bsmfit show na62-dump-mumu")(show)
 app.command(epilog="Example: bsmfit validate")(validate)

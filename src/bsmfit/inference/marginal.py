@@ -38,11 +38,14 @@ __all__ = [
     "count_probabilities",
     "marginal_cls",
     "marginal_counts",
+    "marginal_log_limit",
     "marginal_log_limits",
+    "marginal_log_probabilities",
 ]
 
 # exp(-1e4) is exactly 0 and 1e4**60 is finite
 _LARGEST_RATE = 1e4
+_SMALLEST_PROBABILITY = 1e-300
 
 
 class MarginalCounts(eqx.Module):
@@ -141,10 +144,33 @@ def marginal_cls(
         CLs, within [0, 1].
     """
     require_x64("marginal_cls")
-    cumulative = _cumulative_by_signal_count(counts)
-    row = cumulative[jnp.clip(n, 0, cumulative.shape[0] - 1)]
+    row = _row(counts, n)
     probability = _probability(counts, row[:, None, :], signal[None])[0]
     return probability / (row[0] @ counts.weights)
+
+
+def marginal_log_probabilities(
+    counts: MarginalCounts, n: Int[Array, ""], *, signal: Float[Array, ""]
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    r"""$\ln CL_{s+b}$ and $\ln CL_b$ of a signal at a count.
+
+    Args:
+        counts: The prepared probabilities.
+        n: Observed events; clipped to 0 and n_max.
+        signal: Expected signal at nominal nuisances [events], >= 0.
+
+    Returns:
+        Log probabilities of at most n events, with and without the signal; at least
+        ln 1e-300.
+    """
+    require_x64("marginal_log_probabilities")
+    row = _row(counts, n)
+    with_signal = _probability(counts, row[:, None, :], signal[None])[0]
+    floor = _SMALLEST_PROBABILITY
+    return (
+        jnp.log(jnp.maximum(with_signal, floor)) + counts.log_scale,
+        jnp.log(jnp.maximum(row[0] @ counts.weights, floor)) + counts.log_scale,
+    )
 
 
 def marginal_log_limits(
@@ -174,6 +200,47 @@ def marginal_log_limits(
         return jnp.log(probability / without_signal)
 
     return solve_log_limit(log_cls_of, jnp.log(n + 3.0), cl=cl)
+
+
+def marginal_log_limit(
+    counts: MarginalCounts, n: Int[Array, ""], *, cl: float
+) -> tuple[Float[Array, ""], Bool[Array, ""]]:
+    """Log of the upper limit on the total signal for one count.
+
+    As `marginal_log_limits`, for the observed count alone.
+
+    Args:
+        counts: The prepared probabilities.
+        n: Observed events; clipped to 0 and n_max.
+        cl: Confidence level, for example 0.90.
+
+    Returns:
+        ln of the limit on the signal at nominal nuisances [events], and whether the
+        equation is solved.
+    """
+    require_x64("marginal_log_limit")
+    row = _row(counts, n)
+    without_signal = row[0] @ counts.weights
+
+    def log_cls_of(log_signal: Float[Array, ""]) -> Float[Array, ""]:
+        signal = jnp.exp(log_signal)[None]
+        return jnp.log(
+            _probability(counts, row[:, None, :], signal)[0] / without_signal
+        )
+
+    clipped = jnp.clip(n, 0, row.shape[0] - 1)
+    start = jnp.log(clipped.astype(without_signal.dtype) + 3.0)
+    return solve_log_limit(log_cls_of, start, cl=cl)
+
+
+def _row(
+    counts: MarginalCounts, n: Int[Array, ""]
+) -> Float[Array, "n_signal_count n_node"]:
+    """C[n - m, j] for the total n, clipped to 0 and n_max; 0 where m > n."""
+    cumulative = jnp.cumsum(counts.background_terms, axis=0)
+    n_count = cumulative.shape[0]
+    left = jnp.clip(n, 0, n_count - 1) - jnp.arange(n_count)
+    return jnp.where((left >= 0)[:, None], cumulative[jnp.maximum(left, 0)], 0.0)
 
 
 def _cumulative_by_signal_count(

@@ -6,7 +6,8 @@ $$P(\le n;\lambda) = e^{-\lambda}\sum_{k\le n}\frac{\lambda^k}{k!},\qquad
 The upper limit solves $CL_s = 1 - cl$. Counts are traced: the sums have a static number
 of terms and are masked, so one compiled program serves every count up to `n_max`.
 
-`solve_log_limit` is the Newton iteration behind all limits in this package. It works on
+$\ln CL_s$ is concave and decreasing in the signal, so Newton on it converges from any
+start, in one sum per step. `solve_log_limit` is for what is no single sum. It works on
 $\ln(-\ln CL_s)$ as a function of $\ln s$, which is a straight line of slope 1 at n = 0
 and monotone with a slope between about 1 and n + 1 elsewhere: it converges from far
 away. Its derivatives are those of the defining equation (implicit function
@@ -30,6 +31,7 @@ __all__ = ["UpperLimit", "log_cls", "log_poisson_cdf", "solve_log_limit", "upper
 
 _N_ITERATION = 8
 _TOLERANCE = 1e-9
+_SMALLEST_SIGNAL = 1e-6
 _SMALLEST_EXPONENT = 1e-300
 # rates above it are cut off in the polynomial, so that 1e6**50 does not overflow
 _LARGEST_RATE = 1e6
@@ -141,16 +143,41 @@ def upper_limit(
     require_x64("upper_limit")
     is_inside = (n_observed >= 0) & (n_observed <= n_max)
     n = jnp.clip(n_observed, 0, n_max)
-    log_limit, is_solved = solve_log_limit(
-        lambda log_signal: log_cls(
-            n, jnp.exp(log_signal), background=background, n_max=n_max
-        ),
-        jnp.log(n.astype(background.dtype) + 3.0),
-        cl=cl,
+    count = n.astype(background.dtype)
+    level = math.log1p(-cl) + _log_sum(count, background, n_max=n_max)[0]
+
+    def residual(signal: Float[Array, ""]) -> Float[Array, ""]:
+        return _log_sum(count, signal + background, n_max=n_max)[0] - level
+
+    def solve(_: object, guess: Float[Array, ""]) -> Float[Array, ""]:
+        def newton(_: Int[Array, ""], signal: Float[Array, ""]) -> Float[Array, ""]:
+            value, slope = _log_sum(count, signal + background, n_max=n_max)
+            step = (value - level) / slope
+            return jnp.maximum(signal - step, _SMALLEST_SIGNAL)
+
+        return lax.fori_loop(0, _N_ITERATION, newton, guess)
+
+    signal = lax.custom_root(
+        residual, count + 3.0, solve, lambda g, y: y / g(jnp.ones_like(y))
     )
+    is_solved = jnp.abs(residual(lax.stop_gradient(signal))) < _TOLERANCE
     is_converged = is_solved & is_inside
-    n_up = jnp.where(is_converged, jnp.exp(log_limit), jnp.nan)
+    n_up = jnp.where(is_converged, signal, jnp.nan)
     return UpperLimit(n_up=n_up, is_converged=is_converged, cl=cl)
+
+
+def _log_sum(
+    count: Float[Array, ""], expected: Float[Array, ""], *, n_max: int
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    r"""$\ln P(\le n;\lambda)$ and its slope $-p(n)/P(\le n)$, by one sum."""
+    rate = jnp.minimum(expected, _LARGEST_RATE)
+    term = jnp.ones_like(rate)
+    total, last = term, term
+    for k in range(1, n_max + 1):
+        term = jnp.where(k <= count, term * rate * (1.0 / k), 0.0)
+        total = total + term
+        last = jnp.where(k == count, term, last)
+    return jnp.log(total) - expected, -last / total
 
 
 def solve_log_limit(

@@ -125,6 +125,9 @@ class LikelihoodArrays(eqx.Module):
     ) -> Float[Array, "n_term n_bin"]:
         """Yields of all terms, signal at strength 1.
 
+        A moved shape may be negative in a bin where neighbours differ much. It stays
+        so here, lest the likelihood have a kink at zero shift; sums are cut off at 0.
+
         Args:
             parameters: Nuisances and log factors.
 
@@ -141,8 +144,6 @@ class LikelihoodArrays(eqx.Module):
                 theta[parameter], nominal=self.yields[term], up=up, down=down
             )
             yields = yields.at[term].add(shift)
-        if structure.morphs:
-            yields = jnp.maximum(yields, 0.0)
         factor = jnp.exp(self.log_response @ theta)
         for (term, parameter, code), (up, down) in zip(
             structure.asymmetric, self.asymmetric, strict=True
@@ -173,7 +174,9 @@ class LikelihoodArrays(eqx.Module):
         """
         yields = self.term_yields(parameters)
         n_signal = self.structure.n_signal
-        return jnp.sum(yields[:n_signal], axis=0), jnp.sum(yields[n_signal:], axis=0)
+        signal = jnp.sum(yields[:n_signal], axis=0)
+        background = jnp.sum(yields[n_signal:], axis=0)
+        return _not_negative(signal), _not_negative(background)
 
     def negative_log_likelihood(
         self, strength: Float[Array, ""], parameters: Float[Array, " n_parameter"]
@@ -194,7 +197,7 @@ class LikelihoodArrays(eqx.Module):
         yields = self.term_yields(parameters)
         n_signal = self.structure.n_signal
         signs = jnp.where(np.arange(yields.shape[0]) < n_signal, strength, 1.0)
-        rates = signs @ yields
+        rates = _not_negative(signs @ yields)
         has_events = np.isin(np.arange(yields.shape[1]), self.structure.event_bins)
         counted = jnp.where(has_events, 0.0, self.observed)
         log_rate = jnp.log(jnp.maximum(rates, _SMALLEST_RATE))
@@ -300,3 +303,8 @@ class LikelihoodArrays(eqx.Module):
     def _is(self, constraint: str) -> np.ndarray:
         """Which parameters have this constraint."""
         return np.array([kind == constraint for kind in self.structure.constraints])
+
+
+def _not_negative(rates: Float[Array, " n_bin"]) -> Float[Array, " n_bin"]:
+    """Cut off at zero; at zero itself derivatives are those of the rate."""
+    return jnp.where(rates < 0.0, 0.0, rates)

@@ -17,6 +17,9 @@ __all__ = ["log_gamma_quantile"]
 
 _N_ITERATION = 8
 _SMALLEST = 1e-300
+# above, the approximation is right to 1e-8 in the logarithm (3 standard deviations),
+# and incomplete gamma functions take time in proportion to the root of the shape
+_LARGEST_SHAPE = 1e5
 
 
 def log_gamma_quantile(
@@ -26,7 +29,8 @@ def log_gamma_quantile(
 
     Newton on the logarithm of the smaller tail, from the Wilson-Hilferty
     approximation. The last step is differentiated, which gives the derivatives of the
-    defining equation with respect to both arguments.
+    defining equation with respect to both arguments. Above a shape of 1e5 (a relative
+    error of 0.3 %) the approximation itself is returned.
 
     Args:
         shape: Shape $r$ of the distribution, > 0.
@@ -47,6 +51,9 @@ def log_gamma_quantile(
     tail = (log_ndtr(normal) + gammaln(shape + 1.0)) / shape
     is_central = hilferty > 0.1 * shape
     start = jnp.where(is_central, jnp.log(jnp.where(is_central, hilferty, 1.0)), tail)
+    is_large = shape > _LARGEST_SHAPE
+    approximation = jnp.where(is_large, start, 0.0)
+    shape, start = jnp.where(is_large, 1.0, shape), jnp.where(is_large, 0.0, start)
 
     def step(log_quantile: Float[Array, ""]) -> Float[Array, ""]:
         fixed = lax.stop_gradient(log_quantile)
@@ -66,4 +73,4 @@ def log_gamma_quantile(
         return lax.stop_gradient(step(value))
 
     found = lax.fori_loop(0, _N_ITERATION, body, jax.tree.map(lax.stop_gradient, start))
-    return step(found)
+    return jnp.where(is_large, approximation, step(found))

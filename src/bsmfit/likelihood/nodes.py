@@ -239,9 +239,9 @@ def response_sizes(
         Largest $|\ln y|$ change, at most 5, and the information
         $\sum_i \max(n_i, 1)\max_t(\Delta\ln y_{ti})^2$ [1].
     """
-    if arrays.observed.ndim == 1:
-        arrays = jax.tree.map(lambda leaf: leaf[None], arrays)
-    sizes, information = _largest_responses(arrays, jnp.asarray(directions))
+    has_points = arrays.observed.ndim > 1
+    evaluate = _largest_responses if has_points else _responses_at_point
+    sizes, information = evaluate(arrays, jnp.asarray(directions))
     return np.asarray(sizes), np.asarray(information)
 
 
@@ -249,30 +249,33 @@ def response_sizes(
 def _largest_responses(
     arrays: LikelihoodArrays, directions: Float[Array, "n_direction n_parameter"]
 ) -> tuple[Float[Array, " n_direction"], Float[Array, " n_direction"]]:
-    def at_point(
-        point: LikelihoodArrays,
-    ) -> tuple[Float[Array, " n_direction"], Float[Array, " n_direction"]]:
-        def yields(normal: Float[Array, " n_parameter"]) -> Float[Array, "term bin"]:
-            return point.term_yields(point.parameters_from_normal(normal))
-
-        nominal = yields(jnp.zeros(point.n_parameter))
-        floor = _SMALL_FRACTION * jnp.max(nominal, axis=1, keepdims=True)
-        is_open = jnp.broadcast_to(floor > 0.0, nominal.shape)
-        safe = jnp.where(is_open, nominal + floor, 1.0)
-
-        def change(direction: Float[Array, " n_parameter"]) -> Float[Array, "term bin"]:
-            moved = jnp.where(is_open, yields(direction) + floor, 1.0)
-            return jnp.abs(jnp.log(moved / safe))
-
-        both = jnp.stack([directions, -directions], axis=1)
-        changes = jnp.max(jax.vmap(jax.vmap(change))(both), axis=1)
-        changes = jnp.minimum(changes, _LARGEST_SIZE)
-        by_bin = jnp.max(changes, axis=1)
-        information = by_bin**2 @ jnp.maximum(point.observed, 1.0)
-        return jnp.max(by_bin, axis=1), information
-
-    sizes, information = lax.map(at_point, arrays, batch_size=_MAP_BATCH)
+    sizes, information = lax.map(
+        lambda point: _responses_at_point(point, directions),
+        arrays,
+        batch_size=_MAP_BATCH,
+    )
     return jnp.max(sizes, axis=0), jnp.max(information, axis=0)
+
+
+@eqx.filter_jit
+def _responses_at_point(
+    point: LikelihoodArrays, directions: Float[Array, "n_direction n_parameter"]
+) -> tuple[Float[Array, " n_direction"], Float[Array, " n_direction"]]:
+    normals = jnp.concatenate(
+        [jnp.zeros((1, point.n_parameter)), directions, -directions]
+    )
+    yields = jax.vmap(lambda z: point.term_yields(point.parameters_from_normal(z)))(
+        normals
+    )
+    floor = _SMALL_FRACTION * jnp.max(yields[0], axis=1)[:, None]
+    is_open = jnp.broadcast_to((floor > 0.0)[None], yields.shape)
+    log_yields = jnp.log(
+        jnp.where(is_open, jnp.maximum(yields, 0.0) + floor[None], 1.0)
+    )
+    changes = jnp.abs(log_yields[1:] - log_yields[:1])
+    changes = jnp.max(changes.reshape(2, -1, *yields.shape[1:]), axis=0)
+    by_bin = jnp.minimum(jnp.max(changes, axis=1), _LARGEST_SIZE)
+    return jnp.max(by_bin, axis=1), by_bin**2 @ jnp.maximum(point.observed, 1.0)
 
 
 def _nodes_of(
