@@ -106,7 +106,7 @@ def test_benchmark_with_two_log_normal_errors():
 
 @pytest.mark.parametrize("n", [0, 4])
 def test_jeffreys_without_background_is_a_gamma_posterior(n):
-    arrays = count(n, 2.0, 1e-9).arrays()
+    arrays = count(n, 2.0, 1e-14).arrays()
     found = limits_of(arrays, JeffreysStrength(), cl=0.95)
     assert bool(found.is_converged)
     expected = stats.gamma(n + 0.5).ppf([0.95, 0.025, 0.975]) / 2.0

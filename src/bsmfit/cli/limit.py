@@ -183,6 +183,8 @@ def _limits(
     from bsmfit.inference.limits import expected_upper_limits, upper_limit
     from bsmfit.inference.result import Status
 
+    if method is Method.BAYES:
+        return _credible(likelihood, cl=cl)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", LowCountWarning)
         found = upper_limit(likelihood, cl=cl, method=method.value, toys=toys)
@@ -206,6 +208,27 @@ def _limits(
     }
 
 
+def _credible(likelihood: Likelihood, *, cl: float) -> dict[str, Any]:
+    """Credible limit with a prior flat in the signal."""
+    from bsmfit.inference.credible import credible_map
+    from bsmfit.inference.priors import FlatStrength
+
+    found = credible_map(likelihood, prior=FlatStrength(), cl=cl)
+    is_converged = bool(found.is_converged[0])
+    value = float(found.upper_limit[0]) if is_converged else math.nan
+    return {
+        "limit": _number(value),
+        "expected": None,
+        "status": "ok" if is_converged else "not_converged",
+        "expected_status": None,
+        "method": found.method,
+        "ensemble": found.prior,
+        "ordering": None,
+        "monte_carlo_error": 0.0,
+        "reason": f"asked for; {found.label}",
+    }
+
+
 def _number(value: float) -> float | None:
     """A number that JSON knows; None for what has no value."""
     return value if math.isfinite(value) else None
@@ -213,10 +236,16 @@ def _number(value: float) -> float | None:
 
 def _in_words(report: dict[str, Any]) -> str:
     """A few lines for people."""
-    expected = [
-        "none" if value is None else f"{value:.4g}"
-        for value in report["expected"].values()
-    ]
+    expected = "not defined for this method"
+    if report["expected"] is not None:
+        values = [
+            "none" if value is None else f"{value:.4g}"
+            for value in report["expected"].values()
+        ]
+        expected = (
+            f"{values[2]} ({values[1]} to {values[3]} at 1 sigma, {values[0]} to "
+            f"{values[4]} at 2 sigma)"
+        )
     unit = report["unit"]
     limit = report["limit"]
     value = "none" if limit is None else f"{limit:.6g} {unit}"
@@ -226,11 +255,10 @@ def _in_words(report: dict[str, Any]) -> str:
         "channel": report["channel"],
         "observed": f"{report['n_observed']} events, {report['background']:g} expected",
         f"limit ({100 * report['cl']:g} % CL)": value,
-        "expected": f"{expected[2]} ({expected[1]} to {expected[3]} at 1 sigma, "
-        f"{expected[0]} to {expected[4]} at 2 sigma)",
+        "expected": expected,
         "status": report["status"],
-        "method": f"{report['method']}, ensemble {report['ensemble']}, ordering "
-        f"{report['ordering']}",
+        "method": f"{report['method']}, {report['ensemble']}"
+        + (f", ordered by {report['ordering']}" if report["ordering"] else ""),
         "because": report["reason"],
     }
     width = max(map(len, lines))

@@ -43,7 +43,7 @@ _SMALLEST = 1e-300
 _N_LEGENDRE = 16
 # relative edges of the panels: finer where a limit's posterior usually bends
 _PANELS = np.array([0.0, 0.03, 0.1, 0.2, 0.35, 0.55, 0.75, 1.0])
-_N_SEARCH = 96
+_N_SEARCH = 48
 _DEPTH = 35.0
 # the density at an open end must have fallen by e^-20: a tail of 1e-8
 _TAIL_DEPTH = 20.0
@@ -168,7 +168,16 @@ def credible_map(
     def at_point(point: Likelihood) -> CredibleLimits:
         return credible_limits(point.arrays(), prior=prior, nodes=nodes, cl=cl)
 
-    return jax.jit(lambda all_: lax.map(at_point, all_, batch_size=batch_size))(points)
+    n_point = jax.tree.leaves(points)[0].shape[0]
+    n_chunk = -(-n_point // batch_size)
+    batch_size = -(-n_point // n_chunk)
+    # whole chunks: the last point again and again where one is not full
+    index = np.minimum(np.arange(n_chunk * batch_size), n_point - 1)
+    chunks = jax.tree.map(
+        lambda leaf: leaf[index].reshape(n_chunk, batch_size, *leaf.shape[1:]), points
+    )
+    found = jax.jit(lambda all_: lax.map(jax.vmap(at_point), all_))(chunks)
+    return jax.tree.map(lambda leaf: leaf.reshape(-1)[:n_point], found)
 
 
 def _rates(arrays: LikelihoodArrays, nodes: FactorisedNodes) -> _Rates:
@@ -200,7 +209,7 @@ def _log_posterior(
     """Log of the unnormalised density in the coordinate of the prior."""
     bins = np.array(arrays.structure.event_bins, dtype=int)
     has_events = np.isin(np.arange(arrays.observed.shape[0]), bins)
-    counted = jnp.where(has_events, 0.0, arrays.observed)
+    counted = jnp.where(has_events, 0.0, arrays.observed)[None, None]
     constant = gammaln(counted + 1.0)
     with np.errstate(divide="ignore"):
         log_private = np.log(nodes.private_weights)
@@ -239,35 +248,31 @@ def _panel_edges(
     bottom, top = prior.lowest, prior.highest
     # strengths that a search can tell from none, within those that are allowed
     first = jnp.clip(events * per_event, max(bottom, _SMALLEST), top)
-    low, high = _shrink(prior.coordinate(first), log_posterior)
-    low = jnp.where(low <= prior.coordinate(first)[0], _bottom(prior), low)
-    # relative to the best linear resolution of the range
+    first = prior.coordinate(first)
+    low, high, _ = _shrink(first, log_posterior)
+    low = jnp.where(low <= first[0], prior.coordinate(jnp.asarray(bottom)), low)
     second = low + (high - low) * jnp.linspace(1e-6, 1.0, _N_SEARCH)
-    narrow, high = _shrink(second, log_posterior)
+    narrow, high, depth = _shrink(second, log_posterior)
     low = jnp.where(narrow <= second[0], low, narrow)
-    values = log_posterior(second)
-    depth = jnp.max(values) - log_posterior(high[None])[0]
     is_closed = (prior.strength(high) >= top * (1.0 - 1e-12)) | (depth > _TAIL_DEPTH)
     edges = low + (high - low) * jnp.asarray(_PANELS)
     return edges, is_closed & (high > low) & (total > 0.0)
 
 
-def _bottom(prior: Prior) -> Float[Array, ""]:
-    """Coordinate of the lowest strength."""
-    return prior.coordinate(jnp.asarray(prior.lowest))
-
-
 def _shrink(
     points: Float[Array, " n"], log_posterior
-) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Neighbours of the region where the density is within e^-35 of its largest."""
-    values = log_posterior(points)
+) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
+    """Neighbours of the region within e^-35 of the largest density; depth at the end.
+
+    The points are taken a few at a time to save memory.
+    """
+    values = lax.map(log_posterior, points.reshape(-1, _N_LEGENDRE)).reshape(-1)
     is_inside = values > jnp.max(values) - _DEPTH
     index = jnp.arange(points.shape[0])
     first = jnp.min(jnp.where(is_inside, index, points.shape[0]))
     last = jnp.max(jnp.where(is_inside, index, -1))
-    low = points[jnp.maximum(first - 1, 0)]
-    return low, points[jnp.minimum(last + 1, points.shape[0] - 1)]
+    low, high = jnp.maximum(first - 1, 0), jnp.minimum(last + 1, points.shape[0] - 1)
+    return points[low], points[high], jnp.max(values) - values[high]
 
 
 def _legendre_weights() -> np.ndarray:

@@ -161,7 +161,7 @@ def _best_signal(
     zero, one = jnp.zeros(1), jnp.ones(1)
     background = problem.rates(jnp.concatenate([zero, theta]))
     signal = problem.rates(jnp.concatenate([one, theta])) - background
-    total = jnp.sum(problem.extents() * signal)
+    total = jnp.sum(problem.terms.extents * signal)
     events = jnp.zeros_like(problem.signal_events)
     for _ in range(_N_STRENGTH_STEP):
         rate = jnp.maximum(events * signal + background, 1e-10)

@@ -77,7 +77,7 @@ def goodness_of_fit(
         >>> arrays = Likelihood.from_regions([region]).arrays()
         >>> result = goodness_of_fit(arrays, is_background_only=True)
         >>> round(float(result.statistic), 3)
-        15.881
+        15.882
     """
     n_free = _degrees_of_freedom(arrays, is_background_only)
     minimum = _minimum(FitProblem.from_arrays(arrays), is_background_only)

@@ -1,7 +1,7 @@
 r"""Pulls and constraints of the nuisances, and what each does to the strength.
 
-* pull: $(\hat\theta_j - a_j)/\sigma_j$ with the error $\sigma_j$ before the fit (1 for a
-  unit normal, $1/\sqrt{a}$ for the log of a factor from a control count a);
+* pull: $(\hat\theta_j - a_j)/\sigma_j$, with the error $\sigma_j$ before the fit (1 for
+  a unit normal, $1/\sqrt{a}$ for the log of a factor from a control count a);
 * constraint: error after the fit, from the inverse Hessian, over $\sigma_j$;
 * impact: change of the best strength when $\theta_j$ is held one error after the fit
   above or below its best value and everything else is fitted again.

@@ -111,15 +111,17 @@ class ExpectedLimits(eqx.Module):
 
 
 class Interval(eqx.Module):
-    """A two-sided interval of the signal strength.
+    """An interval of the signal strength.
 
     Attributes:
         low: Lower end; 0 where the interval reaches the boundary.
         high: Upper end.
         status: `Status` codes.
         cl: Confidence level.
-        method: ``"profile"``, ``"feldman-cousins"`` or ``"bayes"``.
-        ensemble: As in `Limit`; the prior for ``"bayes"``.
+        method: ``"profile"`` or ``"feldman-cousins"``.
+        ensemble: ``"asymptotic"``, ``"known-background"``, ``"conditional"`` or
+            ``"unconditional"``.
+        reason: Why this method was chosen.
     """
 
     low: Float[Array, " *point"]
@@ -128,3 +130,4 @@ class Interval(eqx.Module):
     cl: float = eqx.field(static=True)
     method: str = eqx.field(static=True)
     ensemble: str = eqx.field(static=True)
+    reason: str = eqx.field(static=True, default="")
