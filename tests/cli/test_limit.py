@@ -1,0 +1,82 @@
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bsmfit.catalogue.channels import load_channel
+from bsmfit.catalogue.models import load_model
+from bsmfit.cli.app import app
+from bsmfit.scan.exclusion_point import ExclusionPoint
+
+
+@pytest.fixture(scope="module")
+def run():
+    runner = CliRunner()
+
+    def invoke(*arguments):
+        return runner.invoke(app, ["limit", "na62-dump-mumu", *arguments])
+
+    return invoke
+
+
+@pytest.mark.parametrize(("n", "known"), [(0, 2.302585), (1, 3.873879), (3, 6.6648)])
+def test_limits_at_few_events_alike(run, n, known):
+    result = run("--observed", str(n), "--json")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    # 22 % on the signal loosen the limit of a known one by a few percent
+    assert known < report["limit"] < 1.08 * known
+    assert (report["method"], report["ensemble"]) == ("exact", "marginal")
+    assert report["n_observed"] == n
+    assert list(report["expected"].values()) == sorted(report["expected"].values())
+
+
+def test_asymptotic_formulae_are_computed_with_a_warning(run):
+    result = run("--observed", "0", "--method", "asymptotic", "--json")
+    assert result.exit_code == 0
+    assert 1.3 < json.loads(result.stdout)["limit"] < 1.6
+    assert "asymptotic formulae are wrong" in result.stderr
+
+
+def test_credible_limit_says_so(run):
+    result = run("--method", "bayes", "--cl", "0.95")
+    assert result.exit_code == 0
+    assert "credible, coverage not guaranteed" in result.stdout
+    assert "95 % CL" in result.stdout
+
+
+def test_limit_on_a_model_is_that_of_the_map(run):
+    arguments = ["--mass", "0.3", "--model", "dark-photon", "--coupling", "1e-6"]
+    report = json.loads(run(*arguments, "--json").stdout)
+    point = ExclusionPoint.from_model(
+        load_model("dark-photon"), [load_channel("na62-dump-mumu")], cl=0.90
+    )
+    mapped = point(jnp.array(0.3), jnp.array(1e-6))
+    np.testing.assert_allclose(
+        report["limit"], mapped.n_up_obs / mapped.n_signal, rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--cl", "90"], "did you mean 0.9"),
+        (["--model", "dark-photon"], "--model needs --mass and --coupling"),
+        (["--coupling", "1e-6"], "--coupling and --preset need --model"),
+        (
+            ["--model", "dark-photon", "--mass", "9", "--coupling", "1e-6"],
+            "lies outside the table of na62-dump-mumu",
+        ),
+        (
+            ["--model", "dark-photon", "--mass", "0.3", "--coupling", "-1"],
+            "must be above 0",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(run, arguments, message):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
