@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.stats import chi2
@@ -34,13 +33,11 @@ def test_statistic_of_known_background_is_the_closed_form():
 
 def test_toys_agree_with_chi_square_at_large_counts():
     model = arrays([125.0, 92.0, 118.0], [LogNormal("norm", 1.1), Gamma("other", 0.1)])
-    asymptotic = goodness_of_fit(model)
     toys = jax.jit(lambda key: toy_goodness_of_fit(model, key, n_toy=1500))(
         jax.random.key(3)
     )
-    assert asymptotic.n_degrees_of_freedom == 2
-    np.testing.assert_allclose(toys.statistic, asymptotic.statistic, rtol=1e-9)
-    difference = float(jnp.abs(toys.p_value - asymptotic.p_value))
+    assert toys.n_degrees_of_freedom == 2
+    difference = abs(float(toys.p_value) - chi2.sf(float(toys.statistic), 2))
     assert difference < 4.0 * float(toys.p_value_error) + 0.01
 
 

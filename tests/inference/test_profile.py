@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import jax
@@ -106,14 +105,10 @@ def count_results():
             moved = list(B1)
             moved[index] += sign * step
             rows.append(tuple(moved))
-    reference = []
     path = SHARED / "agree_b1.csv"
-    if path.exists():
-        with path.open() as stream:
-            lines = (line for line in stream if not line.startswith("#"))
-            reference = list(csv.DictReader(lines))
-    names = ("n", "s", "b", "ks", "kb")
-    rows += [tuple(float(row[name]) for name in names) for row in reference]
+    # columns n, b, s, kappa_s, kappa_b, CLs of pyhf, CLs of a prototype
+    reference = np.loadtxt(path, delimiter=",") if path.exists() else np.zeros((0, 7))
+    rows += reference[:, [0, 2, 1, 3, 4]].tolist()
 
     def point(x):
         arrays = count_arrays(*x)
@@ -139,11 +134,11 @@ def test_one_count_has_the_values_of_the_statistics_note(count_results):
 
 def test_random_counts_agree_with_pyhf(count_results):
     (cls, *_), _, reference = count_results
-    if not reference:
+    if not reference.size:
         pytest.skip("reference file not present")
     assert cls.is_converged.all()
-    pyhf = np.array([float(row["cls_pyhf"]) for row in reference])
-    np.testing.assert_allclose(jnp.exp(cls.log_cls[11:]), pyhf, rtol=0, atol=5e-5)
+    found = jnp.exp(cls.log_cls[11:])
+    np.testing.assert_allclose(found, reference[:, 5], rtol=0, atol=5e-5)
 
 
 def test_limit_differentiates_as_finite_differences(count_results):

@@ -107,9 +107,11 @@ def credible_limits(
         >>> from bsmfit.likelihood.region import Region, Term
         >>> region = Region("dimuon", 0, signal=[Term("signal", 1.0)])
         >>> arrays = Likelihood.from_regions([region]).arrays()
-        >>> found = credible_limits(
-        ...     arrays, prior=FlatStrength(), nodes=factorised_nodes(arrays), cl=0.9
+        >>> nodes = factorised_nodes(arrays)
+        >>> solve = jax.jit(
+        ...     lambda a: credible_limits(a, prior=FlatStrength(), nodes=nodes, cl=0.9)
         ... )
+        >>> found = solve(arrays)
         >>> round(float(found.upper_limit), 6)
         2.302585
     """

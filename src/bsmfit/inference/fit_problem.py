@@ -233,7 +233,7 @@ class FitProblem(eqx.Module):
         poisson = jnp.where(is_poisson, expected - self.auxiliary, 0.0)
         gradient = jnp.where(is_normal, self._pull(theta), poisson)
         diagonal = jnp.where(is_poisson, expected, is_normal.astype(float))
-        hessian = np.eye(self.n_parameter) * diagonal[:, None]
+        hessian = jnp.eye(self.n_parameter) * diagonal[:, None]
         if self.structure.correlated:
             both = is_normal[:, None] & is_normal[None, :]
             hessian = jnp.where(both, self._precision(), hessian)
@@ -289,9 +289,9 @@ def _rate_curvature(
     matrix = slope.T @ (in_rates[:, None] * slope)
     diagonal = in_rates @ rows.log_bend
     with_strength = (is_signal * in_terms) @ slope
+    local_signs = to_term @ signs
+    n_morph = rows.local_bend.shape[0]
     if layout.local:
-        local_signs = to_term @ signs
-        n_morph = rows.local_bend.shape[0]
         cross = ((local_signs * in_local)[:, None] * (to_term @ slope)).T @ to_parameter
         matrix = matrix + cross + cross.T
         bend = local_signs[:n_morph] * (rows.local_bend @ first)

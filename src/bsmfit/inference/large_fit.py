@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from bsmfit._x64 import require_x64
 from bsmfit.inference.fit import Fit
@@ -110,17 +110,20 @@ def _minimise(
     solver = optax.lbfgs()
     value_and_gradient = optax.value_and_grad_from_state(frozen)
 
-    def step(_: int, now: tuple) -> tuple:
+    def step(_: Int[Array, ""], now: tuple) -> tuple:
         x, state = now
         value, gradient = value_and_gradient(x, state=state)
         updates, state = solver.update(
             gradient, state, x, value=value, grad=gradient, value_fn=frozen
         )
-        moved = optax.apply_updates(x, updates)
+        moved = x + updates
         return jnp.where(jnp.isfinite(moved), moved, x), state
 
     begin = (start, solver.init(start))
-    x, _ = lax.stop_gradient(lax.fori_loop(0, n_iteration, step, begin))
+    # optax mixes integers of 32 and 64 bits, which a user may have forbidden
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        end = lax.fori_loop(0, n_iteration, step, begin)
+    x = lax.stop_gradient(end[0])
     decrement = jnp.full((), jnp.inf)
     for _ in range(_N_NEWTON_STEP):
         hessian = lax.stop_gradient(jax.hessian(frozen)(x))

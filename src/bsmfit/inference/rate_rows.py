@@ -80,8 +80,8 @@ class Layout:
     def one_hot(self, axis: int, size: int) -> np.ndarray:
         """Matrix (n_local, size) with a 1 at the term (axis 0) or parameter (1)."""
         matrix = np.zeros((len(self.local), size))
-        for row, entry in enumerate(self.local):
-            matrix[row, entry[axis]] = 1.0
+        columns = np.array([entry[:2][axis] for entry in self.local], dtype=int)
+        matrix[np.arange(columns.size), columns] = 1.0
         return matrix
 
     def mixed(self) -> tuple[np.ndarray, np.ndarray]:
@@ -197,7 +197,8 @@ class TermCells(eqx.Module):
         scale = of_term @ factors
         local = [slope * scale]
         if layout.has_factors:
-            local.append((layout.one_hot(0, n_term)[n_morph:] @ yields) * local_log)
+            to_factor = jnp.asarray(layout.one_hot(0, n_term)[n_morph:])
+            local.append((to_factor @ yields) * local_log)
         return Rows(
             yields, log_slope, log_bend, jnp.concatenate(local), local_log, bend * scale
         )
@@ -269,7 +270,7 @@ class TermCells(eqx.Module):
     ) -> tuple[Array, Array]:
         """Factors that differ between bins put in, and their log derivatives."""
         structure = self.structure
-        logs = []
+        logs: list[Array] = []
         for parameter, response in zip(
             structure.linear, self.linear_response, strict=True
         ):
