@@ -147,6 +147,14 @@ def test_many_events_take_the_asymptotic_formulae():
     np.testing.assert_allclose(exact.value, 10.6777, atol=6e-5)
 
 
+def test_more_events_than_the_sums_reach_take_the_asymptotic_formulae():
+    limit = upper_limit(count(100, 0.016), cl=0.90)
+    assert limit.method == "asymptotic"
+    assert "beyond the exact sums" in limit.reason
+    # 90 % of a large count: n + 1.28 sqrt(n) to a few percent
+    np.testing.assert_allclose(limit.value, 100.0 + 12.8, rtol=0.03)
+
+
 def test_forcing_asymptotic_formulae_at_few_events_warns():
     with pytest.warns(LowCountWarning, match="fewer|below 10"):
         limit = upper_limit(count(0, 0.016), cl=0.90, method="asymptotic")

@@ -34,14 +34,13 @@ from bsmfit.inference.marginal import (
     marginal_log_limits,
     marginal_log_probabilities,
 )
+from bsmfit.inference.method import LARGEST_COUNT
 from bsmfit.inference.points import Points
 from bsmfit.likelihood.arrays import LikelihoodArrays
 from bsmfit.likelihood.nodes import FactorisedNodes, factorised_nodes
 
 __all__ = ["ExactPlan", "exact_cls", "exact_expected_limits", "exact_limits"]
 
-_LARGEST_COUNT = 60
-_LARGEST_JOINT_COUNT = 60
 # products of counts that are listed for every node and strength
 _LARGEST_LISTING = 20_000
 _JOINT_TAIL = 1e-12
@@ -101,7 +100,7 @@ class ExactPlan(eqx.Module):
         nodes = factorised_nodes(points.arrays)
         if points.n_bin == 1:
             n_max = _largest_count(points, nodes) if has_expected else _observed(points)
-            return cls(nodes, min(n_max, _LARGEST_COUNT), "count", "count")
+            return cls(nodes, min(n_max, LARGEST_COUNT), "count", "count")
         n_max = _largest_joint_count(points)
         n_listed = float(n_max + 1) ** (points.n_bin - 1)
         is_short = n_listed <= _LARGEST_LISTING
@@ -259,10 +258,10 @@ def _largest_count(points: Points, nodes: FactorisedNodes) -> int:
     background = np.asarray(points.background)[:, 0]
     worst = int(np.argmax(np.where(np.isfinite(background), background, -1.0)))
     arrays = jax.tree.map(lambda leaf: leaf[worst], points.arrays)
-    terms = marginal_counts_of(arrays, nodes, n_max=_LARGEST_COUNT)
+    terms = marginal_counts_of(arrays, nodes, n_max=LARGEST_COUNT)
     tail = 1.0 - np.cumsum(np.asarray(count_probabilities(terms)))
     is_small = np.flatnonzero(tail < 0.1 * TAIL_TOLERANCE)
-    ceiling = int(is_small[0]) if is_small.size else _LARGEST_COUNT
+    ceiling = int(is_small[0]) if is_small.size else LARGEST_COUNT
     return max(ceiling, _observed(points))
 
 
@@ -273,4 +272,4 @@ def _largest_joint_count(points: Points) -> int:
     excess = observed + 3.0 * np.sqrt(observed + 1.0)
     n_max = poisson.isf(_JOINT_TAIL, 1.5 * background + excess)
     # few different values, so that few programs are compiled
-    return int(min(12 * np.ceil(n_max / 12.0), _LARGEST_JOINT_COUNT))
+    return int(min(12 * np.ceil(n_max / 12.0), LARGEST_COUNT))

@@ -2,7 +2,8 @@ r"""Which method answers, and why.
 
 Asymptotic formulae are 40 % too strong at no event and still 5 % at ten. ``"auto"``
 takes the exact sums as soon as any point of a grid observes or expects fewer than ten
-events, and the asymptotic formulae elsewhere; the result says which and why. Asking for
+events, and the asymptotic formulae elsewhere, or where a bin has more events than the
+sums reach to (60); the result says which and why. Asking for
 asymptotic formulae below ten events is allowed, with a warning.
 """
 
@@ -16,9 +17,11 @@ import numpy as np
 from bsmfit.errors import InputError, LowCountWarning, UnknownNameError
 from bsmfit.inference.points import Points
 
-__all__ = ["ENOUGH_EVENTS", "METHODS", "Choice", "choose_method"]
+__all__ = ["ENOUGH_EVENTS", "LARGEST_COUNT", "METHODS", "Choice", "choose_method"]
 
 ENOUGH_EVENTS = 10.0
+# the sums over counts end there
+LARGEST_COUNT = 60
 METHODS = ("auto", "exact", "asymptotic", "toys")
 
 
@@ -63,6 +66,10 @@ def choose_method(points: Points, method: str) -> Choice:
     few = f"a point has {n_event:.3g} events (observed or expected, the smaller)"
     is_low = n_event < ENOUGH_EVENTS
     if method == "auto":
+        largest = float(np.max(np.asarray(points.arrays.observed), initial=0.0))
+        if largest > LARGEST_COUNT:
+            reason = f"a bin has {largest:g} events, beyond the exact sums"
+            return Choice("asymptotic", reason)
         if is_low:
             return Choice("exact", f"{few}, fewer than {ENOUGH_EVENTS:g}")
         reason = f"every point has {ENOUGH_EVENTS:g} events or more"
