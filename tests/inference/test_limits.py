@@ -240,6 +240,23 @@ def test_bad_points_have_a_status_and_leave_others_alone():
     np.testing.assert_array_equal(value[1:4], [np.nan, np.nan, np.inf])
 
 
+def test_other_data_need_no_other_program():
+    n_trace = 0
+    plan = exact_plan(count(3, 0.5, signal_kappa=1.1))
+
+    @jax.jit
+    def limits(n, background):
+        nonlocal n_trace
+        n_trace += 1
+        likelihood = count(n, background, signal_kappa=1.1)
+        return upper_limit(likelihood, cl=0.90, method="exact", plan=plan).value
+
+    found = [limits(jnp.array(n), jnp.array(b)) for n, b in ((0.0, 0.5), (2.0, 0.7))]
+    assert n_trace == 1
+    alone = upper_limit(count(2, 0.7, signal_kappa=1.1), cl=0.90).value
+    np.testing.assert_allclose(found[1], alone, rtol=1e-6)
+
+
 def test_strengths_spread_over_the_grid():
     likelihood = count(column([0, 1]), 0.016)
     test = cls_test(likelihood, np.array([[1.0], [2.0], [3.0]]).repeat(2, 1)[0])

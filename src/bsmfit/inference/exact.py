@@ -44,6 +44,7 @@ __all__ = ["ExactPlan", "exact_cls", "exact_expected_limits", "exact_limits"]
 # products of counts that are listed for every node and strength
 _LARGEST_LISTING = 20_000
 _JOINT_TAIL = 1e-12
+_COUNTS = (3, 7, 15, 31, 60)
 _BAND_N_SIGMA = (-2.0, -1.0, 0.0, 1.0, 2.0)
 # doubles that the temporaries of one block of points may take
 _BLOCK_SIZE = 2**19
@@ -247,10 +248,10 @@ def _safe(signal: Float[Array, ""]) -> Float[Array, ""]:
 
 
 def _observed(points: Points) -> int:
-    """Largest observed count of one bin."""
+    """Largest observed count of one bin, rounded up so that few programs are made."""
     observed = np.asarray(points.arrays.observed)
-    finite = observed[np.isfinite(observed)]
-    return int(finite.max()) if finite.size else 0
+    largest = np.max(observed, initial=0.0, where=np.isfinite(observed))
+    return next((n for n in _COUNTS if n >= largest), LARGEST_COUNT)
 
 
 def _largest_count(points: Points, nodes: FactorisedNodes) -> int:
