@@ -40,7 +40,7 @@ from bsmfit.likelihood.response import (
 __all__ = ["PyhfParameter", "assign_parameters", "pyhf_constant", "pyhf_parameters"]
 
 # error of a factor that stands for none, as in `bsmfit.likelihood.collect`
-_NEGLIGIBLE_ERROR = 1e-6
+_NEGLIGIBLE_ERROR = 1e-4
 
 
 @dataclass(frozen=True)

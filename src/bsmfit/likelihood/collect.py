@@ -23,7 +23,7 @@ from bsmfit.likelihood.response import (
 
 __all__ = ["collect_arrays"]
 
-_NEGLIGIBLE_ERROR = 1e-6
+_NEGLIGIBLE_ERROR = 1e-4
 
 
 def collect_arrays(
