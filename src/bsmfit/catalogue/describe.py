@@ -11,6 +11,8 @@ from bsmfit.catalogue.records import (
 )
 from bsmfit.catalogue.table_files import read_metadata
 from bsmfit.errors import UnknownNameError
+from bsmfit.records.model_card import ModelCard
+from bsmfit.records.model_preset import DarkPhotonPreset, DarkScalarPreset
 from bsmfit.records.quantity import Count, Quantity
 
 __all__ = ["Section", "describe"]
@@ -47,7 +49,7 @@ def _describe_model(name: str) -> list[Section]:
             [
                 ("summary", card.summary),
                 ("benchmark", card.pbc or "none"),
-                ("coupling", card.coupling),
+                ("coupling", _coupling(card)),
                 ("masses", "{:g} to {:g} GeV".format(*card.mass_range)),
                 ("cite", ", ".join(card.texkeys)),
                 ("default preset", card.default_preset),
@@ -59,8 +61,11 @@ def _describe_model(name: str) -> list[Section]:
             ("summary", choice.summary),
             ("assumption", choice.assumption),
             ("processes", ", ".join(choice.processes)),
-            ("form factor", choice.form_factor),
         ]
+        if isinstance(choice, DarkPhotonPreset):
+            rows.append(("form factor", choice.form_factor))
+        if isinstance(choice, DarkScalarPreset):
+            rows.append(("coefficient", _quantity(choice.coefficient)))
         rows += [
             (
                 entry.name,
@@ -70,6 +75,11 @@ def _describe_model(name: str) -> list[Section]:
         ]
         sections.append((f"preset {preset}", rows))
     return sections
+
+
+def _coupling(card: ModelCard) -> str:
+    unit = "" if card.coupling_unit == "1" else f" [{card.coupling_unit}]"
+    return f"{card.coupling}{unit}"
 
 
 def _quantity(quantity: Quantity | Count) -> str:

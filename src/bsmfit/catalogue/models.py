@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from bsmfit.catalogue.files import (
@@ -13,17 +14,28 @@ from bsmfit.catalogue.files import (
 from bsmfit.catalogue.physics_tables import (
     HADRONIC_RATIO_FILE,
     PROTON_FORM_FACTOR_FILE,
+    SCALAR_WIDTHS_FILE,
     load_hadronic_ratio,
     load_proton_form_factor,
+    load_scalar_widths,
 )
 from bsmfit.catalogue.records import read_model_card
 from bsmfit.errors import UnknownNameError
 from bsmfit.physics.dark_photon import DarkPhoton
+from bsmfit.physics.dark_scalar import DarkScalar
+from bsmfit.physics.flavour_violating_axion import FlavourViolatingAxion
 from bsmfit.physics.gauge_invariant_bremsstrahlung import GAUGE_INVARIANT
+from bsmfit.physics.invisible_dark_photon import InvisibleDarkPhoton
+from bsmfit.physics.mediator import Mediator
 from bsmfit.physics.model import Model, ProductionNuisance
-from bsmfit.records.model_card import ModelCard
+from bsmfit.records.model_preset import DarkPhotonPreset, DarkScalarPreset, Preset
 
 __all__ = ["load_model", "model_names", "preset_names"]
+
+_WITHOUT_CHOICES: dict[str, Callable[[], Callable[..., Mediator]]] = {
+    "flavour-violating-axion": FlavourViolatingAxion,
+    "invisible-dark-photon": InvisibleDarkPhoton,
+}
 
 
 def model_names() -> tuple[str, ...]:
@@ -70,11 +82,7 @@ def load_model(name: str | Path, preset: str | None = None) -> Model:
     if chosen not in card.presets:
         kind = "preset"
         raise UnknownNameError.from_choices(kind, chosen, card.presets)
-    builders = {"dark-photon": _dark_photon}
-    if card.model not in builders:
-        kind = "model function"
-        raise UnknownNameError.from_choices(kind, card.model, builders)
-    function, files = builders[card.model](card, chosen)
+    function, files = _function(card.model, card.presets[chosen])
     return Model(
         function=function,
         name=card.name,
@@ -90,12 +98,22 @@ def load_model(name: str | Path, preset: str | None = None) -> Model:
             (f"{path.parent.name}/{path.name}", sha256_of(path))
             for path in (locate_model(name), *files)
         ),
+        coupling_unit=card.coupling_unit,
+        coupling_symbol=card.coupling_symbol or "",
     )
 
 
-def _dark_photon(card: ModelCard, preset: str) -> tuple[DarkPhoton, list[Path]]:
-    """The function of a dark-photon card, and the tables that it uses."""
-    choice = card.presets[preset]
+def _function(name: str, choice: Preset) -> tuple[Callable[..., Mediator], list[Path]]:
+    """The function of a preset, and the tables that it uses."""
+    if isinstance(choice, DarkPhotonPreset):
+        return _dark_photon(choice)
+    if isinstance(choice, DarkScalarPreset):
+        function = DarkScalar(choice.coefficient.value, load_scalar_widths())
+        return function, [data_root() / SCALAR_WIDTHS_FILE]
+    return _WITHOUT_CHOICES[name](), []
+
+
+def _dark_photon(choice: DarkPhotonPreset) -> tuple[DarkPhoton, list[Path]]:
     files = [data_root() / HADRONIC_RATIO_FILE]
     proton = None
     if GAUGE_INVARIANT in choice.processes:

@@ -10,16 +10,20 @@ from bsmfit.catalogue.csv_file import read_csv
 from bsmfit.catalogue.files import data_root
 from bsmfit.physics.hadronic_ratio import TABLE_COLUMNS, HadronicRatio
 from bsmfit.physics.proton_form_factor import FormFactorValue, TabulatedFormFactor
+from bsmfit.physics.scalar_width import ScalarWidths
 
 __all__ = [
     "HADRONIC_RATIO_FILE",
     "PROTON_FORM_FACTOR_FILE",
+    "SCALAR_WIDTHS_FILE",
     "load_hadronic_ratio",
     "load_proton_form_factor",
+    "load_scalar_widths",
 ]
 
 HADRONIC_RATIO_FILE = "hadrons/exclusive_ratios.csv"
 PROTON_FORM_FACTOR_FILE = "proton_form_factor/central.csv"
+SCALAR_WIDTHS_FILE = "scalar_widths/pipi_kk.csv"
 
 
 def load_hadronic_ratio() -> HadronicRatio:
@@ -38,6 +42,15 @@ def load_proton_form_factor() -> TabulatedFormFactor:
         The form factors, in the precision that is switched on.
     """
     return _proton_form_factor(_precision())
+
+
+def load_scalar_widths() -> ScalarWidths:
+    """Widths of a Higgs-mixed scalar, with the shipped table of two mesons.
+
+    Returns:
+        The widths at unit mixing, in the precision that is switched on.
+    """
+    return _scalar_widths(_precision())
 
 
 def _precision() -> str:
@@ -69,3 +82,14 @@ def _proton_form_factor(_precision: str) -> TabulatedFormFactor:
     return TabulatedFormFactor.from_table(
         mass, FormFactorValue(*parts[:2]), FormFactorValue(*parts[2:])
     )
+
+
+@lru_cache(maxsize=2)
+def _scalar_widths(_precision: str) -> ScalarWidths:
+    table = read_csv(
+        data_root() / SCALAR_WIDTHS_FILE,
+        numbers=("mass", "width"),
+        text=("final_state",),
+        minimum={"mass": 0.0, "width": 0.0},
+    )
+    return ScalarWidths.from_table(table.columns)

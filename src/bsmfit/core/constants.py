@@ -12,8 +12,12 @@ __all__ = [
     "ELECTRON_MASS",
     "ETA_MASS",
     "ETA_PRIME_MASS",
+    "FERMI_CONSTANT",
     "FINE_STRUCTURE",
+    "HBAR",
     "HBAR_C",
+    "HIGGS_VEV",
+    "KAON_CHARGED_LIFETIME",
     "KAON_CHARGED_MASS",
     "KAON_NEUTRAL_MASS",
     "MUON_MASS",
@@ -28,8 +32,17 @@ __all__ = [
 HBAR_C: Final = 1.973269804e-16
 """Conversion constant hbar c [GeV m], exact to the digits given (CODATA)."""
 
+HBAR: Final = 6.582119569e-25
+"""Reduced Planck constant [GeV s], exact to the digits given (CODATA)."""
+
 FINE_STRUCTURE: Final = 1.0 / 137.035999
 """Fine-structure constant at zero momentum transfer (CODATA)."""
+
+FERMI_CONSTANT: Final = 1.1663788e-5
+"""Fermi constant [GeV^-2] (PDG, from the lifetime of the muon)."""
+
+HIGGS_VEV: Final = (2.0**0.5 * FERMI_CONSTANT) ** -0.5
+"""Vacuum expectation value of the Higgs field [GeV], 246.2196."""
 
 ELECTRON_MASS: Final = 0.51099895e-3
 MUON_MASS: Final = 0.1056583755
@@ -44,3 +57,6 @@ RHO_MASS: Final = 0.77526
 OMEGA_MASS: Final = 0.78266
 PHI_MASS: Final = 1.019461
 """Masses [GeV]."""
+
+KAON_CHARGED_LIFETIME: Final = 1.2380e-8
+"""Lifetime of the charged kaon [s] (PDG)."""

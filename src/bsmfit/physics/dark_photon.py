@@ -16,6 +16,8 @@ from bsmfit.physics.bremsstrahlung import BLUEMLEIN_BRUNNER_PROCESSES
 from bsmfit.physics.dark_photon_width import fractions, partial_widths
 from bsmfit.physics.gauge_invariant_bremsstrahlung import GAUGE_INVARIANT
 from bsmfit.physics.hadronic_ratio import HadronicRatio
+from bsmfit.physics.kaon_to_pion import KAON_TO_PION
+from bsmfit.physics.kaon_vector_form_factor import vector_branching_ratio
 from bsmfit.physics.mediator import Mediator
 from bsmfit.physics.meson_decay import MESON_DECAYS, meson_branching_ratio
 from bsmfit.physics.proton_form_factor import (
@@ -32,7 +34,10 @@ DARK_PHOTON_PROCESSES = (
     *MESON_DECAYS,
     *VECTOR_MIXINGS,
 )
-"""Every production process of a dark photon, by name."""
+"""Every production process of a dark photon in a beam dump, by name; a dark photon
+made in kaon decays has the process "kaon-to-pion"."""
+
+_PROCESSES = (*DARK_PHOTON_PROCESSES, KAON_TO_PION)
 
 
 FORM_FACTORS = ("none", "vmd", "ua")
@@ -44,7 +49,8 @@ class DarkPhoton(eqx.Module):
     """A dark photon with a fixed choice of production processes.
 
     Attributes:
-        processes: Production processes, out of `DARK_PHOTON_PROCESSES`.
+        processes: Production processes, out of `DARK_PHOTON_PROCESSES` and
+            ``"kaon-to-pion"``.
         form_factor: Time-like form factor, out of `FORM_FACTORS`; ``"vmd"`` multiplies
             the rate of Bluemlein-Brunner bremsstrahlung.
         hadronic_ratio: R(m) for the width into hadrons.
@@ -59,11 +65,9 @@ class DarkPhoton(eqx.Module):
 
     def __check_init__(self) -> None:
         for process in self.processes:
-            if process not in DARK_PHOTON_PROCESSES:
+            if process not in _PROCESSES:
                 kind = "production process"
-                raise UnknownNameError.from_choices(
-                    kind, process, DARK_PHOTON_PROCESSES
-                )
+                raise UnknownNameError.from_choices(kind, process, _PROCESSES)
         if self.form_factor not in FORM_FACTORS:
             kind = "form factor"
             raise UnknownNameError.from_choices(kind, self.form_factor, FORM_FACTORS)
@@ -100,6 +104,8 @@ class DarkPhoton(eqx.Module):
         """Production strength at unit mixing."""
         if process in MESON_DECAYS:
             return meson_branching_ratio(MESON_DECAYS[process], mass)
+        if process == KAON_TO_PION:
+            return vector_branching_ratio(mass)
         if process in VECTOR_MIXINGS:
             return mixing_squared(VECTOR_MIXINGS[process], mass)
         if process == GAUGE_INVARIANT and self.proton_form_factor is not None:

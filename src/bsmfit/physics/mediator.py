@@ -22,13 +22,14 @@ class Mediator(eqx.Module):
 
     Attributes:
         mass: Mass [GeV].
-        decay_width: Total width [GeV].
+        decay_width: Total width [GeV]; 0 for a stable particle.
         branching_ratios: Branching ratio by final state (``"ee"``, ``"mumu"``, ...),
-            each within [0, 1]; a closed channel is exactly 0.
+            each within [0, 1]; a closed channel is exactly 0. A final state that leaves
+            no trace is called ``"invisible"``.
         production: Strength by production process, the factor by which the process's
             unit-strength yield is multiplied: epsilon squared for dark-photon
-            bremsstrahlung, BR(pi0 -> gamma A') for ``"pi0-decay"``. A closed process
-            is exactly 0.
+            bremsstrahlung, BR(pi0 -> gamma A') for ``"pi0-decay"``, BR(K+ -> pi+ X) for
+            ``"kaon-to-pion"``. A closed process is exactly 0.
     """
 
     mass: Float[Array, ""]
@@ -58,14 +59,13 @@ def is_physical(mediator: Mediator) -> Bool[Array, ""]:
         mediator: What a model function returned.
 
     Returns:
-        True where the mass is positive, the width finite and positive, the branching
-        ratios are within [0, 1] and no production strength is negative; not a number
-        is none of these. A stable particle has no width and no place in a search for
-        decays.
+        True where the mass is positive, the width finite and not negative (0 is a
+        stable particle), the branching ratios are within [0, 1] and no production
+        strength is negative; not a number is none of these.
     """
     shares = jnp.stack(list(mediator.branching_ratios.values()))
     strengths = jnp.stack(list(mediator.production.values()))
-    is_decaying = (mediator.decay_width > 0.0) & jnp.isfinite(mediator.decay_width)
+    has_width = (mediator.decay_width >= 0.0) & jnp.isfinite(mediator.decay_width)
     are_shares = jnp.all((shares >= 0.0) & (shares <= 1.0 + 1e-9))
     are_rates = jnp.all((strengths >= 0.0) & jnp.isfinite(strengths))
-    return (mediator.mass > 0.0) & is_decaying & are_shares & are_rates
+    return (mediator.mass > 0.0) & has_width & are_shares & are_rates

@@ -77,6 +77,9 @@ class Model(eqx.Module):
         mass_range: Masses at which the function is valid, lowest and highest [GeV].
         nuisances: Uncertainties of the production rates.
         inputs: Digests of the data files that went into it, by file name.
+        coupling_unit: Unit of the coupling; "1" for a pure number.
+        coupling_symbol: Symbol of the coupling for the axis of a figure, TeX without
+            dollars; "" where the name has to do.
     """
 
     function: Callable[[Float[Array, ""], Float[Array, ""]], Mediator]
@@ -89,6 +92,8 @@ class Model(eqx.Module):
     )
     nuisances: tuple[ProductionNuisance, ...] = eqx.field(static=True, default=())
     inputs: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
+    coupling_unit: str = eqx.field(static=True, default="1")
+    coupling_symbol: str = eqx.field(static=True, default="")
 
     def __check_init__(self) -> None:
         if not self.coupling.isidentifier() or self.coupling in _RESERVED:

@@ -1,0 +1,208 @@
+"""What a benchmark leaves open and a preset of its card fixes.
+
+Every preset names production processes one by one, with the uncertainties of their
+rates. A model function may ask for more: the form factor of a dark photon, the
+coefficient of K+ -> pi+ S of a dark scalar. Adding two descriptions of the same
+production counts it twice; the schema refuses the combinations that are known to do so:
+
+- the bracket variants of the Bluemlein-Brunner formula, or one of them with the
+  gauge-invariant form;
+- vector-meson mixing with a form factor that already has the vector-meson poles, or
+  with the decays of the same vector mesons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final, Literal, get_args
+
+from pydantic import Field, field_validator, model_validator
+
+from bsmfit.records.quantity import Provenance, Quantity, quantity_check
+from bsmfit.records.strict_model import (
+    Items,
+    NuisanceName,
+    StrictModel,
+    Text,
+    first_duplicate,
+    invalid_value,
+)
+
+__all__ = [
+    "MODEL_PRESETS",
+    "DarkPhotonPreset",
+    "DarkScalarPreset",
+    "KaonDecayPreset",
+    "Preset",
+    "PresetNuisance",
+    "ProcessName",
+]
+
+ProcessName = Literal[
+    "proton-bremsstrahlung",
+    "proton-bremsstrahlung-alternative",
+    "proton-bremsstrahlung-gauge-invariant",
+    "pi0-decay",
+    "eta-decay",
+    "eta-prime-decay",
+    "omega-decay",
+    "rho-decay",
+    "phi-decay",
+    "rho-mixing",
+    "omega-mixing",
+    "phi-mixing",
+    "kaon-to-pion",
+]
+
+_KAON_TO_PION = "kaon-to-pion"
+_BRACKETS = ("proton-bremsstrahlung", "proton-bremsstrahlung-alternative")
+_GAUGE_INVARIANT = "proton-bremsstrahlung-gauge-invariant"
+_MIXING = ("rho-mixing", "omega-mixing", "phi-mixing")
+_VECTOR_DECAYS = ("omega-decay", "rho-decay", "phi-decay")
+
+
+class PresetNuisance(StrictModel):
+    """A theoretical uncertainty on the rate of some processes.
+
+    Attributes:
+        name: Name of the parameter, shared by all channels.
+        size: Relative size; the response is (1 + size)**theta.
+        distribution: Always "lognormal".
+        processes: Processes whose rate it multiplies.
+        provenance: How far the size can be trusted.
+        source: Texkey with table; or words.
+    """
+
+    name: NuisanceName
+    size: Annotated[float, Field(gt=0)]
+    distribution: Literal["lognormal"]
+    processes: Annotated[Items[ProcessName], Field(min_length=1)]
+    provenance: Provenance
+    source: Text
+
+
+class Preset(StrictModel):
+    """One choice of production processes: what the presets of all models have.
+
+    Attributes:
+        summary: What it is, in one line.
+        assumption: What it assumes and when to use it.
+        processes: Production processes switched on.
+        nuisances: Uncertainties of the rates.
+    """
+
+    allowed_processes: ClassVar[tuple[str, ...]] = get_args(ProcessName)
+
+    summary: Text
+    assumption: Text
+    processes: Annotated[Items[ProcessName], Field(min_length=1)]
+    nuisances: Items[PresetNuisance] = ()
+
+    @field_validator("processes")
+    @classmethod
+    def _are_allowed_and_differ(cls, processes: tuple[str, ...]) -> tuple[str, ...]:
+        twice = first_duplicate(processes)
+        if twice is not None:
+            text = f"names {twice!r} twice; a process is counted once"
+            raise invalid_value(text)
+        for process in processes:
+            if process not in cls.allowed_processes:
+                known = ", ".join(cls.allowed_processes)
+                text = f"names {process!r}, no process of this model (known: {known})"
+                raise invalid_value(text)
+        return processes
+
+    @model_validator(mode="after")
+    def _nuisances_fit_the_processes(self) -> Preset:
+        twice = first_duplicate([nuisance.name for nuisance in self.nuisances])
+        if twice is not None:
+            text = f"names {twice!r} twice; one entry per parameter"
+            raise invalid_value(text, key="nuisances")
+        for position, nuisance in enumerate(self.nuisances):
+            for process in nuisance.processes:
+                if process not in self.processes:
+                    text = (
+                        f"names {process!r}, which is not among the preset's processes "
+                        f"({', '.join(self.processes)})"
+                    )
+                    raise invalid_value(text, key=f"nuisances.{position}.processes")
+        return self
+
+
+class KaonDecayPreset(Preset):
+    """A preset of a particle that is made in kaon decays alone."""
+
+    allowed_processes: ClassVar[tuple[str, ...]] = (_KAON_TO_PION,)
+
+
+class DarkScalarPreset(KaonDecayPreset):
+    """A preset of a dark scalar.
+
+    Attributes:
+        coefficient: C_K of BR(K+ -> pi+ S) = C_K (2 p_S / m_K) sin^2(theta) [1].
+    """
+
+    coefficient: Annotated[Quantity, quantity_check("1", above=0.0)]
+
+
+class DarkPhotonPreset(Preset):
+    """A preset of a dark photon that decays to standard-model particles.
+
+    Attributes:
+        form_factor: Time-like proton form factor of the bremsstrahlung: none, "vmd"
+            (vector-meson dominance) or "ua" (unitary and analytic, Dirac and Pauli).
+    """
+
+    form_factor: Literal["none", "vmd", "ua"]
+
+    @model_validator(mode="after")
+    def _counts_bremsstrahlung_once(self) -> DarkPhotonPreset:
+        brackets = [name for name in _BRACKETS if name in self.processes]
+        is_invariant = _GAUGE_INVARIANT in self.processes
+        if len(brackets) + is_invariant > 1:
+            both = ", ".join([*brackets, *[_GAUGE_INVARIANT] * is_invariant])
+            text = (
+                f"counts proton bremsstrahlung more than once ({both}); keep one form"
+            )
+            raise invalid_value(text, key="processes")
+        if (self.form_factor == "ua") != is_invariant:
+            text = (
+                f"is {self.form_factor!r}; 'ua' belongs to the process "
+                f"{_GAUGE_INVARIANT!r}, and it to 'ua'"
+            )
+            raise invalid_value(text, key="form_factor")
+        if self.form_factor == "vmd" and not brackets:
+            text = (
+                "is 'vmd' but there is no bremsstrahlung to apply it to; add "
+                f"{_BRACKETS[0]!r} to processes or use 'none'"
+            )
+            raise invalid_value(text, key="form_factor")
+        return self
+
+    @model_validator(mode="after")
+    def _counts_vector_mesons_once(self) -> DarkPhotonPreset:
+        mixing = [name for name in _MIXING if name in self.processes]
+        decays = [name for name in _VECTOR_DECAYS if name in self.processes]
+        if mixing and self.form_factor != "none":
+            text = (
+                f"is {self.form_factor!r} but the preset has vector-meson mixing "
+                f"({', '.join(mixing)}); the form factor has the same poles, so use "
+                "'none' or leave the mixing out"
+            )
+            raise invalid_value(text, key="form_factor")
+        if mixing and decays:
+            text = (
+                f"has mixing ({', '.join(mixing)}) and decays ({', '.join(decays)}) of "
+                "vector mesons, which counts them twice; keep one kind"
+            )
+            raise invalid_value(text, key="processes")
+        return self
+
+
+MODEL_PRESETS: Final[Mapping[str, type[Preset]]] = {
+    "dark-photon": DarkPhotonPreset,
+    "dark-scalar": DarkScalarPreset,
+    "flavour-violating-axion": KaonDecayPreset,
+    "invisible-dark-photon": KaonDecayPreset,
+}
+"""What a preset is, by model function."""
