@@ -4,7 +4,8 @@ A row compares one reference number with what bsmfit computes. It is independent
 an input of the computation was derived from, calibrated to or supported by that number,
 or the row repeats another one; only independent rows count. Rows of one edge are
 correlated: neighbouring masses share the physics. A row without a tolerance is
-reported, not judged.
+reported, not judged. Where only a lower bound is published ("> 5 sigma"), every larger
+number passes.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ class ValidationRow:
         is_independent: Whether no input was derived from or calibrated to this number.
         source: Where the published number comes from.
         note: What a reader must know, or nothing.
+        is_lower_bound: Whether the published value is a lower bound: only numbers
+            that lie more than the tolerance below it fail.
     """
 
     target: str
@@ -39,6 +42,7 @@ class ValidationRow:
     is_relative: bool = True
     is_independent: bool = True
     note: str = ""
+    is_lower_bound: bool = False
 
     @property
     def deviation(self) -> float:
@@ -51,7 +55,8 @@ class ValidationRow:
         """``"pass"``, ``"fail"``, or ``"reported"`` where there is no tolerance."""
         if self.tolerance is None:
             return "reported"
-        return "pass" if abs(self.deviation) <= self.tolerance else "fail"
+        miss = -self.deviation if self.is_lower_bound else abs(self.deviation)
+        return "pass" if miss <= self.tolerance else "fail"
 
 
 def count_verdicts(rows: list[ValidationRow]) -> tuple[int, int]:
