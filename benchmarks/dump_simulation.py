@@ -97,7 +97,11 @@ class Search:
         result = point.exclusion(jnp.asarray(CALIBRATION), jnp.asarray(4.05e-7))
         return cls(
             channel=channel,
-            spectrometer=make_spectrometer(record, geometry),
+            spectrometer=make_spectrometer(
+                geometry,
+                detectors=record.selection.detectors,
+                momentum_min=record.selection.momentum_min.value,
+            ),
             volume=(volume.start.value, volume.end.value),
             beam_momentum=geometry.beam.momentum.value,
             daughter_mass=daughter_mass_of(record.final_state),

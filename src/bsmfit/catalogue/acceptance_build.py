@@ -98,7 +98,11 @@ def build_acceptance(
     geometry = read_geometry(record.geometry, beside=locate_channel(channel).parent)
     volume = record.selection.decay_volume
     return make_acceptance_table(
-        make_spectrometer(record, geometry),
+        make_spectrometer(
+            geometry,
+            detectors=record.selection.detectors,
+            momentum_min=record.selection.momentum_min.value,
+        ),
         mass_nodes(record.final_state) if masses is None else masses,
         daughter_mass=daughter_mass_of(record.final_state),
         decay_volume=(volume.start.value, volume.end.value),

@@ -8,13 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from bsmfit.catalogue.files import display_path, locate_geometry, sha256_of
+from bsmfit.catalogue.pi_invisible import load_pi_invisible
 from bsmfit.catalogue.records import (
     channel_records,
     locate_channel,
     read_beam_dump_record,
+    record_kind,
 )
 from bsmfit.catalogue.table_files import read_metadata, read_yield_table, table_path
 from bsmfit.channels.beam_dump import BeamDumpChannel, ChannelNuisance, MassWindow
+from bsmfit.channels.channel import Channel
 from bsmfit.errors import DataFileError
 from bsmfit.records.beam_dump_record import Axis, BeamDumpRecord
 
@@ -30,8 +33,8 @@ def channel_names() -> tuple[str, ...]:
     return tuple(channel_records())
 
 
-def load_channel(name: str | Path) -> BeamDumpChannel:
-    """Build a channel from its record and its yield table.
+def load_channel(name: str | Path) -> Channel:
+    """Build a channel from its record and its table.
 
     Args:
         name: Channel id, or path of a record.
@@ -44,9 +47,16 @@ def load_channel(name: str | Path) -> BeamDumpChannel:
         DataFileError: The record or the table is not valid, or there is no table.
 
     Examples:
-        >>> load_channel("na62-dump-mumu").final_state
-        'mumu'
+        >>> load_channel("na62-dump-mumu").name
+        'na62-dump-mumu'
     """
+    if record_kind(name) == "pi-invisible":
+        return load_pi_invisible(name)
+    return _load_beam_dump(name)
+
+
+def _load_beam_dump(name: str | Path) -> BeamDumpChannel:
+    """A beam-dump channel from its record and its yield table."""
     path = locate_channel(name)
     record = read_beam_dump_record(name)
     table = table_path("yields", name)

@@ -23,6 +23,7 @@ __all__ = [
     "list_models",
     "list_record_folders",
     "locate_geometry",
+    "locate_kaon_setup",
     "locate_model",
     "locate_record",
     "model_root",
@@ -58,8 +59,8 @@ def list_record_folders() -> tuple[str, ...]:
         Folder names, sorted.
 
     Examples:
-        >>> list_record_folders()
-        ('NA62_2303.08666', 'NA62_2312.12055')
+        >>> list_record_folders()[-2:]
+        ('NA62_2312.12055', 'NA62_2507.17286')
     """
     return _folders_with("record.yaml")
 
@@ -120,6 +121,26 @@ def locate_geometry(name: str | Path, *, beside: Path | None = None) -> Path:
         return path / "geometry.yaml" if path.is_dir() else path
     _check_name("geometry", name, list_geometries())
     return data_root() / name / "geometry.yaml"
+
+
+def locate_kaon_setup(name: str | Path, *, beside: Path | None = None) -> Path:
+    """Find the file of a setup of searches in kaon decays.
+
+    Args:
+        name: Name of a shipped folder, or path of a setup file or of its folder.
+        beside: Folder that a relative path starts from; None: the working directory.
+
+    Returns:
+        Path of the setup file.
+
+    Raises:
+        UnknownNameError: There is no shipped folder of that name.
+    """
+    if _is_path(name):
+        path = (beside or Path()) / Path(name).expanduser()
+        return path / "setup.yaml" if path.is_dir() else path
+    _check_name("setup", name, _folders_with("setup.yaml"))
+    return data_root() / name / "setup.yaml"
 
 
 def locate_model(name: str | Path) -> Path:

@@ -14,6 +14,7 @@ from bsmfit.catalogue.files import (
     data_root,
     list_record_folders,
     locate_geometry,
+    locate_kaon_setup,
     locate_model,
     locate_record,
 )
@@ -21,7 +22,9 @@ from bsmfit.catalogue.yaml_file import load_yaml, read_yaml
 from bsmfit.errors import UnknownNameError
 from bsmfit.records.beam_dump_record import BeamDumpRecord
 from bsmfit.records.geometry_record import GeometryRecord
+from bsmfit.records.kaon_setup_record import KaonSetupRecord
 from bsmfit.records.model_card import ModelCard
+from bsmfit.records.pi_invisible_record import PiInvisibleRecord
 
 __all__ = [
     "channel_records",
@@ -29,7 +32,10 @@ __all__ = [
     "read_beam_dump_record",
     "read_contour",
     "read_geometry",
+    "read_kaon_setup",
     "read_model_card",
+    "read_pi_invisible_record",
+    "record_kind",
 ]
 
 
@@ -40,7 +46,7 @@ def channel_records() -> dict[str, Path]:
         Path of the record by channel id, sorted by id.
 
     Examples:
-        >>> sorted(channel_records())
+        >>> list(channel_records())[:2]
         ['na62-dump-ee', 'na62-dump-mumu']
     """
     paths = [data_root() / name / "record.yaml" for name in list_record_folders()]
@@ -68,6 +74,57 @@ def locate_channel(name: str | Path) -> Path:
     except UnknownNameError:
         kind = "channel"
         raise UnknownNameError.from_choices(kind, str(name), channels) from None
+
+
+def record_kind(name: str | Path) -> str:
+    """What kind of search a record is about.
+
+    Args:
+        name: Channel id or folder name of a shipped search, or path of a record.
+
+    Returns:
+        ``"pi-invisible"`` where the record says so, ``"beam-dump"`` elsewhere.
+
+    Raises:
+        UnknownNameError: There is no shipped search of that name.
+    """
+    content = load_yaml(locate_channel(name)).content
+    is_mapping = isinstance(content, dict)
+    kind = content.get("kind", "beam-dump") if is_mapping else "beam-dump"
+    return "pi-invisible" if kind == "pi-invisible" else "beam-dump"
+
+
+def read_pi_invisible_record(name: str | Path) -> PiInvisibleRecord:
+    """Read the record of a search for K+ -> pi+ X, X invisible.
+
+    Args:
+        name: Channel id or folder name of a shipped search, or path of a record.
+
+    Returns:
+        The validated record.
+
+    Raises:
+        UnknownNameError: There is no shipped search of that name.
+        DataFileError: The file is not a valid record.
+    """
+    return read_yaml(locate_channel(name), PiInvisibleRecord)
+
+
+def read_kaon_setup(name: str | Path, *, beside: Path | None = None) -> KaonSetupRecord:
+    """Read the setup of searches in kaon decays.
+
+    Args:
+        name: Folder name of a shipped setup, or path of a setup file.
+        beside: Folder that a relative path starts from; None: the working directory.
+
+    Returns:
+        The validated setup.
+
+    Raises:
+        UnknownNameError: There is no shipped setup of that name.
+        DataFileError: The file is not a valid setup.
+    """
+    return read_yaml(locate_kaon_setup(name, beside=beside), KaonSetupRecord)
 
 
 def read_beam_dump_record(name: str | Path) -> BeamDumpRecord:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax.numpy as jnp
 import numpy as np
 
 from bsmfit.detector.spectrometer import Spectrometer
-from bsmfit.records.beam_dump_record import BeamDumpRecord
 from bsmfit.records.geometry_record import GeometryRecord
 
 __all__ = ["make_spectrometer"]
 
 
 def make_spectrometer(
-    record: BeamDumpRecord, geometry: GeometryRecord, *, separation_min: float = 0.0
+    geometry: GeometryRecord,
+    *,
+    detectors: Sequence[str],
+    momentum_min: float = 0.0,
+    separation_min: float = 0.0,
 ) -> Spectrometer:
     """Put the selection of a search into the detector it was made with.
 
     Args:
-        record: The search.
         geometry: The detector.
+        detectors: Detectors that every track must cross.
+        momentum_min: Lowest momentum of a track [GeV].
         separation_min: Smallest distance of the two tracks in the first chamber [m];
             no such cut is published.
 
@@ -50,7 +56,7 @@ def make_spectrometer(
         muv3_z=jnp.asarray(geometry.muv3.z.value),
         muv3_half_side=jnp.asarray(geometry.muv3.half_side.value),
         muv3_inner_radius=jnp.asarray(geometry.muv3.hole_radius.value),
-        momentum_min=jnp.asarray(record.selection.momentum_min.value),
+        momentum_min=jnp.asarray(momentum_min),
         separation_min=jnp.asarray(separation_min),
-        required=record.selection.detectors,
+        required=tuple(detectors),
     )

@@ -19,6 +19,7 @@ from bsmfit.catalogue.files import data_root, display_path
 from bsmfit.catalogue.records import locate_channel
 from bsmfit.core.interpolation import MonotoneTable
 from bsmfit.detector.acceptance_table import AcceptanceTable
+from bsmfit.detector.invisible_table import InvisibleTable
 from bsmfit.detector.yields import YieldTable
 from bsmfit.errors import DataFileError, OutputError
 from bsmfit.physics.production_spectrum import MesonSpectrum
@@ -26,6 +27,7 @@ from bsmfit.physics.production_spectrum import MesonSpectrum
 __all__ = [
     "MESON_SPECTRA",
     "read_acceptance_table",
+    "read_invisible_table",
     "read_meson_spectra",
     "read_metadata",
     "read_yield_table",
@@ -125,6 +127,36 @@ def read_yield_table(path: Path) -> YieldTable:
     )
 
 
+def read_invisible_table(path: Path) -> InvisibleTable:
+    """Read the table of a search for K+ -> pi+ X.
+
+    Args:
+        path: The table file.
+
+    Returns:
+        The table.
+
+    Raises:
+        DataFileError: The file is not such a table.
+    """
+    names = (
+        "masses",
+        "log_rates",
+        "acceptance_ratio",
+        "acceptance_error",
+        "resolution",
+        "neutrino_density",
+        "escape",
+        "neutrino_acceptance",
+    )
+    arrays = _read_archive(path, names)
+    metadata = json.loads(str(arrays["metadata"]))
+    return InvisibleTable(
+        **{name: arrays[name].astype(float) for name in names},
+        first_region_share=float(metadata["first_region_share"]),
+    )
+
+
 def read_meson_spectra(name: str = "pp_inelastic") -> dict[str, MesonSpectrum]:
     """Read simulated meson spectra.
 
@@ -152,7 +184,7 @@ def table_path(kind: str, channel: str | Path) -> Path:
     """Where a table of a search is: beside its record.
 
     Args:
-        kind: ``"acceptance"`` or ``"yields"``.
+        kind: ``"acceptance"``, ``"yields"`` or ``"forward"``.
         channel: Channel id, or path of a record.
 
     Returns:

@@ -53,16 +53,26 @@ def scan(
     from bsmfit.catalogue.channels import load_channel
     from bsmfit.catalogue.models import load_model
     from bsmfit.scan.blocks import BlockFolder
-    from bsmfit.scan.exclusion_map import check_masses, scan_plane
+    from bsmfit.scan.exclusion_map import (
+        check_masses,
+        default_axes,
+        exclusion_point,
+        scan_plane,
+    )
     from bsmfit.scan.plan import ScanPlan, claim_folder
     from bsmfit.scan.store import write_scan
 
     theory = load_model(model, preset)
     channels = [load_channel(name) for name in channel]
-    masses = _axis(mass, channels[0].default_mass, name="mass")
-    couplings = _axis(coupling, channels[0].default_coupling, name="coupling")
+    masses, couplings = default_axes(
+        theory,
+        channels,
+        mass=_axis(mass, name="mass"),
+        coupling=_axis(coupling, name="coupling"),
+    )
     plan = ScanPlan.from_parts(theory, channels, mass=masses, coupling=couplings, cl=cl)
     check_masses(theory, channels, masses)
+    exclusion_point(theory, channels, cl=cl)
     folder = out or Path("results") / "-".join([theory.name, *plan.channels])
     claim_folder(folder, plan, overwrite=overwrite)
     path = folder / "scan.nc"
@@ -86,11 +96,11 @@ def scan(
     _report(dataset, [path, *_write_exports(dataset, folder, figure=figure)])
 
 
-def _axis(text: str | None, default: tuple[float, float, int], *, name: str) -> Axis:
-    """Return the axis that was asked for, or the channel's own."""
-    from bsmfit.scan.grid import Axis, parse_axis
+def _axis(text: str | None, *, name: str) -> Axis | None:
+    """Return the axis that was asked for, if one was."""
+    from bsmfit.scan.grid import parse_axis
 
-    return Axis(*default) if text is None else parse_axis(text, name=name)
+    return None if text is None else parse_axis(text, name=name)
 
 
 def _finished(path: Path, identity: str) -> xr.Dataset | None:

@@ -1,4 +1,4 @@
-"""The NA62 spectrometer for pairs of charged tracks, in dump mode.
+"""The NA62 spectrometer for single charged tracks and for pairs of them.
 
 Planes perpendicular to the beam, from a vertex in the decay volume downstream: two
 STRAW chambers, the dipole (a thin kick of the transverse momentum in x, opposite for
@@ -16,7 +16,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-__all__ = ["DETECTORS", "Spectrometer", "is_pair_accepted"]
+__all__ = ["DETECTORS", "Spectrometer", "is_pair_accepted", "is_track_accepted"]
 
 DETECTORS = ("straw", "chod", "lkr", "muv3")
 """Detectors that a selection can require both tracks to cross."""
@@ -86,13 +86,23 @@ def _positions_at(
     return x, y
 
 
-def _is_track_accepted(
+def is_track_accepted(
     vertex: Float[Array, "n 3"],
     momentum: Float[Array, "n 3"],
     charge: float,
     spectrometer: Spectrometer,
 ) -> Bool[Array, " n"]:
-    """Whether single tracks pass the momentum cut and every required detector."""
+    """Whether single tracks pass the momentum cut and every required detector.
+
+    Args:
+        vertex: Where the tracks start (x, y, z) [m].
+        momentum: Momenta [GeV].
+        charge: Sign of the kick of the magnet, +1 or -1.
+        spectrometer: Planes and cuts.
+
+    Returns:
+        True for the tracks that pass every cut.
+    """
     s = spectrometer
     squared = jnp.sum(momentum**2, axis=-1)
     accepted = (squared > s.momentum_min**2) & (momentum[:, 2] > 0.0)
@@ -137,8 +147,8 @@ def is_pair_accepted(
         True for the pairs whose two tracks pass every cut.
     """
     first, second = momenta
-    accepted = _is_track_accepted(vertex, first, charge, spectrometer)
-    accepted &= _is_track_accepted(vertex, second, -charge, spectrometer)
+    accepted = is_track_accepted(vertex, first, charge, spectrometer)
+    accepted &= is_track_accepted(vertex, second, -charge, spectrometer)
     chamber = spectrometer.straw_z[0]
     x1, y1 = _positions_at(chamber, vertex, first, charge, spectrometer)
     x2, y2 = _positions_at(chamber, vertex, second, -charge, spectrometer)

@@ -1,7 +1,8 @@
 """An exclusion map: model x channels x grid -> labelled dataset.
 
-`scan_plane` checks what was asked, maps `bsmfit.scan.exclusion_point.ExclusionPoint`
-over the plane and labels the result.
+`scan_plane` checks what was asked, maps the point function of the channels' kind over
+the plane (`bsmfit.scan.exclusion_point` for beam-dump searches,
+`bsmfit.scan.invisible_point` for K+ -> pi+ X) and labels the result.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ import numpy as np
 import xarray as xr
 
 from bsmfit.channels.beam_dump import BeamDumpChannel
+from bsmfit.channels.channel import Channel
+from bsmfit.channels.pi_invisible import PiInvisibleChannel
 from bsmfit.errors import InputError
 from bsmfit.physics.model import Model
 from bsmfit.scan.blocks import BlockFolder
 from bsmfit.scan.exclusion_point import ExclusionPoint
 from bsmfit.scan.grid import Axis, PointList
+from bsmfit.scan.invisible_point import InvisiblePoint
 from bsmfit.scan.plan import ScanPlan
 from bsmfit.scan.runner import (
     CHUNK_POINTS,
@@ -32,6 +36,8 @@ __all__ = [
     "as_axis",
     "caveats",
     "check_masses",
+    "default_axes",
+    "exclusion_point",
     "scan_plane",
 ]
 
@@ -44,7 +50,7 @@ AxisLike = (
 
 def scan_plane(
     model: Model,
-    channels: Sequence[BeamDumpChannel] | BeamDumpChannel,
+    channels: Sequence[Channel] | Channel,
     *,
     mass: AxisLike | None = None,
     coupling: AxisLike | None = None,
@@ -56,7 +62,7 @@ def scan_plane(
 
     Args:
         model: The new physics.
-        channels: One or more searches, combined.
+        channels: One or more searches of one kind, combined.
         mass: Mass axis [GeV]: (low, high, points) with equal ratios, an array of
             masses, or an `Axis`; that of the first channel where None.
         coupling: Coupling axis, likewise.
@@ -75,12 +81,9 @@ def scan_plane(
             channels cover, or a confidence level outside (0, 1).
         UnknownNameError: A production process that a channel has no yields for.
     """
-    selected = (channels,) if isinstance(channels, BeamDumpChannel) else tuple(channels)
-    point = ExclusionPoint.from_model(model, selected, cl=cl)
-    masses = as_axis(mass if mass is not None else selected[0].default_mass)
-    couplings = as_axis(
-        coupling if coupling is not None else selected[0].default_coupling
-    )
+    selected = (channels,) if isinstance(channels, Channel) else tuple(channels)
+    point = exclusion_point(model, selected, cl=cl)
+    masses, couplings = default_axes(model, selected, mass=mass, coupling=coupling)
     check_masses(model, selected, masses)
     plan = ScanPlan.from_parts(
         model, selected, mass=masses, coupling=couplings, cl=point.cl
@@ -99,11 +102,85 @@ def scan_plane(
     dataset.attrs["caveats"] = json.dumps(caveats(model, selected))
     if model.particle:
         dataset["mass"].attrs["symbol"] = f"$m_{{{model.particle}}}$"
+    dataset[model.coupling].attrs["units"] = model.coupling_unit
+    if model.coupling_symbol:
+        dataset[model.coupling].attrs["symbol"] = f"${model.coupling_symbol}$"
     return dataset
 
 
-def _chunk_points(point: ExclusionPoint) -> int:
+def exclusion_point(
+    model: Model, channels: Sequence[Channel], *, cl: float = 0.9
+) -> ExclusionPoint | InvisiblePoint:
+    """Join a model and searches of one kind into the function of one point.
+
+    Args:
+        model: The new physics.
+        channels: The searches, all of one kind.
+        cl: Confidence level, within (0, 1).
+
+    Returns:
+        The function that a map evaluates.
+
+    Raises:
+        InputError: Searches of different kinds, or what their kind refuses.
+    """
+    is_invisible = [isinstance(channel, PiInvisibleChannel) for channel in channels]
+    if any(is_invisible) and not all(is_invisible):
+        names = ", ".join(channel.name for channel in channels)
+        msg = (
+            f"{names}: a map combines searches of one kind; make one map for each, or "
+            "join their likelihoods at one point (bsmfit.combine)"
+        )
+        raise InputError(msg)
+    kind = InvisiblePoint if any(is_invisible) else ExclusionPoint
+    return kind.from_model(model, channels, cl=cl)
+
+
+def default_axes(
+    model: Model,
+    channels: Sequence[Channel],
+    *,
+    mass: AxisLike | None = None,
+    coupling: AxisLike | None = None,
+) -> tuple[Axis | PointList, Axis | PointList]:
+    """The axes of a scan, those of the first channel where none are given.
+
+    Args:
+        model: The new physics.
+        channels: The searches.
+        mass: Mass axis, or None.
+        coupling: Coupling axis, or None.
+
+    Returns:
+        Both axes.
+
+    Raises:
+        InputError: An axis that is not one, or no coupling axis for this model.
+    """
+    first = channels[0]
+    if isinstance(first, BeamDumpChannel):
+        masses: AxisLike = first.default_mass
+        couplings: AxisLike | None = first.default_coupling
+    else:
+        known = dict(first.default_coupling)
+        masses = Axis(*first.default_mass, spacing="lin")
+        couplings = coupling if coupling is not None else known.get(model.name)
+        if couplings is None:
+            msg = (
+                f"{first.name} has no default couplings for {model.name!r} (known: "
+                f"{', '.join(known)}); give the range of the couplings"
+            )
+            raise InputError(msg)
+    return (
+        as_axis(masses if mass is None else mass),
+        as_axis(couplings if coupling is None else coupling),
+    )
+
+
+def _chunk_points(point: ExclusionPoint | InvisiblePoint) -> int:
     """Points evaluated at once, fewer where each has many nodes to average over."""
+    if isinstance(point, InvisiblePoint):
+        return CHUNK_POINTS
     n_node = point.quadrature.signal_weights.size
     return max(256, CHUNK_POINTS // max(1, n_node // 128))
 
@@ -137,7 +214,7 @@ def as_axis(axis: AxisLike) -> Axis | PointList:
         raise InputError(msg) from error
 
 
-def caveats(model: Model, channels: Sequence[BeamDumpChannel]) -> list[str]:
+def caveats(model: Model, channels: Sequence[Channel]) -> list[str]:
     """What a reader of a result must know about the combination of its inputs.
 
     Args:
@@ -152,17 +229,24 @@ def caveats(model: Model, channels: Sequence[BeamDumpChannel]) -> list[str]:
         f"{channel.efficiency_preset!r}: with {model.preset!r} it carries the norm of "
         "another production, and the limit is off by as much"
         for channel in channels
-        if channel.efficiency_preset != model.preset
+        if isinstance(channel, BeamDumpChannel)
+        and channel.efficiency_preset != model.preset
+    ] + [
+        f"the counts of {channel.name} are reconstructed from its published limit for "
+        "stable X; lifetimes, models and other levels are ours"
+        for channel in channels
+        if isinstance(channel, PiInvisibleChannel) and channel.published is not None
     ]
 
 
 def check_masses(
-    model: Model, channels: Sequence[BeamDumpChannel], masses: Axis | PointList
+    model: Model, channels: Sequence[Channel], masses: Axis | PointList
 ) -> None:
     """Refuse masses that the model or all channels know nothing about.
 
     A mass below the table of one of several channels is fine: the channel is closed
-    there and adds nothing.
+    there and adds nothing. Searches in kaon decays take any mass of the model: where
+    they say nothing, the points have a status that says so.
 
     Args:
         model: The new physics.
@@ -172,8 +256,10 @@ def check_masses(
     Raises:
         InputError: A mass outside.
     """
-    low = max(model.mass_range[0], min(c.mass_range[0] for c in channels))
-    high = min(model.mass_range[1], max(c.mass_range[1] for c in channels))
+    low, high = model.mass_range
+    if not any(isinstance(channel, PiInvisibleChannel) for channel in channels):
+        low = max(low, min(c.mass_range[0] for c in channels))
+        high = min(high, max(c.mass_range[1] for c in channels))
     if masses.low < low or masses.high > high:
         names = ", ".join(channel.name for channel in channels)
         msg = (

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
 
-from bsmfit._x64 import require_x64
 from bsmfit.channels.beam_dump import BeamDumpChannel
-from bsmfit.errors import InputError, PrecisionError, UnknownNameError
+from bsmfit.channels.channel import Channel
+from bsmfit.errors import InputError
 from bsmfit.inference.exclusion import Exclusion, exclusion
 from bsmfit.inference.expected import count_ceiling
 from bsmfit.inference.significance import significance
@@ -26,6 +25,7 @@ from bsmfit.likelihood.counting import CountingModel
 from bsmfit.likelihood.quadrature import NuisanceQuadrature
 from bsmfit.physics.mediator import Mediator, is_physical
 from bsmfit.physics.model import Model
+from bsmfit.scan.point_checks import check_nuisances, check_parts
 from bsmfit.scan.runner import PointResult, Status
 
 __all__ = ["ExclusionPoint", "LocalSignificance", "production_processes"]
@@ -94,7 +94,7 @@ class ExclusionPoint(eqx.Module):
 
     @classmethod
     def from_model(
-        cls, model: Model, channels: Sequence[BeamDumpChannel], *, cl: float = 0.9
+        cls, model: Model, channels: Sequence[Channel], *, cl: float = 0.9
     ) -> ExclusionPoint:
         """Join a model and channels into one statistical model.
 
@@ -111,21 +111,19 @@ class ExclusionPoint(eqx.Module):
                 (0, 1).
             UnknownNameError: A production process that a channel has no yields for.
         """
-        require_x64("a scan")
-        _check_types(model, channels, cl)
-        if not 0.0 < cl < 1.0:
-            msg = f"cl = {cl:g} must lie between 0 and 1, for example 0.9"
-            raise InputError(msg)
-        names = [channel.name for channel in channels]
-        if not names or len(set(names)) != len(names):
-            msg = f"give one or more different channels, not {names}"
+        check_parts(model, channels, cl)
+        searches = [c for c in channels if isinstance(c, BeamDumpChannel)]
+        if len(searches) < len(channels):
+            msg = (
+                "ExclusionPoint is for beam-dump searches; scan_plane and "
+                "bsmfit.scan.exclusion_map.exclusion_point take every kind"
+            )
             raise InputError(msg)
         processes = production_processes(model)
-        _check_nuisances(model, processes)
-        selected = tuple(channel.select(processes) for channel in channels)
-        _check_precision(model, selected)
+        check_nuisances(model, processes)
+        selected = tuple(channel.select(processes) for channel in searches)
         counting = beam_dump_counting_model(selected, model.nuisances)
-        n_observed = sum(channel.n_observed for channel in channels)
+        n_observed = sum(channel.n_observed for channel in searches)
         quadrature = NuisanceQuadrature.from_model(counting)
         return cls(
             model=model,
@@ -230,7 +228,9 @@ class ExclusionPoint(eqx.Module):
         status = jnp.where(
             result.is_converged, int(Status.OK), int(Status.NOT_CONVERGED)
         )
-        status = jnp.where(is_physical(mediator), status, int(Status.INVALID_MODEL))
+        # a stable particle has no place in a search for its decays
+        is_valid = is_physical(mediator) & (mediator.decay_width > 0.0)
+        status = jnp.where(is_valid, status, int(Status.INVALID_MODEL))
         return PointResult(
             n_signal=result.n_signal,
             n_up_obs=result.n_up_obs,
@@ -240,45 +240,3 @@ class ExclusionPoint(eqx.Module):
             n_obs=self.observed_count(mass),
             status=status,
         )
-
-
-def _check_types(model: object, channels: Sequence[object], cl: object) -> None:
-    """Refuse what is not a model, a channel or a level, in words."""
-    if not isinstance(model, Model):
-        msg = (
-            f"the model is a {type(model).__name__}, not a bsmfit.Model; load one with "
-            'bsmfit.load_model("dark-photon") or wrap a function: '
-            'bsmfit.Model(function, name="mine")'
-        )
-        raise InputError(msg)
-    for channel in channels:
-        if not isinstance(channel, BeamDumpChannel):
-            msg = (
-                f"a channel is a {type(channel).__name__}, not a channel; load it with "
-                'bsmfit.load_channel("na62-dump-mumu")'
-            )
-            raise InputError(msg)
-    if isinstance(cl, str | bytes) or not np.isscalar(cl):
-        msg = f"cl = {cl!r} must be a number between 0 and 1, for example 0.9"
-        raise InputError(msg)
-
-
-def _check_nuisances(model: Model, processes: Sequence[str]) -> None:
-    """Refuse an uncertainty of a process that the model does not have."""
-    for nuisance in model.nuisances:
-        for process in nuisance.processes:
-            if process not in processes:
-                kind = f"process of nuisance {nuisance.name!r},"
-                raise UnknownNameError.from_choices(kind, process, processes)
-
-
-def _check_precision(model: Model, channels: Sequence[BeamDumpChannel]) -> None:
-    """Refuse parts that were made before 64-bit floats were switched on."""
-    for part in (model, *channels):
-        for leaf in jax.tree.leaves(eqx.filter(part, eqx.is_inexact_array)):
-            if leaf.dtype != jnp.float64:
-                msg = (
-                    f"{part.name} was made with {leaf.dtype} floats: call "
-                    "bsmfit.enable_x64() first, then load or make it again"
-                )
-                raise PrecisionError(msg)

@@ -49,6 +49,7 @@ class Status(IntEnum):
     OK = 0
     NOT_CONVERGED = 1
     INVALID_MODEL = 2
+    NO_SENSITIVITY = 3
 
 
 class PointResult(eqx.Module):
@@ -62,7 +63,7 @@ class PointResult(eqx.Module):
             `bsmfit.inference.expected.QUANTILE_LEVELS`, ascending.
         cls_obs: Observed CLs, within [0, 1].
         cls_exp: Expected CLs at the median count, or at the same levels.
-        n_obs: Observed events; a function of the mass alone.
+        n_obs: Observed events, or an effective count; a function of the mass alone.
         status: A `Status` code.
     """
 
@@ -71,7 +72,7 @@ class PointResult(eqx.Module):
     n_up_exp: Float[Array, 5]
     cls_obs: Float[Array, ""]
     cls_exp: Float[Array, "*quantile"]
-    n_obs: Int[Array, ""]
+    n_obs: Int[Array, ""] | Float[Array, ""]
     status: Int[Array, ""]
 
 
@@ -184,7 +185,9 @@ def _mask_failures(plane: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     status[~finite & (status == Status.OK)] = Status.NOT_CONVERGED
     for name in ("n_signal", "n_up_obs", "n_up_exp", "cls_obs", "cls_exp"):
         plane[name][status != Status.OK] = np.nan
-    return plane | {"status": status, "n_obs": plane["n_obs"].astype(np.int32)}
+    is_whole = plane["n_obs"].dtype.kind in "iu"
+    n_obs = plane["n_obs"].astype(np.int32 if is_whole else np.float64)
+    return plane | {"status": status, "n_obs": n_obs}
 
 
 def _join(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -1,0 +1,269 @@
+"""What a publication of a search for K+ -> pi+ X, X invisible, states.
+
+The selection in regions of squared missing mass and momentum, the sensitivity, the
+expected background, and what was seen: a published limit curve for stable X, or the
+observed count of the whole signal region.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from bsmfit.records.beam_dump_record import Axis, RecordNuisance
+from bsmfit.records.quantity import Count, Provenance, Quantity, quantity_check
+from bsmfit.records.strict_model import (
+    Identifier,
+    Items,
+    NuisanceName,
+    StrictModel,
+    Text,
+    first_duplicate,
+    invalid_value,
+)
+
+__all__ = [
+    "LimitRecord",
+    "MassSegment",
+    "PiInvisibleRecord",
+    "SampleRecord",
+    "SignalRegion",
+    "Window",
+]
+
+BranchingRatio = Annotated[Quantity, quantity_check("1", above=0.0, maximum=1.0)]
+Events = Annotated[Quantity, quantity_check("events", minimum=0.0)]
+
+
+class Window(StrictModel):
+    """An interval that events are selected in.
+
+    Attributes:
+        low: Lower end, in `unit`.
+        high: Upper end, in `unit`.
+        unit: Unit of both.
+        provenance: How far the numbers can be trusted.
+        source: Texkey with section; or words.
+    """
+
+    low: float
+    high: float
+    unit: Literal["GeV", "GeV^2"]
+    provenance: Provenance
+    source: Text
+
+    @model_validator(mode="after")
+    def _is_ordered(self) -> Window:
+        if self.high <= self.low:
+            text = f"is {self.high:g} but must lie above low = {self.low:g}"
+            raise invalid_value(text, key="high")
+        return self
+
+
+class SignalRegion(StrictModel):
+    """A window of squared missing mass and pion momentum.
+
+    Attributes:
+        missing_mass_squared: Squared missing mass [GeV^2].
+        momentum: Pion momentum [GeV].
+    """
+
+    missing_mass_squared: Window
+    momentum: Window
+
+    @model_validator(mode="after")
+    def _have_their_units(self) -> SignalRegion:
+        for name, unit in (("missing_mass_squared", "GeV^2"), ("momentum", "GeV")):
+            given = getattr(self, name).unit
+            if given != unit:
+                text = f"is {given!r} but must be {unit!r}"
+                raise invalid_value(text, key=f"{name}.unit")
+        if self.momentum.low < 0.0:
+            text = f"is {self.momentum.low:g} but must be >= 0"
+            raise invalid_value(text, key="momentum.low")
+        return self
+
+
+class SampleRecord(StrictModel):
+    """Data taken with one selection.
+
+    Attributes:
+        name: Name of the sample.
+        expected_events: Its expected pi nu nu events, which weight the samples.
+        regions: Its regions, in the same order and of the same missing mass in all
+            samples.
+    """
+
+    name: Identifier
+    expected_events: Annotated[Quantity, quantity_check("events", above=0.0)]
+    regions: Annotated[Items[SignalRegion], Field(min_length=1)]
+
+
+class MassSegment(StrictModel):
+    """Masses at which the search says something.
+
+    Attributes:
+        low: Lowest mass [GeV].
+        high: Highest mass [GeV].
+    """
+
+    low: Annotated[float, Field(ge=0)]
+    high: Annotated[float, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _is_ordered(self) -> MassSegment:
+        if self.high <= self.low:
+            text = f"is {self.high:g} but must lie above low = {self.low:g}"
+            raise invalid_value(text, key="high")
+        return self
+
+
+class LimitRecord(StrictModel):
+    """A published limit on BR(K+ -> pi+ X) for stable X.
+
+    Attributes:
+        file: CSV file beside the record: mass_gev, branching_ratio_limit.
+        confidence_level: Confidence level [1].
+        method: Name of the publication's method.
+        source: Texkey with figure or table.
+    """
+
+    file: Text
+    confidence_level: Annotated[Quantity, quantity_check("1", above=0.0, maximum=1.0)]
+    method: Literal["CLs", "Feldman-Cousins", "Bayesian"]
+    source: Text
+
+    @field_validator("file")
+    @classmethod
+    def _is_beside_the_record(cls, name: str) -> str:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or path.suffix != ".csv":
+            text = (
+                f"is {name!r} but must be the relative path of a .csv file in the "
+                "record's folder"
+            )
+            raise invalid_value(text)
+        return name
+
+
+class PiInvisibleRecord(StrictModel):
+    """A published search for an invisible X in K+ -> pi+ X.
+
+    Attributes:
+        id: Channel id, the name on the command line.
+        kind: Always "pi-invisible".
+        experiment: Experiment.
+        texkey: Key of the publication in `refs.bib`.
+        arxiv: arXiv number.
+        doi: DOI of the publication, or None.
+        hepdata: DOI of the HEPData record, or None.
+        title: Title of the publication.
+        setup: Setup record (beam, tracking, veto), by folder name or path.
+        datasets: Names of the data that went into it; searches that share a name are
+            never combined.
+        samples: Data by selection.
+        single_event_sensitivity: Branching ratio of one expected event: of pi nu nu,
+            or of pi X at `reference_mass`.
+        reference_mass: Mass of X that the sensitivity belongs to [GeV], or None for
+            pi nu nu.
+        neutrino_events: Expected pi nu nu events in the regions (background here).
+        background: Other expected background in the regions.
+        published_limit: Limit for stable X, or None.
+        n_observed: Observed events of all regions, or None; one of the two is given.
+        background_shape: "information" for the background of a count with the same
+            information as a fit of the peak; "region" for that of all regions.
+        segments: Masses at which the search says something.
+        default_mass: Mass axis of a scan, in equal steps [GeV].
+        default_coupling: Coupling axis of a scan by model, in equal ratios.
+        nuisances: Uncertainties of the signal and of the background.
+        veto_nuisance: Name of the uncertainty of the end of the veto.
+        caveats: What a user of the numbers must know.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    kind: Literal["pi-invisible"]
+    experiment: Text
+    texkey: Text
+    arxiv: Annotated[str, Field(pattern=r"^\d{4}\.\d{4,5}$")]
+    doi: Annotated[str, Field(pattern=r"^10\.\d{4,9}/\S+$")] | None = None
+    hepdata: Annotated[str, Field(pattern=r"^10\.\d{4,9}/\S+$")] | None = None
+    title: Text
+    setup: Text
+    datasets: Annotated[Items[Identifier], Field(min_length=1)]
+    samples: Annotated[Items[SampleRecord], Field(min_length=1)]
+    single_event_sensitivity: BranchingRatio
+    reference_mass: Annotated[float, Field(ge=0)] | None = None
+    neutrino_events: Events
+    background: Events
+    published_limit: LimitRecord | None = None
+    n_observed: Count | None = None
+    background_shape: Literal["information", "region"]
+    segments: Annotated[Items[MassSegment], Field(min_length=1)]
+    default_mass: Axis
+    default_coupling: dict[Identifier, Axis]
+    nuisances: Items[RecordNuisance] = ()
+    veto_nuisance: NuisanceName
+    caveats: Items[Text] = ()
+
+    @field_validator("nuisances")
+    @classmethod
+    def _names_differ(
+        cls, nuisances: tuple[RecordNuisance, ...]
+    ) -> tuple[RecordNuisance, ...]:
+        twice = first_duplicate([nuisance.name for nuisance in nuisances])
+        if twice is not None:
+            text = f"names {twice!r} twice; one entry per parameter"
+            raise invalid_value(text)
+        return nuisances
+
+    @field_validator("segments")
+    @classmethod
+    def _are_apart(cls, segments: tuple[MassSegment, ...]) -> tuple[MassSegment, ...]:
+        for before, after in itertools.pairwise(segments):
+            if after.low <= before.high:
+                text = (
+                    f"has a segment from {after.low:g} GeV after one to "
+                    f"{before.high:g} GeV; they must ascend without overlap"
+                )
+                raise invalid_value(text)
+        return segments
+
+    @model_validator(mode="after")
+    def _has_one_result(self) -> PiInvisibleRecord:
+        if (self.published_limit is None) == (self.n_observed is None):
+            text = (
+                "needs one of 'published_limit' and 'n_observed': what the search saw"
+            )
+            raise invalid_value(text, key="published_limit")
+        return self
+
+    @model_validator(mode="after")
+    def _samples_share_regions(self) -> PiInvisibleRecord:
+        def windows(sample: SampleRecord) -> list[tuple[float, float]]:
+            return [
+                (region.missing_mass_squared.low, region.missing_mass_squared.high)
+                for region in sample.regions
+            ]
+
+        for sample in self.samples[1:]:
+            if windows(sample) != windows(self.samples[0]):
+                text = (
+                    f"{sample.name!r} has other regions of missing mass than "
+                    f"{self.samples[0].name!r}; they must be the same"
+                )
+                raise invalid_value(text, key="samples")
+        if self.reference_mass is None and not math.isclose(
+            sum(sample.expected_events.value for sample in self.samples),
+            self.neutrino_events.value,
+            rel_tol=0.02,
+        ):
+            text = (
+                f"is {self.neutrino_events.value:g} but the samples expect "
+                f"{sum(s.expected_events.value for s in self.samples):g} events"
+            )
+            raise invalid_value(text, key="neutrino_events.value")
+        return self
