@@ -188,14 +188,18 @@ def _checked_table(path: Path, name: str | Path) -> InvisibleTable:
 def _limit_curve(path: Path, record: PiInvisibleRecord) -> StableLimit:
     """The published limit, which must cover the segments of the record."""
     curve = read_limit_csv(path)
-    low, high = record.segments[0].low, record.segments[-1].high
-    if curve.mass[0] > low + 1e-9 or curve.mass[-1] < high - 1e-9:
-        msg = (
-            f"{display_path(path)}: the limit covers {curve.mass[0]:g} to "
-            f"{curve.mass[-1]:g} GeV, but the segments of {record.id} need "
-            f"{low:g} to {high:g} GeV"
-        )
-        raise DataFileError(msg)
+    for segment in record.segments:
+        covers = [
+            low <= segment.low + 1e-9 and high >= segment.high - 1e-9
+            for low, high in curve.segments
+        ]
+        if not any(covers):
+            known = ", ".join(f"{low:g} to {high:g}" for low, high in curve.segments)
+            msg = (
+                f"{display_path(path)}: no piece of the limit ({known} GeV) covers the "
+                f"segment {segment.low:g} to {segment.high:g} GeV of {record.id}"
+            )
+            raise DataFileError(msg)
     if record.published_limit is None:
         msg = f"{record.id}: the record has no published limit"
         raise DataFileError(msg)

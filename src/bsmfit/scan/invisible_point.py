@@ -18,14 +18,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
-from scipy.special import pdtrc
 
 from bsmfit.channels.channel import Channel
 from bsmfit.channels.pi_invisible import PROCESS, PiInvisibleChannel
 from bsmfit.errors import InputError
-from bsmfit.inference.effective_count import BackgroundNodes, effective_count
+from bsmfit.inference.effective_count import BackgroundNodes
 from bsmfit.inference.effective_exclusion import LimitsBySpread
-from bsmfit.inference.expected import TAIL_TOLERANCE
+from bsmfit.inference.observed_count import (
+    largest_expected_count,
+    log_kappas,
+    observed_count,
+    total_error,
+)
 from bsmfit.physics.mediator import Mediator, is_physical
 from bsmfit.physics.model import Model
 from bsmfit.scan.exclusion_point import production_processes
@@ -87,7 +91,7 @@ class InvisiblePoint(eqx.Module):
             model=model,
             channels=searches,
             cl=float(cl),
-            n_max=_largest_count(searches),
+            n_max=largest_expected_count(searches),
         )
 
     def log_signal(
@@ -159,12 +163,11 @@ class InvisiblePoint(eqx.Module):
     def _counts(self, mass: Float[Array, ""]) -> _Counts:
         """What every search saw at a mass."""
         is_sensitive = jnp.stack([c.is_sensitive(mass) for c in self.channels])
-        found = [_count(channel, mass) for channel in self.channels]
-        n, log_factor, is_found = (jnp.stack(part) for part in zip(*found, strict=True))
+        found = [observed_count(channel, mass) for channel in self.channels]
         return _Counts(
-            n=jnp.where(is_sensitive, n, 0.0),
-            log_factor=log_factor,
-            is_found=is_found | ~is_sensitive,
+            n=jnp.where(is_sensitive, jnp.stack([one.n for one in found]), 0.0),
+            log_factor=jnp.stack([one.log_factor for one in found]),
+            is_found=jnp.stack([one.is_found for one in found]) | ~is_sensitive,
             is_sensitive=is_sensitive,
         )
 
@@ -183,7 +186,7 @@ class InvisiblePoint(eqx.Module):
         responses: dict[str, Float[Array, ""]] = {}
         zero = jnp.zeros_like(mediator.mass)
         for share, channel, (_, veto) in zip(shares, self.channels, pairs, strict=True):
-            own = _log_kappas(channel, "signal") | {channel.veto_nuisance: veto}
+            own = log_kappas(channel, "signal") | {channel.veto_nuisance: veto}
             for name, response in own.items():
                 responses[name] = responses.get(name, zero) + share * response
         for entry in self.model.nuisances:
@@ -204,7 +207,7 @@ class InvisiblePoint(eqx.Module):
         ]
         spreads = [
             math.hypot(
-                math.sqrt(_SMALLEST_VARIANCE), _error(channel, "signal"), *theory
+                math.sqrt(_SMALLEST_VARIANCE), total_error(channel, "signal"), *theory
             )
             for channel in self.channels
         ]
@@ -217,9 +220,9 @@ class InvisiblePoint(eqx.Module):
             is_open = channel.is_sensitive(mass)
             value = jnp.where(is_open, channel.background(mass), 0.0)
             total = total + value
-            variance = variance + (value * _error(channel, "background")) ** 2
+            variance = variance + (value * total_error(channel, "background")) ** 2
         total = jnp.maximum(total, _SMALLEST_BACKGROUND)
-        if all(_error(channel, "background") == 0.0 for channel in self.channels):
+        if all(total_error(channel, "background") == 0.0 for channel in self.channels):
             return BackgroundNodes.known(total)
         theta, weights = np.polynomial.hermite_e.hermegauss(_N_BACKGROUND_NODE)
         spread = jnp.sqrt(variance) / total
@@ -243,55 +246,6 @@ class _Counts(eqx.Module):
     log_factor: Float[Array, " n_channel"]
     is_found: Bool[Array, " n_channel"]
     is_sensitive: Bool[Array, " n_channel"]
-
-
-def _log_kappas(channel: PiInvisibleChannel, affects: str) -> dict[str, float]:
-    """Logs of the factors of a channel's own nuisances."""
-    return {
-        entry.name: math.log(entry.kappa)
-        for entry in channel.nuisances
-        if entry.affects == affects
-    }
-
-
-def _error(channel: PiInvisibleChannel, affects: str) -> float:
-    """Standard deviation of the log of the signal or background, all together."""
-    return math.hypot(*_log_kappas(channel, affects).values())
-
-
-def _count(
-    channel: PiInvisibleChannel, mass: Float[Array, ""]
-) -> tuple[Float[Array, ""], Float[Array, ""], Bool[Array, ""]]:
-    """Count at a mass, ln of the factor on its signal, whether there is one."""
-    zero = jnp.zeros_like(mass)
-    if channel.n_observed is not None:
-        return zero + channel.n_observed, zero, zero == 0.0
-    if channel.published is None:
-        msg = f"channel {channel.name} has neither a limit nor a count"
-        raise InputError(msg)
-    return effective_count(
-        channel.published(mass) - channel.log_sensitivity(mass),
-        BackgroundNodes.known(channel.background(mass)),
-        spread=jnp.asarray(math.hypot(_error(channel, "signal"), 1e-6)),
-        cl=channel.published.cl,
-    )
-
-
-def _largest_count(channels: Sequence[PiInvisibleChannel]) -> int:
-    """Largest count that is expected without signal, at any mass."""
-    nodes = [np.asarray(c.log_background.nodes) for c in channels]
-    ends = [np.ravel(c.segments) for c in channels]
-    grid = np.unique(np.concatenate([*nodes, *ends]))
-    total = np.zeros(grid.size)
-    for channel, at in zip(channels, nodes, strict=True):
-        is_open = [(grid >= low) & (grid <= high) for low, high in channel.segments]
-        values = np.exp(np.interp(grid, at, np.asarray(channel.log_background.values)))
-        largest = values * math.exp(3.0 * _error(channel, "background"))
-        total += np.where(np.any(is_open, axis=0), largest, 0.0)
-    n_max = 1
-    while pdtrc(n_max, total.max()) >= 0.1 * TAIL_TOLERANCE:
-        n_max += 1
-    return n_max
 
 
 def _check_data(channels: Sequence[PiInvisibleChannel]) -> None:
