@@ -208,6 +208,8 @@ def _at_mass(
     here = (mass**2 >= window[..., 0]) & (mass**2 <= window[..., 1])
     open_weight = jnp.einsum("s,srn,sr->n", scale, in_momentum * decays.weight, here)
     any_weight = jnp.any(in_momentum, axis=(0, 1)) * decays.weight
+    # slow pions of the heaviest X miss the momentum windows: all accepted ones then
+    any_weight = jnp.where(jnp.sum(any_weight) > 0.0, any_weight, decays.weight)
     residual = decays.missing_mass_squared - mass**2
     spread = jnp.sqrt(jnp.sum(any_weight * residual**2) / jnp.sum(any_weight))
     # where nothing is selected, the momentum windows alone give the escape
