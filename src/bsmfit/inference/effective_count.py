@@ -39,6 +39,7 @@ from bsmfit.inference.poisson import solve_log_limit
 
 __all__ = [
     "LARGEST_EFFECTIVE_COUNT",
+    "N_HERMITE",
     "BackgroundNodes",
     "effective_cls",
     "effective_count",
@@ -49,9 +50,11 @@ __all__ = [
 LARGEST_EFFECTIVE_COUNT = 60.0
 """Largest effective count that is looked for."""
 
-_N_LAGUERRE, _N_RAISED, _N_HERMITE = 12, 3, 12
+N_HERMITE = 12
+"""Nodes of the signal's factor; enough for counts below ten and K up to 0.5."""
+
+_N_LAGUERRE, _N_RAISED = 12, 3
 _LAGUERRE_NODES, _LAGUERRE_WEIGHTS = np.polynomial.laguerre.laggauss(_N_LAGUERRE)
-_HERMITE_NODES, _HERMITE_WEIGHTS = np.polynomial.hermite_e.hermegauss(_N_HERMITE)
 _LARGEST_RATE = 600.0
 _SMALLEST_RATE = 1e-10
 _SMALLEST_PROBABILITY = 1e-300
@@ -146,6 +149,7 @@ def effective_cls(
     *,
     log_signal: Float[Array, ""],
     spread: Float[Array, ""],
+    n_node: int = N_HERMITE,
 ) -> Float[Array, ""]:
     r"""$CL_s$ of a signal at an effective count.
 
@@ -154,13 +158,14 @@ def effective_cls(
         background: Expected background.
         log_signal: ln of the expected signal at the median of its factor [events].
         spread: K, the standard deviation of the log of the factor [1], >= 0.
+        n_node: Nodes of the factor.
 
     Returns:
         $CL_s$, within [0, 1].
     """
     require_x64("effective_cls")
     without = _log_probability(n, background, jnp.zeros(1), jnp.ones(1))
-    theta, weights = _hermite()
+    theta, weights = _hermite(n_node)
     signal = jnp.exp(jnp.minimum(log_signal + spread * theta, math.log(_LARGEST_RATE)))
     with_signal = _log_probability(n, background, signal, weights)
     return jnp.exp(jnp.minimum(with_signal - without, 0.0))
@@ -172,6 +177,7 @@ def effective_log_limit(
     *,
     spread: Float[Array, ""],
     cl: float,
+    n_node: int = N_HERMITE,
 ) -> tuple[Float[Array, ""], Bool[Array, ""]]:
     r"""Log of the upper limit on the signal at an effective count.
 
@@ -182,13 +188,14 @@ def effective_log_limit(
         background: Expected background.
         spread: K, the standard deviation of the log of the signal's factor [1].
         cl: Confidence level.
+        n_node: Nodes of the factor.
 
     Returns:
         ln of the limit [events], and whether the equation is solved.
     """
     require_x64("effective_log_limit")
     without = _log_probability(n, background, jnp.zeros(1), jnp.ones(1))
-    theta, weights = _hermite()
+    theta, weights = _hermite(n_node)
 
     def log_cls_of(log_signal: Float[Array, ""]) -> Float[Array, ""]:
         exponent = jnp.minimum(log_signal + spread * theta, math.log(_LARGEST_RATE))
@@ -254,10 +261,10 @@ def effective_count(
     return count, log_factor, is_found | ~is_above
 
 
-def _hermite() -> tuple[Float[Array, " n_node"], Float[Array, " n_node"]]:
+def _hermite(n_node: int) -> tuple[Float[Array, " n_node"], Float[Array, " n_node"]]:
     """Nodes and weights of a unit normal."""
-    weights = _HERMITE_WEIGHTS / _HERMITE_WEIGHTS.sum()
-    return jnp.asarray(_HERMITE_NODES), jnp.asarray(weights)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(n_node)
+    return jnp.asarray(nodes), jnp.asarray(weights / weights.sum())
 
 
 def _log_probability(

@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from bsmfit.inference.effective_count import (
+    N_HERMITE,
     BackgroundNodes,
     effective_cls,
     effective_log_limit,
@@ -34,12 +35,12 @@ from bsmfit.inference.marginal import (
 
 __all__ = ["LARGEST_SPREAD", "LimitsBySpread", "SpreadLimits"]
 
-LARGEST_SPREAD = 1.0
-"""Largest standard deviation of the log of the signal: a factor 2.7; larger ones, where
+LARGEST_SPREAD = 0.7
+"""Largest standard deviation of the log of the signal: a factor 2; larger ones, where
 next to no signal is left, are cut down to it."""
 
 _N_NODE = 5
-_N_HERMITE = 12
+_FEW_COUNTS, _N_HERMITE_MANY = 25, 32  # nodes for more counts than few
 _LARGEST_LOG_SIGNAL = 690.0
 # Chebyshev points with both ends, on [0, 1], and their barycentric weights
 _NODES = 0.5 * (1.0 - np.cos(np.pi * np.arange(_N_NODE) / (_N_NODE - 1)))
@@ -113,7 +114,9 @@ class LimitsBySpread(eqx.Module):
         smallest = jnp.minimum(smallest_spread, 0.9 * LARGEST_SPREAD)
         spreads = smallest + (LARGEST_SPREAD - smallest) * jnp.asarray(_NODES)
         log_up_obs, is_observed = jax.vmap(
-            lambda spread: effective_log_limit(n, background, spread=spread, cl=cl)
+            lambda spread: effective_log_limit(
+                n, background, spread=spread, cl=cl, n_node=_nodes_for(n_max)
+            )
         )(spreads)
         log_up_exp, n_median, is_expected = jax.vmap(
             lambda spread: _expected(background, spread, cl=cl, n_max=n_max)
@@ -150,7 +153,11 @@ class LimitsBySpread(eqx.Module):
             log_up_obs=limits[0],
             log_up_exp=limits[1:],
             cls_obs=effective_cls(
-                self.n, self.background, log_signal=log_signal, spread=spread
+                self.n,
+                self.background,
+                log_signal=log_signal,
+                spread=spread,
+                n_node=_nodes_for(self.n_max),
             ),
             cls_exp=marginal_cls(
                 _marginal_counts(self.background, spread, n_max=self.n_max),
@@ -183,16 +190,22 @@ def _marginal_counts(
     background: BackgroundNodes, spread: Float[Array, ""], *, n_max: int
 ) -> MarginalCounts:
     """Whole counts with one log-normal factor on the signal."""
-    theta, weights = np.polynomial.hermite_e.hermegauss(_N_HERMITE)
+    n_node = _nodes_for(n_max)
+    theta, weights = np.polynomial.hermite_e.hermegauss(n_node)
     term = jnp.exp(-background.values)
     terms = [term @ background.weights]
     for k in range(1, n_max + 1):
         term = term * background.values / k
         terms.append(term @ background.weights)
-    by_count = jnp.broadcast_to(jnp.stack(terms)[:, None], (n_max + 1, _N_HERMITE))
+    by_count = jnp.broadcast_to(jnp.stack(terms)[:, None], (n_max + 1, n_node))
     return MarginalCounts(
         weights=jnp.asarray(weights / weights.sum()),
         response=jnp.exp(spread * jnp.asarray(theta)),
         background_terms=by_count,
         log_scale=jnp.zeros_like(spread),
     )
+
+
+def _nodes_for(n_max: int) -> int:
+    """Nodes of the signal's factor: the steps of a count must overlap."""
+    return N_HERMITE if n_max <= _FEW_COUNTS else _N_HERMITE_MANY

@@ -70,9 +70,7 @@ def observed_count(
     n, log_factor, is_found = effective_count(
         channel.published(mass) - channel.log_sensitivity(mass),
         BackgroundNodes.known(channel.background(mass)),
-        spread=jnp.asarray(
-            math.hypot(total_error(channel, "signal"), _SMALLEST_SPREAD)
-        ),
+        spread=jnp.asarray(own),
         cl=channel.published.cl,
     )
     return ObservedCount(n, log_factor, is_found)
@@ -117,7 +115,8 @@ def largest_expected_count(channels: Sequence[PiInvisibleChannel]) -> int:
         channels: The searches, whose counts are added where they overlap.
 
     Returns:
-        A count with a probability above it of less than a tenth of `TAIL_TOLERANCE`.
+        A count with a probability above it of less than a tenth of `TAIL_TOLERANCE`,
+        at most 60.
     """
     nodes = [np.asarray(c.log_background.nodes) for c in channels]
     ends = [np.ravel(c.segments) for c in channels]
@@ -129,6 +128,6 @@ def largest_expected_count(channels: Sequence[PiInvisibleChannel]) -> int:
         largest = values * math.exp(3.0 * total_error(channel, "background"))
         total += np.where(np.any(is_open, axis=0), largest, 0.0)
     n_max = 1
-    while pdtrc(n_max, total.max()) >= 0.1 * TAIL_TOLERANCE:
+    while n_max < 60 and pdtrc(n_max, total.max()) >= 0.1 * TAIL_TOLERANCE:
         n_max += 1
     return n_max
