@@ -82,6 +82,7 @@ def load_pi_invisible(name: str | Path) -> PiInvisibleChannel:
         name=record.id,
         datasets=record.datasets,
         segments=tuple((segment.low, segment.high) for segment in record.segments),
+        regions=_regions(record),
         default_mass=(
             record.default_mass.low,
             record.default_mass.high,
@@ -128,10 +129,7 @@ def background_density(
         Squared missing masses in the regions [GeV^2], evenly spaced over all, and the
         density there [events/GeV^2]; 0 outside the regions.
     """
-    windows = [
-        (region.missing_mass_squared.low, region.missing_mass_squared.high)
-        for region in record.samples[0].regions
-    ]
+    windows = _regions(record)
     low, high = min(w[0] for w in windows), max(w[1] for w in windows)
     grid = np.linspace(low, high, _N_GRID)
     inside = np.any([(grid >= a) & (grid <= b) for a, b in windows], axis=0)
@@ -143,6 +141,14 @@ def background_density(
     neutrinos = record.neutrino_events.value * shape / norm if norm > 0.0 else 0.0
     others = record.background.value / width
     return grid, np.where(inside, neutrinos + others, 0.0)
+
+
+def _regions(record: PiInvisibleRecord) -> tuple[tuple[float, float], ...]:
+    """Windows of the squared missing mass, the same in all samples [GeV^2]."""
+    return tuple(
+        (region.missing_mass_squared.low, region.missing_mass_squared.high)
+        for region in record.samples[0].regions
+    )
 
 
 def _log_background(record: PiInvisibleRecord, table: InvisibleTable) -> CubicCurve:

@@ -20,9 +20,14 @@ $m_K-m_\pi$) it is closed: no signal, and the map marks the point.
 
 from __future__ import annotations
 
+import dataclasses
+
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import ndtr
 from jaxtyping import Array, Bool, Float
+from numpy.typing import ArrayLike
 
 from bsmfit.channels.beam_dump import LOG_CLOSED, ChannelNuisance
 from bsmfit.core.interpolation import CubicCurve
@@ -34,6 +39,8 @@ __all__ = ["PROCESS", "PiInvisibleChannel", "StableLimit"]
 
 PROCESS = "kaon-to-pion"
 """The production process of these searches; its strength is BR(K+ -> pi+ X)."""
+
+_SMALLEST_SHARE = 1e-12
 
 
 class StableLimit(eqx.Module):
@@ -68,6 +75,7 @@ class PiInvisibleChannel(eqx.Module):
         name: Channel id, for example ``"na62-pi-invisible-run1"``.
         datasets: Data that went into it; searches of the same data are not independent.
         segments: Masses at which the search says something, (low, high) [GeV].
+        regions: Windows of the squared missing mass, (low, high) [GeV^2].
         default_mass: Mass axis of a scan that names none: low, high, points [GeV], in
             equal steps.
         default_coupling: Coupling axis by model, likewise in equal ratios.
@@ -89,6 +97,7 @@ class PiInvisibleChannel(eqx.Module):
     name: str = eqx.field(static=True)
     datasets: tuple[str, ...] = eqx.field(static=True)
     segments: tuple[tuple[float, float], ...] = eqx.field(static=True)
+    regions: tuple[tuple[float, float], ...] = eqx.field(static=True)
     default_mass: tuple[float, float, int] = eqx.field(static=True)
     default_coupling: tuple[tuple[str, tuple[float, float, int]], ...] = eqx.field(
         static=True
@@ -113,6 +122,60 @@ class PiInvisibleChannel(eqx.Module):
             )
             raise InputError(msg)
 
+    def with_limit(
+        self,
+        masses: ArrayLike,
+        limits: ArrayLike,
+        *,
+        cl: float,
+        segments: tuple[tuple[float, float], ...] | None = None,
+    ) -> PiInvisibleChannel:
+        """The same search with the counts of another limit for stable X.
+
+        For limits of your own: of a HEPData table, or made from a spectrum.
+
+        Args:
+            masses: Masses of X [GeV], increasing.
+            limits: Upper limits on BR(K+ -> pi+ X), > 0.
+            cl: Their confidence level, within (0, 1).
+            segments: Masses at which they hold, (low, high) [GeV]; those of the
+                channel, cut to the masses given, where None.
+
+        Returns:
+            The channel.
+
+        Raises:
+            InputError: Masses that do not increase, limits that are not positive, or
+                no mass inside the segments.
+        """
+        nodes, values = np.asarray(masses, float), np.asarray(limits, float)
+        is_curve = nodes.ndim == 1 and nodes.shape == values.shape and nodes.size > 1
+        if not is_curve or not (np.diff(nodes) > 0.0).all():
+            msg = (
+                "masses and limits must be two equal lists, the masses increasing; "
+                f"their shapes are {nodes.shape} and {values.shape}"
+            )
+            raise InputError(msg)
+        if not (np.isfinite(values).all() and (values > 0.0).all()):
+            worst = values[~(values > 0.0) | ~np.isfinite(values)][0]
+            msg = f"limits must be finite and above 0; one is {worst:g}"
+            raise InputError(msg)
+        if not 0.0 < cl < 1.0:
+            msg = f"cl = {cl:g} must lie between 0 and 1, for example 0.9"
+            raise InputError(msg)
+        kept = tuple(
+            (max(low, float(nodes[0])), min(high, float(nodes[-1])))
+            for low, high in segments or self.segments
+            if low < nodes[-1] and high > nodes[0]
+        )
+        if not kept:
+            msg = f"no mass of the limit lies in the segments of {self.name}"
+            raise InputError(msg)
+        curve = StableLimit(jnp.asarray(nodes), jnp.asarray(np.log(values)), cl)
+        return dataclasses.replace(
+            self, segments=kept, published=curve, n_observed=None
+        )
+
     @property
     def mass_range(self) -> tuple[float, float]:
         """Lowest and highest mass at which the search says something [GeV]."""
@@ -129,6 +192,34 @@ class PiInvisibleChannel(eqx.Module):
         """
         inside = [(mass >= low) & (mass <= high) for low, high in self.segments]
         return jnp.any(jnp.stack(inside))
+
+    def peak_share(
+        self,
+        mass: Float[Array, ""],
+        low: Float[Array, " n_bin"],
+        high: Float[Array, " n_bin"],
+    ) -> Float[Array, " n_bin"]:
+        r"""Share of the selected signal in bins of the squared missing mass.
+
+        $$\frac{\Phi[(h-m^2)/\sigma]-\Phi[(l-m^2)/\sigma]}
+          {\sum_R\Phi[(h_R-m^2)/\sigma]-\Phi[(l_R-m^2)/\sigma]}$$
+
+        Args:
+            mass: Mass of X [GeV].
+            low: Lower edges of the bins [GeV^2].
+            high: Upper edges [GeV^2].
+
+        Returns:
+            Shares, of sum 1 for bins that cover all regions.
+        """
+        sigma = self.resolution(mass)
+
+        def between(lower: Float[Array, " n"], upper: Float[Array, " n"]) -> Array:
+            return ndtr((upper - mass**2) / sigma) - ndtr((lower - mass**2) / sigma)
+
+        ends = jnp.asarray(self.regions)
+        total = jnp.sum(between(ends[:, 0], ends[:, 1]))
+        return between(low, high) / jnp.maximum(total, _SMALLEST_SHARE)
 
     def log_sensitivity(self, mass: Float[Array, ""]) -> Float[Array, ""]:
         r"""Log of the single-event sensitivity to a stable X.

@@ -62,6 +62,8 @@ def choose_method(points: Points, method: str) -> Choice:
             )
             raise InputError(msg)
         return Choice(method, "asked for; counts are traced")
+    if method != "asymptotic":
+        _refuse_fractions(points)
     n_event = float(np.min(points.n_event)) if points.n_event.size else 0.0
     few = f"a point has {n_event:.3g} events (observed or expected, the smaller)"
     is_low = n_event < ENOUGH_EVENTS
@@ -82,3 +84,17 @@ def choose_method(points: Points, method: str) -> Choice:
         warnings.warn(msg, LowCountWarning, stacklevel=3)
         return Choice(method, f"asked for, although {few}")
     return Choice(method, "asked for")
+
+
+def _refuse_fractions(points: Points) -> None:
+    """Refuse sums over outcomes where a count is no whole number."""
+    observed = np.asarray(points.arrays.observed)
+    fractional = observed[observed != np.rint(observed)]
+    if fractional.size:
+        msg = (
+            f"a region has {fractional[0]:.4g} observed events, an effective count: "
+            "sums over outcomes need whole numbers. For one search take "
+            "bsmfit.inference.invisible_limit, for a combination credible_map (equal "
+            "to CLs where nothing is uncertain), or method='asymptotic'"
+        )
+        raise InputError(msg)

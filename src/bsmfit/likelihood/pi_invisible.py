@@ -1,0 +1,192 @@
+r"""Likelihoods of searches for K+ -> pi+ X: counts, reconstructed counts, spectra.
+
+A search is one region with one count, whole or effective
+($L\propto\lambda^ne^{-\lambda}$), or as many bins as its spectrum of squared missing
+mass has. The strength is the branching ratio in the unit that is asked for; the end of
+the veto, shared by name between searches, moves the signal by a factor that depends on
+mass and lifetime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+from jaxtyping import Array, Float
+
+from bsmfit.channels.pi_invisible import PROCESS, PiInvisibleChannel
+from bsmfit.errors import InputError
+from bsmfit.likelihood.likelihood import Likelihood
+from bsmfit.likelihood.region import Region, Term
+from bsmfit.likelihood.response import LogNormal, Response, Value
+from bsmfit.physics.mediator import Mediator
+
+__all__ = [
+    "UNIT",
+    "BinnedBackground",
+    "missing_mass_likelihood",
+    "pi_invisible_likelihood",
+]
+
+UNIT = 1e-11
+"""Branching ratio of strength 1."""
+
+
+@dataclass(frozen=True)
+class BinnedBackground:
+    """Expected events of one background in the bins of a spectrum.
+
+    Attributes:
+        expected: Expected events in each bin, >= 0.
+        relative_error: Uncertainty common to all bins [1], >= 0; 0 for none.
+    """
+
+    expected: Value
+    relative_error: float = 0.0
+
+
+def pi_invisible_likelihood(
+    channels: Sequence[PiInvisibleChannel],
+    *,
+    n_observed: Sequence[Value],
+    log_factor: Sequence[Value],
+    mass: float | Float[Array, ""],
+    decay_width: float | Float[Array, ""] = 0.0,
+    unit: float = UNIT,
+) -> Likelihood:
+    """One region for each search, at one mass and lifetime of X.
+
+    Args:
+        channels: The searches, of different data.
+        n_observed: Count of each (`bsmfit.inference.observed_count`).
+        log_factor: ln of the factor on the signal of each, from the same place.
+        mass: Mass of X [GeV].
+        decay_width: Its total width [GeV]; 0 for a stable or invisible X.
+        unit: Branching ratio of strength 1.
+
+    Returns:
+        The likelihood; the strength is BR(K+ -> pi+ X) / unit.
+
+    Raises:
+        InputError: No search, or searches that say nothing at this mass.
+    """
+    if not channels:
+        msg = "give one search or more"
+        raise InputError(msg)
+    regions = []
+    for channel, n, factor in zip(channels, n_observed, log_factor, strict=True):
+        if not bool(channel.is_sensitive(jnp.asarray(mass))):
+            pieces = ", ".join(f"{low:g} to {high:g}" for low, high in channel.segments)
+            msg = (
+                f"{channel.name} says nothing at a mass of {float(mass):g} GeV, only "
+                f"at {pieces} GeV"
+            )
+            raise InputError(msg)
+        log_signal, veto = channel.log_signal(_probe(mass, decay_width, unit))
+        events = jnp.exp(log_signal + jnp.asarray(factor, dtype=float))
+        signal = Term(PROCESS, events, _signal_responses(channel, veto))
+        background = Term(
+            "background",
+            channel.background(jnp.asarray(mass, dtype=float)),
+            [
+                LogNormal(entry.name, entry.kappa)
+                for entry in channel.nuisances
+                if entry.affects == "background"
+            ],
+        )
+        regions.append(Region(channel.name, n, [signal], [background]))
+    return Likelihood.from_regions(regions)
+
+
+def missing_mass_likelihood(
+    channel: PiInvisibleChannel,
+    *,
+    edges: Value,
+    n_observed: Value,
+    background: Mapping[str, BinnedBackground],
+    mass: Value,
+    decay_width: Value = 0.0,
+    unit: float = UNIT,
+) -> Likelihood:
+    """The full binned likelihood of a spectrum of squared missing mass.
+
+    Args:
+        channel: The search: sensitivity, resolution, escape and their uncertainties.
+        edges: Lower and upper edge of each bin [GeV^2], (n_bin, 2).
+        n_observed: Observed events in each bin.
+        background: Expected events by source, pi nu nu among them.
+        mass: Masses of X [GeV], one or several: the points of the likelihood's grid.
+        decay_width: Width of X at each mass [GeV], or one for all.
+        unit: Branching ratio of strength 1.
+
+    Returns:
+        The likelihood; the strength is BR(K+ -> pi+ X) / unit.
+
+    Raises:
+        InputError: Numbers of bins differ, or values are not allowed.
+    """
+    bins = jnp.asarray(edges, dtype=float)
+    if bins.ndim != 2 or bins.shape[1] != 2:
+        msg = f"edges have the shape {bins.shape}; give (n_bin, 2): low and high"
+        raise InputError(msg)
+    masses = jnp.asarray(mass, dtype=float)
+    widths = jnp.broadcast_to(jnp.asarray(decay_width, dtype=float), masses.shape)
+
+    def at_point(
+        one_mass: Float[Array, ""], width: Float[Array, ""]
+    ) -> tuple[Float[Array, " n_bin"], Float[Array, ""]]:
+        log_signal, veto = channel.log_signal(_probe(one_mass, width, unit))
+        share = channel.peak_share(one_mass, bins[:, 0], bins[:, 1])
+        return jnp.exp(log_signal) * share, veto
+
+    flat = [array.reshape(-1) for array in (masses, widths)]
+    yields, veto = jax.vmap(at_point)(*flat)
+    yields = yields.reshape(*masses.shape, bins.shape[0])
+    responses = _signal_responses(channel, veto.reshape(masses.shape))
+    terms = [
+        Term(
+            name,
+            entry.expected,
+            [LogNormal(_nuisance_name(channel, name), 1.0 + entry.relative_error)]
+            if entry.relative_error > 0.0
+            else [],
+        )
+        for name, entry in background.items()
+    ]
+    region = Region(channel.name, n_observed, [Term(PROCESS, yields, responses)], terms)
+    return Likelihood.from_regions([region])
+
+
+def _probe(
+    mass: float | Float[Array, ""],
+    decay_width: float | Float[Array, ""],
+    branching_ratio: float,
+) -> Mediator:
+    """An X that decays visibly, produced with a given branching ratio."""
+    one = jnp.asarray(mass, dtype=float)
+    width = jnp.asarray(decay_width, dtype=float)
+    if not isinstance(width, Tracer) and bool(width < 0.0):
+        msg = f"decay_width = {float(width):g} GeV must be 0 (stable) or above"
+        raise InputError(msg)
+    unit = jnp.full_like(one, branching_ratio)
+    return Mediator(one, width, {"visible": jnp.ones_like(one)}, {PROCESS: unit})
+
+
+def _signal_responses(
+    channel: PiInvisibleChannel, veto: Float[Array, "*point"]
+) -> list[Response]:
+    """Responses of the signal: the channel's own, and the end of the veto."""
+    responses: list[Response] = [
+        LogNormal(entry.name, entry.kappa)
+        for entry in channel.nuisances
+        if entry.affects == "signal"
+    ]
+    return [*responses, LogNormal(channel.veto_nuisance, jnp.exp(veto))]
+
+
+def _nuisance_name(channel: PiInvisibleChannel, background: str) -> str:
+    """Name of the normalisation of a background, this channel's alone."""
+    return f"{channel.name} {background}"
