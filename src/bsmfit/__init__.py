@@ -26,7 +26,12 @@ if TYPE_CHECKING:
     from bsmfit.catalogue.models import load_model as load_model
     from bsmfit.catalogue.models import model_names as model_names
     from bsmfit.catalogue.models import preset_names as preset_names
+    from bsmfit.catalogue.pi_nunu import load_pi_nunu as load_pi_nunu
     from bsmfit.export.contour_csv import write_contour as write_contour
+    from bsmfit.inference.branching_ratio import (
+        measure_branching_ratio as measure_branching_ratio,
+    )
+    from bsmfit.inference.invisible_limit import invisible_limit as invisible_limit
     from bsmfit.inference.limits import cls_test as cls_test
     from bsmfit.inference.limits import exact_plan as exact_plan
     from bsmfit.inference.limits import expected_upper_limits as expected_upper_limits
@@ -65,8 +70,11 @@ __all__ = [
     "exact_plan",
     "excluded_polygons",
     "expected_upper_limits",
+    "invisible_limit",
     "load_channel",
     "load_model",
+    "load_pi_nunu",
+    "measure_branching_ratio",
     "model_names",
     "plot_exclusion",
     "preset_names",
@@ -93,8 +101,11 @@ _HOMES = {
     "exact_plan": "bsmfit.inference.limits",
     "excluded_polygons": "bsmfit.scan.contour",
     "expected_upper_limits": "bsmfit.inference.limits",
+    "invisible_limit": "bsmfit.inference.invisible_limit",
     "load_channel": "bsmfit.catalogue.channels",
     "load_model": "bsmfit.catalogue.models",
+    "load_pi_nunu": "bsmfit.catalogue.pi_nunu",
+    "measure_branching_ratio": "bsmfit.inference.branching_ratio",
     "model_names": "bsmfit.catalogue.models",
     "plot_exclusion": "bsmfit.plot.exclusion",
     "preset_names": "bsmfit.catalogue.models",

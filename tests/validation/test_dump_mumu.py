@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from bsmfit.validation.report import validation_rows
+from bsmfit.validation.dump_mumu import dump_mumu_rows
 from bsmfit.validation.targets import ValidationRow, count_verdicts
 
 KNOWN_MISSES = {
@@ -18,7 +18,7 @@ KNOWN_MISSES = {
 
 @pytest.fixture(scope="module")
 def rows() -> list[ValidationRow]:
-    return validation_rows()
+    return dump_mumu_rows()
 
 
 @pytest.mark.validation

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from bsmfit.validation.dark_photon_width import dark_photon_width_rows
+from bsmfit.validation.dark_scalar import dark_scalar_rows
 from bsmfit.validation.dump_mumu import dump_mumu_rows
+from bsmfit.validation.pi_invisible import pi_invisible_rows
+from bsmfit.validation.pi_nunu import pi_nunu_rows
+from bsmfit.validation.scalar_edge import scalar_edge_rows
 from bsmfit.validation.targets import ValidationRow
 
 __all__ = ["validation_rows"]
@@ -15,4 +19,12 @@ def validation_rows() -> list[ValidationRow]:
     Returns:
         Rows, group by group.
     """
-    return dark_photon_width_rows() + dump_mumu_rows()
+    groups = (
+        dark_photon_width_rows,
+        dump_mumu_rows,
+        dark_scalar_rows,
+        pi_nunu_rows,
+        pi_invisible_rows,
+        scalar_edge_rows,
+    )
+    return [row for group in groups for row in group()]
