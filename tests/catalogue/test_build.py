@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import bsmfit.catalogue.build
 from bsmfit.catalogue.acceptance_build import build_acceptance, mass_nodes
 from bsmfit.catalogue.build import build_tables
+from bsmfit.catalogue.pi_invisible_build import build_invisible_table
 from bsmfit.catalogue.table_files import (
     read_acceptance_table,
+    read_invisible_table,
     read_metadata,
     read_yield_table,
     table_path,
 )
 from bsmfit.catalogue.yield_build import REDUCED_LIFETIMES, build_yields
 from bsmfit.detector.acceptance_table import AcceptanceTable, TableSettings
-from bsmfit.errors import UnknownNameError
+from bsmfit.errors import InputError, OutputError, UnknownNameError
 
 
 @pytest.mark.parametrize("channel", ["na62-dump-mumu", "na62-dump-ee"])
@@ -114,3 +119,48 @@ def test_build_writes_both_tables_and_reports(tmp_path):
     assert seen[-1] == ("na62-dump-mumu yields", 53, 53)
     with pytest.raises(UnknownNameError, match="na62-dump-mumu"):
         build_tables(["na62-dump-mumuu"], directory=tmp_path)
+
+
+def test_part_of_the_forward_model_made_again_is_the_shipped_one():
+    """Of a sample of 2^11 decays; those shipped have 2^15, so to its own errors."""
+    channel = "na62-pi0-invisible"
+    shipped = read_invisible_table(table_path("forward", channel))
+    part = slice(66, 69)
+    again = build_invisible_table(channel, log2_points=11, masses=shipped.masses[part])
+    scale = again.acceptance_ratio / shipped.acceptance_ratio[part]
+    # normalised to the acceptance of pi nu nu, which is far from this region
+    np.testing.assert_allclose(scale / scale[1], 1.0, rtol=0.05)
+    np.testing.assert_allclose(again.resolution, shipped.resolution[part], rtol=0.05)
+
+
+def test_build_makes_the_forward_model_of_a_search_in_kaon_decays(
+    tmp_path, monkeypatch
+):
+    few = partial(build_invisible_table, log2_points=6, masses=np.linspace(0, 0.3, 4))
+    monkeypatch.setattr(bsmfit.catalogue.build, "build_invisible_table", few)
+    seen = []
+    paths = build_tables(
+        ["na62-pi0-invisible"],
+        directory=tmp_path,
+        progress=lambda what, done, total: seen.append((what, done, total)),
+    )
+    assert paths == [tmp_path / "na62-pi0-invisible" / "forward.npz"]
+    assert read_invisible_table(paths[0]).masses.size == 4
+    assert seen[-1][0] == "na62-pi0-invisible forward"
+    assert seen[-1][1] == seen[-1][2]
+
+
+def test_yields_only_of_a_search_without_yields_is_refused_before_anything(tmp_path):
+    with pytest.raises(InputError, match="na62-pi0-invisible has no yields"):
+        build_tables(
+            ["na62-dump-mumu", "na62-pi0-invisible"],
+            directory=tmp_path / "new",
+            reuse_acceptance=True,
+        )
+    assert not (tmp_path / "new").exists()
+
+
+def test_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(OutputError, match="cannot make the folder"):
+        build_tables(["na62-pi0-invisible"], directory=tmp_path / "file")

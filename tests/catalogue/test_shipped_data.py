@@ -10,20 +10,36 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bsmfit.catalogue.build import channels_with_yields
 from bsmfit.catalogue.files import data_root, list_models, model_root
+from bsmfit.catalogue.limit_curves import read_limit_csv
 from bsmfit.catalogue.records import (
     channel_records,
     read_beam_dump_record,
     read_contour,
     read_geometry,
+    read_kaon_setup,
     read_model_card,
+    read_pi_invisible_record,
 )
 from bsmfit.catalogue.yaml_file import load_yaml
+from bsmfit.core.constants import PION_NEUTRAL_MASS
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 RECORDS = sorted(
-    [*data_root().glob("*/record.yaml"), *data_root().glob("*/geometry.yaml")]
+    path
+    for name in ("record", "geometry", "setup", "pi_nunu")
+    for path in data_root().glob(f"*/{name}.yaml")
 )
+# what to draw; ends of the published limit and the mass of the pi0, tested below
+NO_SOURCE = ("default_plane", "default_mass", "default_coupling")
+NO_SOURCE += ("segments", "reference_mass")
+DUMP = channels_with_yields()
+INVISIBLE = tuple(name for name in channel_records() if name not in DUMP)
+COUNTS = {
+    "na62-pi-invisible-run1-count": "na62-pi-invisible-run1",
+    "na62-pi-invisible-2016-2022-count": "na62-pi-invisible-2016-2022",
+}
 
 
 def sourced_numbers(content: Any, sourced: bool) -> Iterator[tuple[bool, Any]]:
@@ -31,7 +47,7 @@ def sourced_numbers(content: Any, sourced: bool) -> Iterator[tuple[bool, Any]]:
     if isinstance(content, dict):
         here = sourced or {"provenance", "source"} <= content.keys()
         for key, value in content.items():
-            if key == "default_plane":  # what to draw, not a number of the publication
+            if key in NO_SOURCE:
                 continue
             yield from sourced_numbers(value, here)
     elif isinstance(content, list):
@@ -62,7 +78,7 @@ def test_folder_has_readme_and_cited_references(path) -> None:
     assert (folder / "README.md").is_file()
     text = path.read_text()
     known = set(re.findall(r"^@\w+\{([^,]+),", (folder / "refs.bib").read_text(), re.M))
-    cited = set(re.findall(r"NA62-\d{4}\.\d{5}|[A-Z][a-z]+:\d{4}[a-z]{3}", text))
+    cited = set(re.findall(r"NA62-\d{4}\.\d{5}|[A-Z]\w+:\d{4}[a-z]{3}", text))
     assert cited
     assert cited <= known
 
@@ -81,7 +97,8 @@ def test_card_is_named_after_its_file() -> None:
 
 def test_records_name_a_shipped_geometry_and_preset() -> None:
     presets = read_model_card("dark-photon").presets
-    for channel, path in channel_records().items():
+    for channel in DUMP:
+        path = channel_records()[channel]
         record = read_beam_dump_record(channel)
         geometry = read_geometry(record.geometry)
         assert geometry.id == record.geometry
@@ -109,7 +126,7 @@ def test_searches_of_the_same_data_share_the_protons() -> None:
 
 
 def test_relative_sizes_agree_with_the_quantities_they_describe() -> None:
-    for channel in channel_records():
+    for channel in DUMP:
         record = read_beam_dump_record(channel)
         sizes = {nuisance.name: nuisance.size for nuisance in record.nuisances}
         protons = record.protons_on_target
@@ -127,6 +144,63 @@ def test_relative_sizes_agree_with_the_quantities_they_describe() -> None:
     size = next(n.size for n in electrons.nuisances if n.affects == "background")
     upper = background.value * (1.0 + size) ** 1.6449
     assert upper == pytest.approx(background.value + background.uncertainty, rel=0.05)
+
+
+@pytest.mark.parametrize("channel", INVISIBLE)
+def test_records_of_kaon_decays_name_what_is_shipped(channel: str) -> None:
+    record, path = read_pi_invisible_record(channel), channel_records()[channel]
+    setup = read_kaon_setup(record.setup)
+    assert read_geometry(setup.geometry).id == setup.geometry
+    assert set(record.default_coupling) <= set(list_models())
+    folder = f"{record.experiment}_{record.arxiv}"
+    assert path.parent.name in (folder, f"{folder}_count")
+    assert (path.parent / "forward.npz").is_file()
+    assert setup.veto_end.calibrated_at is not None
+    assert setup.veto_end.calibrated_at.channel in INVISIBLE
+
+
+@pytest.mark.parametrize("channel", INVISIBLE)
+def test_sensitivity_is_that_of_the_expected_neutrino_pairs(channel: str) -> None:
+    record = read_pi_invisible_record(channel)
+    sensitivity = record.single_event_sensitivity.value
+    if record.reference_mass is not None:
+        # 4.0e9 tagged pi0 (arXiv:2010.07644), BR(K+ -> pi+ pi0) of PDG 2026
+        assert record.reference_mass == PION_NEUTRAL_MASS
+        assert sensitivity == pytest.approx(0.2067 / 4.0e9, rel=1e-3)
+        return
+    # the branching ratio at which NA62 quotes expected events
+    branching_ratio = sensitivity * record.neutrino_events.value
+    assert branching_ratio == pytest.approx(8.4e-11, rel=2e-3)
+
+
+@pytest.mark.parametrize("channel", INVISIBLE)
+def test_masses_are_those_of_the_published_limit(channel: str) -> None:
+    record = read_pi_invisible_record(channel)
+    if record.published_limit is None:
+        return
+    path = channel_records()[channel].parent / record.published_limit.file
+    curve = read_limit_csv(path)
+    assert len(curve.segments) == len(record.segments)
+    for (low, high), segment in zip(curve.segments, record.segments, strict=True):
+        assert segment.low == pytest.approx(low, abs=2e-4)
+        assert segment.high == pytest.approx(high, abs=2e-4)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_count_is_of_the_data_of_the_search_with_a_limit(count: str) -> None:
+    record, other = (read_pi_invisible_record(one) for one in (count, COUNTS[count]))
+    assert record.datasets == other.datasets
+    assert record.samples == other.samples
+    assert record.background == other.background
+    assert record.neutrino_events == other.neutrino_events
+    (size,) = [n.size for n in record.nuisances if n.affects == "background"]
+    background, neutrinos = record.background, record.neutrino_events
+    assert background.uncertainty is not None
+    assert background.uncertainty_down is not None
+    assert neutrinos.uncertainty is not None
+    other_error = 0.5 * (background.uncertainty + background.uncertainty_down)
+    error = np.hypot(neutrinos.uncertainty, other_error)
+    assert size == pytest.approx(error / (background.value + neutrinos.value), abs=5e-3)
 
 
 def test_magnet_kick_is_that_of_its_field() -> None:

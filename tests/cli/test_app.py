@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,13 +15,18 @@ from typer.testing import CliRunner
 
 import bsmfit.catalogue.channels
 import bsmfit.catalogue.models
+import bsmfit.catalogue.pi_nunu
 import bsmfit.scan.exclusion_map
 import bsmfit.validation.report
+from bsmfit.catalogue.files import data_root, model_root
 from bsmfit.cli.app import app
+from bsmfit.cli.scan import _without_result
 from bsmfit.errors import UnknownNameError
 from bsmfit.export.contour_csv import read_contour
+from bsmfit.scan.exclusion_map import as_axis
 from bsmfit.scan.grid import Axis
 from bsmfit.scan.plan import ScanPlan
+from bsmfit.scan.runner import Status
 from bsmfit.scan.store import build_dataset, read_scan
 from bsmfit.validation.targets import ValidationRow
 
@@ -61,6 +67,14 @@ def load_toy_channel(name: str) -> ToyChannel:
     return ToyChannel(name)
 
 
+def toy_axes(model, channels, *, mass=None, coupling=None):
+    first = channels[0]
+    return (
+        as_axis(first.default_mass if mass is None else mass),
+        as_axis(first.default_coupling if coupling is None else coupling),
+    )
+
+
 @pytest.fixture
 def scans(monkeypatch: pytest.MonkeyPatch) -> list[ScanPlan]:
     """Put toys in place of catalogue and physics; return the scans that were run."""
@@ -90,7 +104,11 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[ScanPlan]:
     monkeypatch.setattr(bsmfit.catalogue.models, "load_model", load_toy_model)
     monkeypatch.setattr(bsmfit.catalogue.channels, "load_channel", load_toy_channel)
     monkeypatch.setattr(bsmfit.scan.exclusion_map, "scan_plane", scan_toy)
+    monkeypatch.setattr(bsmfit.scan.exclusion_map, "default_axes", toy_axes)
     monkeypatch.setattr(bsmfit.scan.exclusion_map, "check_masses", lambda *_: None)
+    monkeypatch.setattr(
+        bsmfit.scan.exclusion_map, "exclusion_point", lambda *_, **__: None
+    )
     return done
 
 
@@ -278,29 +296,136 @@ def test_missing_option_is_a_usage_error():
 
 
 def test_help_has_examples():
-    for command in (["scan"], ["list"], ["show"], ["validate"], ["tables", "build"]):
+    commands = (["scan"], ["limit"], ["measure"], ["list"], ["show"], ["validate"])
+    for command in (*commands, ["cite"], ["tables", "build"]):
         result = run(*command, "--help")
         assert result.exit_code == 0
         assert "Example: bsmfit" in result.stdout
 
 
-def test_list_names_one_kind_plainly_and_all_with_headings(monkeypatch):
+def test_list_names_models_and_groups_channels_by_command(monkeypatch):
     monkeypatch.setattr(bsmfit.catalogue.models, "model_names", lambda: ("toy",))
     monkeypatch.setattr(bsmfit.catalogue.models, "preset_names", lambda _: ("plain",))
     monkeypatch.setattr(
         bsmfit.catalogue.channels, "channel_names", lambda: ("toy-ee", "toy-mumu")
     )
-    assert run("list", "channels").stdout == "toy-ee\ntoy-mumu\n"
-    assert run("list").stdout.split() == [
+    monkeypatch.setattr(bsmfit.catalogue.pi_nunu, "pi_nunu_names", lambda: ("toy-pi",))
+    assert run("list", "models").stdout == "toy\n"
+    channels = ["for scan and limit:", "  toy-ee", "  toy-mumu"]
+    channels += ["for measure:", "  toy-pi"]
+    assert run("list", "channels").stdout.splitlines() == channels
+    assert run("list").stdout.splitlines() == [
         "models:",
-        "toy",
+        "  toy",
         "channels:",
-        "toy-ee",
-        "toy-mumu",
+        *[f"  {line}" for line in channels],
         "presets:",
-        "plain",
-        "(toy)",
+        "  plain (toy)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "tags"),
+    [
+        ("na62-dump-mumu", ["[published]", "[calibrated]", "[unverified]"]),
+        ("na62-pi-invisible-run1", ["[published]", "[calibrated]", "[unverified]"]),
+        ("na62-pi-nunu-run1", ["[published]", "[derived]"]),
+        ("dark-scalar", ["[computed]", "[reconstructed]", "[derived]"]),
+    ],
+)
+def test_show_prints_the_provenance_of_every_number(name, tags):
+    result = run("show", name)
+    assert result.exit_code == 0, result.output
+    assert all(tag in result.stdout for tag in tags)
+
+
+def test_show_of_an_unknown_name_knows_measurements_too():
+    line = only_line(run("show", "na62-pi-nunu-run"))
+    assert "did you mean 'na62-pi-nunu-run1'" in line
+
+
+@pytest.mark.parametrize("command", ["scan", "limit"])
+def test_search_commands_refer_a_measurement_to_its_own(tmp_path: Path, command: str):
+    arguments = ["limit", "na62-pi-nunu-run1"]
+    if command == "scan":
+        arguments = ["scan", "dark-scalar", "--channel", "na62-pi-nunu-run1"]
+        arguments += ["--out", str(tmp_path / "out")]
+    line = only_line(run(*arguments))
+    assert "`bsmfit measure na62-pi-nunu-run1`" in line
+    assert not (tmp_path / "out").exists()
+
+
+def own_card(tmp_path: Path) -> str:
+    """A user's own card, of a name that no channel has default couplings for."""
+    text = (model_root() / "dark-scalar.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.yaml"
+    path.write_text(text.replace("name: dark-scalar", "name: mine", 1))
+    return str(path)
+
+
+RUN_1 = "na62-pi-invisible-run1"
+
+
+@pytest.mark.parametrize(
+    ("model", "channels", "words"),
+    [
+        (
+            "dark-scalar",
+            [RUN_1, "na62-pi-invisible-2017"],
+            [f"{RUN_1} and na62-pi-invisible-2017 share data", "na62-2017"],
+        ),
+        ("dark-scalar", [RUN_1, "na62-dump-mumu"], ["searches of one kind"]),
+        ("dark-photon", [RUN_1], ["process 'kaon-to-pion'", "bsmfit list presets"]),
+        ("mine", [RUN_1], ["no default couplings for 'mine'", "give the range"]),
+    ],
+)
+def test_scan_that_makes_no_sense_is_one_line_and_writes_nothing(
+    tmp_path: Path, model: str, channels: list[str], words: list[str]
+):
+    arguments = ["scan", own_card(tmp_path) if model == "mine" else model]
+    for channel in channels:
+        arguments += ["--channel", channel]
+    line = only_line(run(*arguments, "--out", str(tmp_path / "out")))
+    assert all(word in line for word in words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_broken_record_and_missing_table_are_one_line(tmp_path: Path):
+    folder = tmp_path / "mine"
+    shutil.copytree(data_root() / "NA62_2103.15389", folder)
+    record = folder / "record.yaml"
+    arguments = ["limit", str(record), "--mass", "0.2"]
+    (folder / "forward.npz").unlink()
+    assert "make it with `bsmfit tables build" in only_line(run(*arguments))
+    text = record.read_text(encoding="utf-8")
+    record.write_text(text.replace("kind: pi-invisible", "kind: [pi-invisible"))
+    assert "record.yaml" in only_line(run(*arguments))
+
+
+def test_yields_only_is_refused_where_there_are_none(tmp_path: Path):
+    arguments = ["--channel", RUN_1, "--yields-only", "--out", str(tmp_path / "new")]
+    result = run("tables", "build", *arguments)
+    assert result.exit_code == 2
+    assert f"{RUN_1} has no yields" in result.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_masses_without_sensitivity_are_named_apart_from_failed_points(make_dataset):
+    dataset = make_dataset()
+    status = dataset["status"].values
+    mass = dataset["mass"].values
+    closed = (mass > 0.3) & (mass < 0.4)
+    status[closed] = Status.NO_SENSITIVITY
+    status[-1] = Status.NO_SENSITIVITY
+    status[0, :7] = Status.NOT_CONVERGED
+    first, last = 1e3 * mass[closed][[0, -1]]
+    end = 1e3 * mass[-1]
+    assert _without_result(dataset) == [
+        f"no sensitivity: masses {first:.4g} to {last:.4g} MeV, {end:.4g} to {end:.4g} "
+        f"MeV ({closed.sum() + 1} of {mass.size}), not excluded",
+        "points without result, not excluded: 7 not converged",
+    ]
+    assert _without_result(make_dataset()) == []
 
 
 @pytest.mark.parametrize(("ours", "code"), [(1.04, 0), (1.06, 1)])

@@ -1,24 +1,14 @@
-"""The command ``bsmfit measure``, registered on an application of its own."""
+"""The command ``bsmfit measure``."""
 
 import json
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from bsmfit.catalogue.pi_nunu import pi_nunu_names
-from bsmfit.cli.app import Commands
-from bsmfit.cli.measure import EXAMPLE, measure
-
-app = typer.Typer(cls=Commands, add_completion=False, pretty_exceptions_enable=False)
-
-
-@app.callback()
-def only_for_a_group():
-    """Two levels, as in the real application."""
-
-
-app.command(epilog=EXAMPLE)(measure)
+from bsmfit.catalogue.pi_nunu import load_pi_nunu, pi_nunu_names
+from bsmfit.cli.app import app
+from bsmfit.cli.measure import LimitMethod, _chosen
+from bsmfit.cli.measure_words import measurement_in_words
 
 
 def run(*arguments):
@@ -52,9 +42,7 @@ def test_report_has_every_number_with_its_method(outcome):
 
 
 def test_words_say_unit_and_method(outcome):
-    from bsmfit.cli.measure import _in_words
-
-    text = _in_words(json.loads(outcome.stdout))
+    text = measurement_in_words(json.loads(outcome.stdout))
     for words in (
         "26.68 +",
         "e-11 (68.27 % CL, profile)",
@@ -64,6 +52,7 @@ def test_words_say_unit_and_method(outcome):
         "prior flat in the branching ratio",
         "limit (90 % CL)",
         "CLs, exact, marginal",
+        "exact, 1 events in all",
     ):
         assert words in text
 
@@ -72,6 +61,7 @@ def test_words_say_unit_and_method(outcome):
     ("arguments", "words"),
     [
         (["na62-pi-nunu-run"], "did you mean 'na62-pi-nunu-run1'"),
+        (["na62-dump-mumu"], "`bsmfit limit na62-dump-mumu`"),
         (["na62-pi-nunu-2016", "--cl", "90"], "did you mean 0.9"),
         (["na62-pi-nunu-2016", "--cl", "0"], "not between 0 and 1"),
     ],
@@ -90,3 +80,17 @@ def test_help_has_an_example_and_the_names_of_the_data_sets():
     text = " ".join(result.stdout.replace("│", " ").split())
     assert "Example: bsmfit measure na62-pi-nunu-run1" in text
     assert all(name in text for name in pi_nunu_names())
+
+
+@pytest.mark.parametrize("name", pi_nunu_names())
+def test_limits_are_asymptotic_from_ten_events_on_and_say_how_to_get_exact_ones(name):
+    channel = load_pi_nunu(name)
+    chosen, reason = _chosen(channel, LimitMethod.AUTO)
+    assert f"{channel.n_observed} events in all" in reason
+    if channel.n_observed < 10:
+        assert chosen is LimitMethod.EXACT
+    else:
+        assert chosen is LimitMethod.ASYMPTOTIC
+        assert "--method exact" in reason
+    for method in (LimitMethod.EXACT, LimitMethod.ASYMPTOTIC):
+        assert _chosen(channel, method)[0] is method

@@ -3,42 +3,52 @@
 from __future__ import annotations
 
 from bsmfit.catalogue.channels import channel_names
+from bsmfit.catalogue.describe_kaon import describe_pi_invisible, describe_pi_nunu
 from bsmfit.catalogue.files import list_models
+from bsmfit.catalogue.pi_nunu import pi_nunu_names
+from bsmfit.catalogue.quantity_words import (
+    Section,
+    nuisance_in_words,
+    quantity_in_words,
+)
 from bsmfit.catalogue.records import (
     locate_channel,
     read_beam_dump_record,
     read_model_card,
+    record_kind,
 )
 from bsmfit.catalogue.table_files import read_metadata
 from bsmfit.errors import UnknownNameError
 from bsmfit.records.model_card import ModelCard
 from bsmfit.records.model_preset import DarkPhotonPreset, DarkScalarPreset
-from bsmfit.records.quantity import Count, Quantity
 
 __all__ = ["Section", "describe"]
 
-Section = tuple[str, list[tuple[str, str]]]
-"""A title and its rows of (name, text)."""
-
 
 def describe(name: str) -> list[Section]:
-    """Describe a shipped model or channel.
+    """Describe a shipped model, search or measurement.
 
     Args:
-        name: Name of a model or id of a channel.
+        name: Name of a model, or id of a search or a measurement.
 
     Returns:
         Sections of rows.
 
     Raises:
-        UnknownNameError: Neither a model nor a channel has this name.
+        UnknownNameError: Nothing has this name.
     """
     if name in list_models():
         return _describe_model(name)
     if name in channel_names():
-        return _describe_channel(name)
+        is_invisible = record_kind(name) == "pi-invisible"
+        return (
+            describe_pi_invisible(name) if is_invisible else _describe_beam_dump(name)
+        )
+    if name in pi_nunu_names():
+        return describe_pi_nunu(name)
     kind = "model or channel"
-    raise UnknownNameError.from_choices(kind, name, [*list_models(), *channel_names()])
+    known = [*list_models(), *channel_names(), *pi_nunu_names()]
+    raise UnknownNameError.from_choices(kind, name, known)
 
 
 def _describe_model(name: str) -> list[Section]:
@@ -65,7 +75,7 @@ def _describe_model(name: str) -> list[Section]:
         if isinstance(choice, DarkPhotonPreset):
             rows.append(("form factor", choice.form_factor))
         if isinstance(choice, DarkScalarPreset):
-            rows.append(("coefficient", _quantity(choice.coefficient)))
+            rows.append(("coefficient", quantity_in_words(choice.coefficient)))
         rows += [
             (
                 entry.name,
@@ -82,21 +92,7 @@ def _coupling(card: ModelCard) -> str:
     return f"{card.coupling}{unit}"
 
 
-def _quantity(quantity: Quantity | Count) -> str:
-    error = ""
-    if isinstance(quantity, Quantity) and quantity.uncertainty is not None:
-        down = quantity.uncertainty_down
-        error = (
-            f" +{quantity.uncertainty:g} -{down:g}"
-            if down is not None
-            else (f" +- {quantity.uncertainty:g}")
-        )
-    unit = "" if quantity.unit == "1" else f" {quantity.unit}"
-    source = f"[{quantity.provenance}] {quantity.source}"
-    return f"{quantity.value:g}{error}{unit}  {source}"
-
-
-def _describe_channel(name: str) -> list[Section]:
+def _describe_beam_dump(name: str) -> list[Section]:
     record = read_beam_dump_record(name)
     counts, selection = record.counts, record.selection
     head = [
@@ -104,14 +100,14 @@ def _describe_channel(name: str) -> list[Section]:
         ("cite", f"{record.texkey}, arXiv:{record.arxiv}"),
         ("final state", record.final_state),
         ("default preset", record.default_preset),
-        ("protons on target", _quantity(record.protons_on_target)),
-        ("selection efficiency", _quantity(record.selection_efficiency)),
-        ("observed", _quantity(counts.n_observed)),
-        *[("event mass", _quantity(mass)) for mass in counts.observed_masses],
-        ("background", _quantity(counts.background)),
-        ("momentum of a track", _quantity(selection.momentum_min)),
-        ("decay volume from", _quantity(selection.decay_volume.start)),
-        ("decay volume to", _quantity(selection.decay_volume.end)),
+        ("protons on target", quantity_in_words(record.protons_on_target)),
+        ("selection efficiency", quantity_in_words(record.selection_efficiency)),
+        ("observed", quantity_in_words(counts.n_observed)),
+        *[("event mass", quantity_in_words(mass)) for mass in counts.observed_masses],
+        ("background", quantity_in_words(counts.background)),
+        ("momentum of a track", quantity_in_words(selection.momentum_min)),
+        ("decay volume from", quantity_in_words(selection.decay_volume.start)),
+        ("decay volume to", quantity_in_words(selection.decay_volume.end)),
         ("detectors", ", ".join(selection.detectors)),
         ("mass window", record.mass_window.method),
         (
@@ -119,14 +115,7 @@ def _describe_channel(name: str) -> list[Section]:
             f"{record.statistics.method}, {record.statistics.source}",
         ),
     ]
-    nuisances = [
-        (
-            entry.name,
-            f"{entry.size:.3g} of the {entry.affects} "
-            f"[{entry.provenance}] {entry.source}",
-        )
-        for entry in record.nuisances
-    ]
+    nuisances = [(entry.name, nuisance_in_words(entry)) for entry in record.nuisances]
     tables = []
     for kind in ("acceptance", "yields"):
         path = locate_channel(name).parent / f"{kind}.npz"

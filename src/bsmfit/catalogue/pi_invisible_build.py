@@ -148,7 +148,11 @@ def table_inputs(channel: str | Path) -> dict[str, Any]:
 
 
 def write_invisible_table(
-    path: Path, channel: str | Path, table: InvisibleTable
+    path: Path,
+    channel: str | Path,
+    table: InvisibleTable,
+    *,
+    log2_points: int = LOG2_POINTS,
 ) -> None:
     """Write the table of a search.
 
@@ -156,6 +160,7 @@ def write_invisible_table(
         path: The file.
         channel: Channel id, or path of a record.
         table: The table.
+        log2_points: Binary logarithm of the number of simulated decays per mass.
 
     Raises:
         OutputError: The file cannot be written.
@@ -166,7 +171,7 @@ def write_invisible_table(
         "channel": read_pi_invisible_record(channel).id,
         "provenance": "computed",
         "made_by": f"bsmfit {__version__}, bsmfit tables build",
-        "points": 2**LOG2_POINTS,
+        "points": 2**log2_points,
         "seed": SEED,
         "inputs": table_inputs(channel),
         "first_region_share": table.first_region_share,

@@ -16,6 +16,8 @@ from typer.core import TyperGroup
 from bsmfit._version import __version__
 from bsmfit.cli.catalogue import cite, list_names, show, tables, validate
 from bsmfit.cli.limit import limit
+from bsmfit.cli.measure import EXAMPLE as MEASURE_EXAMPLE
+from bsmfit.cli.measure import measure
 from bsmfit.cli.scan import scan
 from bsmfit.errors import BsmfitError
 
@@ -55,8 +57,10 @@ app.command(
     "--mass 0.22:0.7:300 --coupling 1e-7:1e-5:400 --cl 0.9 --out result",
 )(scan)
 app.command(
-    epilog="Example: bsmfit limit na62-dump-mumu --observed 1 --cl 0.9 --json",
+    epilog="Example: bsmfit limit na62-dump-mumu --observed 1 --cl 0.9 --json; "
+    "bsmfit limit na62-pi-invisible-run1 --mass 0.2 --lifetime-ns 2",
 )(limit)
+app.command(epilog=MEASURE_EXAMPLE)(measure)
 app.command("list", epilog="Example: bsmfit list channels")(list_names)
 app.command(epilog="Example: bsmfit show na62-dump-mumu")(show)
 app.command(epilog="Example: bsmfit validate")(validate)

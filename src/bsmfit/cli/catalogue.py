@@ -36,10 +36,16 @@ def list_names(
     """List models, channels and presets by name."""
     from bsmfit.catalogue.channels import channel_names
     from bsmfit.catalogue.models import model_names, preset_names
+    from bsmfit.catalogue.pi_nunu import pi_nunu_names
 
-    names = {
+    lines = {
         Kind.MODELS: model_names,
-        Kind.CHANNELS: channel_names,
+        Kind.CHANNELS: lambda: [
+            "for scan and limit:",
+            *[f"  {name}" for name in channel_names()],
+            "for measure:",
+            *[f"  {name}" for name in pi_nunu_names()],
+        ],
         Kind.PRESETS: lambda: [
             f"{preset} ({model})"
             for model in model_names()
@@ -49,24 +55,29 @@ def list_names(
     for one in [kind] if kind else list(Kind):
         if not kind:
             typer.echo(f"{one.value}:")
-        for name in names[one]():
-            typer.echo(name if kind else f"  {name}")
+        for line in lines[one]():
+            typer.echo(line if kind else f"  {line}")
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="Name of a model or id of a channel.")],
+    name: Annotated[
+        str, typer.Argument(help="Name of a model, or id of a search or measurement.")
+    ],
 ) -> None:
-    """Show what a model or a channel is made of, with sources."""
+    """Show what a model, a search or a measurement is made of, with sources."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from bsmfit.catalogue.describe import describe
 
     console = Console()
     for section, rows in describe(name):
-        table = Table("", "", title=section, title_justify="left", show_header=False)
+        table = Table("", "", title_justify="left", show_header=False)
+        table.title = Text(section)
         for key, value in rows:
-            table.add_row(key, value)
+            # as Text: in a plain string "[published]" is a style, which is not printed
+            table.add_row(Text(key), Text(value))
         console.print(table)
 
 
@@ -80,6 +91,7 @@ def validate() -> None:
 
     enable_x64()
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from bsmfit.validation.report import validation_rows
@@ -94,8 +106,8 @@ def validate() -> None:
         style = "+.1%" if row.is_relative else "+.2f"
         tolerance = "" if row.tolerance is None else f"{row.tolerance:{style[1:]}}"
         table.add_row(
-            row.target,
-            row.quantity,
+            escape(row.target),
+            escape(row.quantity),
             f"{row.published:.4g}",
             f"{row.ours:.4g}",
             f"{row.deviation:{style}}",
@@ -149,20 +161,26 @@ def build(
     yields_only: Annotated[
         bool,
         typer.Option(
-            "--yields-only", help="Keep the acceptance; make the yields again."
+            "--yields-only",
+            help="Beam dump only: keep the acceptance; make the yields again.",
         ),
     ] = False,
 ) -> None:
-    """Make the acceptance and yield tables again (5 to 10 minutes a channel)."""
+    """Make the tables of searches again.
+
+    Acceptance and yields in beam-dump mode take 5 to 10 minutes a channel, the forward
+    model of K+ -> pi+ X one or two.
+    """
     from bsmfit import enable_x64
 
     enable_x64()
     from rich.console import Console
     from rich.progress import Progress
 
-    from bsmfit.catalogue.build import build_tables
+    from bsmfit.catalogue.build import build_tables, channels_with_yields
     from bsmfit.catalogue.channels import channel_names
 
+    every = channels_with_yields() if yields_only else channel_names()
     with Progress(console=Console(stderr=True)) as bar:
         tasks = {}
 
@@ -172,7 +190,7 @@ def build(
             bar.update(tasks[what], completed=done)
 
         paths = build_tables(
-            channel or channel_names(),
+            channel or every,
             directory=out,
             reuse_acceptance=yields_only,
             progress=progress,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from bsmfit.cli.measure_words import UNIT, measurement_in_words
+from bsmfit.cli.searches import load_measurement
+from bsmfit.cli.terminal import working
+from bsmfit.cli.words import finite
 
 if TYPE_CHECKING:
     from bsmfit.channels.pi_nunu import PiNunuChannel
@@ -18,8 +22,6 @@ __all__ = ["EXAMPLE", "measure"]
 
 EXAMPLE = "Example: bsmfit measure na62-pi-nunu-run1 --cl 0.9 --json"
 """Epilog of the help text."""
-
-_UNIT = 1e-11
 
 
 class LimitMethod(StrEnum):
@@ -58,8 +60,9 @@ def measure(
         LimitMethod,
         typer.Option(
             "--method",
-            help="Of the upper limits: auto takes exact sums below ten events (a "
-            "minute for Run 1).",
+            help="Of the upper limits: auto takes exact sums where fewer than ten "
+            "events were observed in all, and asymptotic formulae elsewhere, where "
+            "exact takes half a minute more.",
         ),
     ] = LimitMethod.AUTO,
     as_json: Annotated[
@@ -74,18 +77,38 @@ def measure(
     from bsmfit import enable_x64
 
     enable_x64()
-    from bsmfit.catalogue.pi_nunu import load_pi_nunu
-
-    channel = load_pi_nunu(dataset)
-    found = _measured(
-        channel, cl or [0.90, 0.95], method, is_correlated=not is_uncorrelated
-    )
+    channel = load_measurement(dataset)
+    chosen, reason = _chosen(channel, method)
+    with working(f"measuring with {channel.name}, limits: {reason}"):
+        found = _measured(
+            channel,
+            cl or [0.90, 0.95],
+            chosen,
+            is_correlated=not is_uncorrelated,
+            is_asked_for=method is not LimitMethod.AUTO,
+        )
     report = {
         **_events(channel),
         "sensitivity_errors": "uncorrelated" if is_uncorrelated else "correlated",
         **_results(found),
+        "limit_method_reason": reason,
     }
-    typer.echo(json.dumps(report) if as_json else _in_words(report))
+    if method is LimitMethod.AUTO:
+        for entry in report["upper_limits"]:
+            entry["reason"] = reason
+    typer.echo(json.dumps(report) if as_json else measurement_in_words(report))
+
+
+def _chosen(channel: PiNunuChannel, method: LimitMethod) -> tuple[LimitMethod, str]:
+    """The method of the limits, and why it is taken."""
+    from bsmfit.inference.method import ENOUGH_EVENTS
+
+    if method is not LimitMethod.AUTO:
+        return method, f"{method.value}, asked for"
+    events = f"{channel.n_observed} events in all"
+    if channel.n_observed < ENOUGH_EVENTS:
+        return LimitMethod.EXACT, f"exact, {events}"
+    return LimitMethod.ASYMPTOTIC, f"asymptotic, {events}; exact with --method exact"
 
 
 def _measured(
@@ -94,8 +117,9 @@ def _measured(
     method: LimitMethod,
     *,
     is_correlated: bool,
+    is_asked_for: bool,
 ) -> BranchingRatio:
-    """The measurement; what it warns of goes to stderr."""
+    """The measurement; what it warns of, where it was asked for, goes to stderr."""
     import warnings
 
     from bsmfit.errors import LowCountWarning
@@ -105,13 +129,13 @@ def _measured(
 
     for level in levels:
         check_level(level)
-    likelihood = pi_nunu_likelihood(channel, unit=_UNIT, is_correlated=is_correlated)
+    likelihood = pi_nunu_likelihood(channel, unit=UNIT, is_correlated=is_correlated)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", LowCountWarning)
         found = measure_branching_ratio(
-            likelihood, unit=_UNIT, limit_levels=levels, limit_method=method.value
+            likelihood, unit=UNIT, limit_levels=levels, limit_method=method.value
         )
-    for message in {str(entry.message) for entry in caught}:
+    for message in {str(entry.message) for entry in caught} if is_asked_for else ():
         typer.echo(f"bsmfit: warning: {message}", err=True)
     return found
 
@@ -141,17 +165,17 @@ def _results(found: BranchingRatio) -> dict[str, Any]:
     is_credible = bool(posterior.is_converged)
 
     def credible(value: Any) -> float | None:
-        return _number(value) if is_credible else None
+        return finite(value) if is_credible else None
 
     return {
-        "branching_ratio": _number(found.value) if found.is_converged else None,
-        "low": _number(found.low),
-        "high": _number(found.high),
+        "branching_ratio": finite(found.value) if found.is_converged else None,
+        "low": finite(found.low),
+        "high": finite(found.high),
         "interval_cl": found.cl,
         "interval_method": found.method,
         "interval_reason": found.reason,
-        "significance_one_sided": _number(significance.z_one_sided),
-        "significance_two_sided": _number(significance.z_two_sided),
+        "significance_one_sided": finite(significance.z_one_sided),
+        "significance_two_sided": finite(significance.z_two_sided),
         "significance_method": significance.method,
         "significance_ensemble": significance.ensemble,
         "posterior_mean": credible(posterior.mean),
@@ -169,107 +193,10 @@ def _limit(found: Limit) -> dict[str, Any]:
 
     return {
         "cl": found.cl,
-        "branching_ratio": _number(found.value),
+        "branching_ratio": finite(found.value),
         "status": Status(int(found.status)).name.lower(),
         "method": found.method,
         "ensemble": found.ensemble,
         "ordering": found.ordering,
         "reason": found.reason,
     }
-
-
-def _number(value: Any) -> float | None:
-    """A number that JSON knows; None for what has no value."""
-    number = float(value)
-    return number if math.isfinite(number) else None
-
-
-def _in_words(report: dict[str, Any]) -> str:
-    """A few lines for people."""
-    lines = {
-        "data set": report["dataset"],
-        "observed": f"{report['n_observed']} events",
-        **_expected_in_words(report),
-        "branching ratio": _interval_in_words(report),
-        "counts": report["interval_reason"],
-        "significance": _significance_in_words(report),
-        "posterior": _posterior_in_words(report),
-        **{_name(entry): _limit_in_words(entry) for entry in report["upper_limits"]},
-    }
-    width = max(map(len, lines))
-    return "\n".join(f"{key:{width}}  {text}" for key, text in lines.items())
-
-
-def _expected_in_words(report: dict[str, Any]) -> dict[str, str]:
-    """Background, signal and sensitivity."""
-    shown = {
-        key: f"{value:.4g}" for key, value in report.items() if isinstance(value, float)
-    }
-    error = "expected_signal_error"
-    return {
-        "background": f"{shown['background']} +{shown['background_error_up']} "
-        f"-{shown['background_error_down']} events",
-        f"signal at {shown['reference_branching_ratio']}": (
-            f"{shown['expected_signal']} events, "
-            f"+- {shown[f'{error}_uncorrelated']} if periods are independent, "
-            f"+- {shown[f'{error}_correlated']} if they are correlated, "
-            f"+- {shown['expected_signal_external_error']} external"
-        ),
-        "sensitivity": f"{shown['single_event_sensitivity']} for one event; errors of "
-        f"the periods {report['sensitivity_errors']}",
-    }
-
-
-def _interval_in_words(report: dict[str, Any]) -> str:
-    best, low, high = (report[key] for key in ("branching_ratio", "low", "high"))
-    if best is None or low is None or high is None:
-        return "none: the fit did not converge"
-    return (
-        f"{_scaled(best)} +{_scaled(high - best)} -{_scaled(best - low)} e-11 "
-        f"({_percent(report['interval_cl'])}, {report['interval_method']})"
-    )
-
-
-def _significance_in_words(report: dict[str, Any]) -> str:
-    one, two = (
-        "none" if value is None else f"{value:.2f}"
-        for value in (
-            report["significance_one_sided"],
-            report["significance_two_sided"],
-        )
-    )
-    return f"{one} sigma one-sided, {two} two-sided ({report['significance_method']})"
-
-
-def _posterior_in_words(report: dict[str, Any]) -> str:
-    if report["posterior_mean"] is None:
-        return "none: not converged"
-    mean, low, high = (
-        _scaled(report[f"posterior_{key}"]) for key in ("mean", "low", "high")
-    )
-    return (
-        f"mean {mean} e-11, {low} to {high} e-11 "
-        f"({_percent(report['posterior_cl']).removesuffix(' CL')} central, prior flat "
-        f"in the branching ratio; {report['posterior_label']})"
-    )
-
-
-def _scaled(value: float) -> str:
-    return f"{value / _UNIT:.2f}"
-
-
-def _percent(level: float) -> str:
-    return f"{100 * level:.4g} % CL"
-
-
-def _name(entry: dict[str, Any]) -> str:
-    return f"limit ({_percent(entry['cl'])})"
-
-
-def _limit_in_words(entry: dict[str, Any]) -> str:
-    value = entry["branching_ratio"]
-    number = "none" if value is None else f"{_scaled(value)} e-11"
-    return (
-        f"{number} (CLs, {entry['method']}, {entry['ensemble']}, ordered by "
-        f"{entry['ordering']}; status {entry['status']})"
-    )

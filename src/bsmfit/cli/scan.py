@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +18,8 @@ from bsmfit.cli.options import (
     OverwriteOption,
     PresetOption,
 )
+from bsmfit.cli.searches import load_search
+from bsmfit.cli.terminal import progress_bar
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -50,7 +49,6 @@ def scan(
     from bsmfit import enable_x64
 
     enable_x64()
-    from bsmfit.catalogue.channels import load_channel
     from bsmfit.catalogue.models import load_model
     from bsmfit.scan.blocks import BlockFolder
     from bsmfit.scan.exclusion_map import (
@@ -63,7 +61,7 @@ def scan(
     from bsmfit.scan.store import write_scan
 
     theory = load_model(model, preset)
-    channels = [load_channel(name) for name in channel]
+    channels = [load_search(name) for name in channel]
     masses, couplings = default_axes(
         theory,
         channels,
@@ -81,7 +79,7 @@ def scan(
         blocks = BlockFolder.from_plan(folder, plan)
         if overwrite:
             blocks.remove()
-        with _progress_bar() as progress:
+        with progress_bar() as progress:
             dataset = scan_plane(
                 theory,
                 channels,
@@ -140,30 +138,18 @@ def _write_exports(dataset: xr.Dataset, out: Path, *, figure: bool) -> list[Path
     return paths
 
 
-@contextmanager
-def _progress_bar() -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr where that is a terminal, and nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    is_shown = console.is_terminal and sys.stderr.isatty()
-    with Progress(console=console, disable=not is_shown, transient=True) as bar:
-        task = bar.add_task("points", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
 def _report(dataset: xr.Dataset, paths: list[Path]) -> None:
     """Print what is excluded and where the files are."""
     import numpy as np
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from bsmfit.scan.contour import coupling_edges, excluded_polygons
     from bsmfit.scan.store import coupling_name
 
     table = Table("limit", "islands", "mass [GeV]", "lowest", "highest")
-    table.title = f"{dataset.attrs['title']} ({coupling_name(dataset)})"
+    table.title = Text(f"{dataset.attrs['title']} ({coupling_name(dataset)})")
     for quantity in ("observed", "expected"):
         edges = coupling_edges(dataset, quantity)
         inside = np.isfinite(edges.lower)
@@ -182,16 +168,39 @@ def _report(dataset: xr.Dataset, paths: list[Path]) -> None:
     console = Console()
     console.print(table)
     for text in json.loads(dataset.attrs.get("caveats", "[]")):
-        console.print(f"note: {text}", highlight=False)
-    status = dataset["status"].values
-    if (status != 0).any():
-        counts = ", ".join(
-            f"{int((status == code).sum())} {meaning.replace('_', ' ')}"
-            for code, meaning in enumerate(
-                dataset["status"].attrs["flag_meanings"].split()
-            )
-            if code and (status == code).any()
-        )
-        console.print(f"points without result, not excluded: {counts}")
+        console.print(f"note: {text}", highlight=False, markup=False)
+    for text in _without_result(dataset):
+        console.print(text, highlight=False, markup=False)
     for path in paths:
-        console.print(f"wrote {path}", soft_wrap=True, highlight=False)
+        console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _without_result(dataset: xr.Dataset) -> list[str]:
+    """Say which masses no search says anything about, and how many points failed."""
+    import numpy as np
+
+    from bsmfit.scan.runner import Status
+
+    status = dataset["status"].values
+    is_closed = np.all(status == Status.NO_SENSITIVITY, axis=1)
+    lines = []
+    if is_closed.any():
+        mass_mev = 1e3 * dataset["mass"].values
+        edges = np.flatnonzero(np.diff(is_closed, prepend=False, append=False))
+        ranges = [
+            f"{mass_mev[first]:.4g} to {mass_mev[after - 1]:.4g} MeV"
+            for first, after in zip(edges[::2], edges[1::2], strict=True)
+        ]
+        lines.append(
+            f"no sensitivity: masses {', '.join(ranges)} ({int(is_closed.sum())} of "
+            f"{is_closed.size}), not excluded"
+        )
+    counts = [
+        f"{int((status[~is_closed] == code).sum())} {code.name.lower()}"
+        for code in Status
+        if code is not Status.OK and (status[~is_closed] == code).any()
+    ]
+    if counts:
+        text = ", ".join(counts).replace("_", " ")
+        lines.append(f"points without result, not excluded: {text}")
+    return lines

@@ -21,6 +21,7 @@ import xarray as xr
 from bsmfit.errors import DataFileError
 from bsmfit.scan.atomic import atomic_file
 from bsmfit.scan.contour import Polygon, excluded_polygons
+from bsmfit.scan.runner import Status
 from bsmfit.scan.store import coupling_name
 
 __all__ = ["ContourFile", "read_contour", "write_contour"]
@@ -116,7 +117,9 @@ def _header(dataset: xr.Dataset, quantity: str) -> dict[str, str]:
     """Return what a reader must know about the contour."""
     attributes = dataset.attrs
     coupling = coupling_name(dataset)
-    n_failed = int((dataset["status"] != 0).sum())
+    status = dataset["status"].values
+    n_failed, n_closed = (status != 0).sum(), (status == Status.NO_SENSITIVITY).sum()
+    closed = f", {n_closed} of them where no search has sensitivity" if n_closed else ""
     return {
         "description": str(attributes["title"]),
         "label": str(attributes["comment"]),
@@ -129,7 +132,7 @@ def _header(dataset: xr.Dataset, quantity: str) -> dict[str, str]:
         "ensemble": str(attributes["ensemble"]),
         "units": f"mass_gev: GeV; {coupling}: {dataset[coupling].attrs['units']}",
         "rings": "closed; ring_id 0 outer (counter-clockwise), others holes",
-        "points": f"{dataset['status'].size} in the plane, {n_failed} without result",
+        "points": f"{status.size} in the plane, {n_failed} without result{closed}",
         "version": f"bsmfit {attributes['version']}",
         "inputs": str(attributes["inputs"]),
         "plan": str(attributes["plan_hash"]),

@@ -5,7 +5,8 @@ couplings, but for one number: the standard deviation K of the log of the signal
 factor, to which the end of the veto contributes more the shorter X lives. The limits
 are solved on a few values of K (`LimitsBySpread`, once per mass), the first of which is
 that of a stable X, and interpolated by the polynomial through them: exact for a stable
-X, elsewhere to 1e-3 (observed) and 3e-3 (expected). CLs is computed at every point.
+X, elsewhere to 1e-3 (observed; 3e-3 at the largest K) and 4e-3 (expected). CLs is
+computed at every point.
 
     mass --> count, background --> limits at the nodes of K
     coupling --> signal, K --> limits, CLs

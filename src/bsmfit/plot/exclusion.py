@@ -13,30 +13,23 @@ No pyplot: a figure belongs to its caller and nothing global changes.
 
 from __future__ import annotations
 
-import importlib.resources
 import json
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path as FilePath
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
-from bsmfit.catalogue.channels import channel_names
-from bsmfit.catalogue.published import load_published_limit
+from bsmfit.plot.axes import finish_axes, mass_unit, new_figure, paper_style
+from bsmfit.plot.mass_gaps import closing_lines, draw_gaps
+from bsmfit.plot.published import PublishedContour, published_contours
 from bsmfit.scan.atomic import atomic_file
 from bsmfit.scan.contour import Polygon, contour_lines, excluded_polygons
-from bsmfit.scan.store import coupling_name
 
 __all__ = [
     "PublishedContour",
@@ -57,23 +50,7 @@ _EXPECTED = "#6B3D00"
 _BAND_TWO_SIGMA = "#FBE0AE"
 _BAND_ONE_SIGMA = "#EFB040"
 _PUBLISHED = "#000000"
-_SYMBOLS = {"epsilon": r"$\varepsilon$", "sin_theta": r"$\sin\theta$"}
-
-
-@dataclass(frozen=True)
-class PublishedContour:
-    """A contour that somebody published, drawn as points over ours.
-
-    Attributes:
-        mass: Masses of its points [GeV].
-        coupling: Couplings of its points.
-        source: Where it is from, for the legend, for example
-            ``"NA62, arXiv:2303.08666, fig. 14"``.
-    """
-
-    mass: Float[np.ndarray, " n_point"]
-    coupling: Float[np.ndarray, " n_point"]
-    source: str
+_LONGEST_TITLE = 55  # characters of a line above a figure of one column
 
 
 def plot_exclusion(
@@ -107,30 +84,6 @@ def plot_exclusion(
     return figure
 
 
-def published_contours(dataset: xr.Dataset) -> list[PublishedContour]:
-    """Published contours that a scan can be compared with.
-
-    Args:
-        dataset: Result of a scan.
-
-    Returns:
-        The contours of its channels, where they are shipped and of the same model.
-    """
-    known = channel_names()
-    contours = []
-    for name in json.loads(dataset.attrs["channels"]):
-        limit = load_published_limit(name) if name in known else None
-        if limit is not None and limit.model == dataset.attrs["model"]:
-            contours.append(
-                PublishedContour(
-                    mass=np.concatenate([limit.mass, limit.mass]),
-                    coupling=np.concatenate([limit.lower, limit.upper]),
-                    source=limit.source,
-                )
-            )
-    return contours
-
-
 def exclusion_figure(
     dataset: xr.Dataset,
     published: Sequence[PublishedContour] = (),
@@ -147,12 +100,12 @@ def exclusion_figure(
     Returns:
         The figure, to be saved by `save_figure`.
     """
-    with _style():
-        figure, axes = _new_figure(width_inch)
+    with paper_style():
+        figure, axes = new_figure(width_inch)
         handles = draw_scan(axes, dataset)
         for contour in published:
             (line,) = axes.plot(
-                contour.mass * _mass_unit(dataset)[0],
+                contour.mass * mass_unit(dataset)[0],
                 contour.coupling,
                 linestyle="none",
                 marker=".",
@@ -162,7 +115,8 @@ def exclusion_figure(
                 zorder=5,
             )
             handles.append(line)
-        _finish(axes, [dataset], handles, title=_title(dataset))
+        handles += draw_gaps(axes, [dataset])
+        finish_axes(axes, [dataset], handles, title=_title(dataset))
     return figure
 
 
@@ -182,12 +136,13 @@ def comparison_figure(
     Returns:
         The figure.
     """
-    with _style():
-        figure, axes = _new_figure(width_inch)
+    with paper_style():
+        figure, axes = new_figure(width_inch)
         handles = draw_results(axes, datasets, labels)
+        handles += draw_gaps(axes, datasets)
         levels = sorted({f"{100 * dataset.attrs['cl']:g}" for dataset in datasets})
         title = f"NA62 data, bsmfit reinterpretation, {' and '.join(levels)} % CL"
-        _finish(axes, datasets, handles, title=title)
+        finish_axes(axes, datasets, handles, title=title)
     return figure
 
 
@@ -204,7 +159,7 @@ def draw_results(
     Returns:
         The artists for the legend.
     """
-    unit = _mass_unit(*datasets)[0]
+    unit = mass_unit(*datasets)[0]
     handles: list[Patch | Line2D] = []
     for i, (dataset, label) in enumerate(zip(datasets, labels, strict=True)):
         colour = _PALETTE[i % len(_PALETTE)]
@@ -226,7 +181,7 @@ def draw_scan(axes: Axes, dataset: xr.Dataset) -> list[Patch | Line2D]:
     Returns:
         The artists for the legend, in its order.
     """
-    unit = _mass_unit(dataset)[0]
+    unit = mass_unit(dataset)[0]
     cl = f"{100 * dataset.attrs['cl']:g} % CL"
     region = _fill(axes, _rings(dataset, "observed"), unit, color=_REGION, zorder=1.0)
     region.set_label(f"Excluded at {cl}")
@@ -258,22 +213,8 @@ def save_figure(figure: Figure, path: FilePath) -> None:
         OutputError: It cannot be written.
     """
     metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
-    with _style(), atomic_file(path) as temporary:
+    with paper_style(), atomic_file(path) as temporary:
         figure.savefig(temporary, format=path.suffix[1:], metadata=metadata)
-
-
-def _style() -> AbstractContextManager[None]:
-    """Return a context in which the package's style holds."""
-    source = importlib.resources.files("bsmfit.plot") / "bsmfit.mplstyle"
-    with importlib.resources.as_file(source) as path:
-        settings = mpl.rc_params_from_file(path, use_default_template=False)
-    return mpl.rc_context(settings)
-
-
-def _new_figure(width_inch: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width_inch, 0.65 * width_inch + 1.0))
-    FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
 
 
 def _rings(dataset: xr.Dataset, quantity: str) -> list[np.ndarray]:
@@ -303,9 +244,15 @@ def _draw_lines(
     dashes: str | tuple[int, tuple[int, ...]],
     label: str,
 ) -> Line2D:
-    """Draw all lines of a contour as one artist, broken by nan."""
+    """Draw all lines of a contour as one artist, broken by nan.
+
+    That of the observed limit is closed where a gap in the sensitivity begins.
+    """
     gap = np.full((1, 2), np.nan)
-    pieces = [part for line in contour_lines(dataset, quantity) for part in (line, gap)]
+    lines = list(contour_lines(dataset, quantity))
+    if quantity == "observed":
+        lines += closing_lines(dataset, _rings(dataset, quantity))
+    pieces = [part for line in lines for part in (line, gap)]
     vertices = np.concatenate(pieces) if pieces else gap
     (artist,) = axes.plot(
         vertices[:, 0] * unit,
@@ -318,64 +265,16 @@ def _draw_lines(
     return artist
 
 
-def _mass_unit(*datasets: xr.Dataset) -> tuple[float, str]:
-    """Choose MeV where all masses are below 1 GeV."""
-    highest = max(float(dataset["mass"].max()) for dataset in datasets)
-    return (1e3, "MeV") if highest <= 1.0 else (1.0, "GeV")
-
-
 def _title(dataset: xr.Dataset) -> str:
-    """Say what the figure shows and on whose authority."""
+    """Say what the figure shows and on whose authority; at most two names a line."""
     attributes = dataset.attrs
-    channels = " + ".join(json.loads(attributes["channels"]))
+    channels = json.loads(attributes["channels"])
     preset = "" if attributes["preset"] == "default" else f" ({attributes['preset']})"
-    return (
-        f"NA62 data, bsmfit reinterpretation\n{attributes['model']}{preset}, {channels}"
+    lines = [" + ".join(channels[i : i + 2]) for i in range(0, len(channels), 2)]
+    first = f"{attributes['model']}{preset}"
+    joined = f"{first}, {lines[0]}"
+    is_short = len(lines) == 1 and len(joined) <= _LONGEST_TITLE
+    return "\n".join(
+        ["NA62 data, bsmfit reinterpretation"]
+        + ([joined] if is_short else [f"{first},", *lines])
     )
-
-
-def _finish(
-    axes: Axes,
-    datasets: Sequence[xr.Dataset],
-    handles: Sequence[Patch | Line2D],
-    *,
-    title: str,
-) -> None:
-    """Set scales, limits, ticks, labels and legend."""
-    unit, unit_name = _mass_unit(*datasets)
-    name = coupling_name(datasets[0])
-    masses = np.concatenate([dataset["mass"].values for dataset in datasets]) * unit
-    couplings = np.concatenate([dataset[name].values for dataset in datasets])
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlim(masses.min(), masses.max())
-    axes.set_ylim(couplings.min(), couplings.max())
-    _set_mass_ticks(axes, float(masses.min()), float(masses.max()))
-    symbol = datasets[0]["mass"].attrs.get("symbol", "$m$")
-    axes.set_xlabel(f"{symbol} [{unit_name}]")
-    label = datasets[0][name].attrs.get("symbol", _SYMBOLS.get(name, name))
-    axes.set_ylabel(label)
-    axes.set_title(title, loc="left")
-    figure = axes.get_figure(root=True)
-    if figure is not None:  # below the axes: no corner of a plane is always empty
-        n_columns = 3 if figure.get_figwidth() > 5.0 else 2
-        figure.legend(
-            handles=list(handles), loc="outside lower center", ncols=n_columns
-        )
-
-
-def _set_mass_ticks(axes: Axes, low: float, high: float) -> None:
-    """Label 1, 2, 5 of each decade, and more where there is room, in plain numbers."""
-    n_decades = np.log10(high / low)
-    steps = (1, 2, 3, 4, 5, 6, 8) if n_decades < 0.7 else (1, 2, 3, 5, 7)
-    steps = (1,) if n_decades > 3 else (1, 2, 5) if n_decades > 1.2 else steps
-    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    inside = [
-        step * 10.0**decade
-        for decade in decades
-        for step in steps
-        if low * (1 - 1e-9) <= step * 10.0**decade <= high * (1 + 1e-9)
-    ]
-    axes.xaxis.set_major_locator(FixedLocator(inside))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())

@@ -57,7 +57,7 @@ def published_contour() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         DataFileError: The record has none.
     """
     limit = load_published_limit(CHANNEL)
-    if limit is None:
+    if limit is None or limit.upper is None:
         msg = f"{CHANNEL}: the record has no published contour to validate against"
         raise DataFileError(msg)
     return limit.mass, limit.lower, limit.upper
