@@ -163,11 +163,6 @@ def test_acceptance_ratio_is_near_those_of_two_independent_simulations(
     assert found == pytest.approx(ratio, rel=0.12)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the shipped tables were made with 24 nodes of q^2, which gives 0.96; "
-    "to be made again with `bsmfit tables build`",
-)
 @pytest.mark.parametrize("name", NAMES[:3])
 def test_density_of_neutrinos_sums_to_one_event(name):
     """But for what is lost at negative squared masses, 1 %."""

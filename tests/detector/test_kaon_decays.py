@@ -101,7 +101,7 @@ def test_kaon_momenta_have_the_mean_and_spread_of_the_beam(
     perfect = eqx.tree_at(
         lambda e: e.pion_angle_momenta, perfect, tracking.pion_angle_momenta
     )
-    found = pion_sample(
+    found = eqx.filter_jit(pion_sample)(
         jnp.array(MASS),
         jnp.asarray(points),
         beam=beam,

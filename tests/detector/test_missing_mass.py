@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -119,7 +120,7 @@ def test_linear_error_is_the_spread_of_simulated_decays(
     tracking, beam, spectrometer, points
 ):
     mass = 0.2
-    decays = pion_sample(
+    decays = eqx.filter_jit(pion_sample)(
         jnp.array(mass),
         jnp.asarray(points),
         beam=beam,

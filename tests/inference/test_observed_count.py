@@ -11,7 +11,6 @@ import pytest
 from scipy import optimize, special, stats
 
 import bsmfit
-from bsmfit.channels.pi_invisible import PiInvisibleChannel
 from bsmfit.inference.expected import TAIL_TOLERANCE
 from bsmfit.inference.observed_count import (
     largest_expected_count,
@@ -23,8 +22,8 @@ from bsmfit.inference.observed_count import (
 
 @pytest.fixture(scope="module")
 def searches():
-    loaded = map(bsmfit.load_channel, bsmfit.channel_names())
-    return [one for one in loaded if isinstance(one, PiInvisibleChannel)]
+    names = [name for name in bsmfit.channel_names() if "dump" not in name]
+    return [bsmfit.load_channel(name) for name in names]
 
 
 def same_structure(channel):

@@ -51,10 +51,10 @@ def test_the_later_publication_is_predicted_and_the_earlier_one_is_not(lifetimes
 def test_stable_limits_are_expected_where_they_are_not_used():
     rows = stable_rows()
     passed, judged = count_verdicts(rows)
-    assert passed == judged == 9
+    assert passed == judged == 11
     no_event = [row for row in rows if "no event" in row.target]
     # above the published limit by the error of the acceptance that was derived from it
-    assert [0.10 < row.deviation < 0.20 for row in no_event] == [True, True]
+    assert [0.08 < row.deviation < 0.15 for row in no_event] == [True, True]
 
 
 @pytest.mark.validation
