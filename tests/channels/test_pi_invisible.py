@@ -137,6 +137,8 @@ def test_limit_of_ones_own_takes_the_place_of_the_published_one(channel):
     own = channel.with_limit([0.05, 0.2], [3e-11, 6e-11], cl=0.95)
     assert own.segments == ((0.05, 0.11), (0.15, 0.2))
     assert own.published.cl == 0.95
+    assert own.name == f"{channel.name}+own-limit"
+    assert own.with_limit([0.06, 0.2], [1e-11] * 2, cl=0.9).name == own.name
     assert float(jnp.exp(own.published(jnp.array(0.05)))) == pytest.approx(3e-11)
     at = jnp.array(0.2)
     assert float(own.log_sensitivity(at)) == float(channel.log_sensitivity(at))
@@ -145,16 +147,30 @@ def test_limit_of_ones_own_takes_the_place_of_the_published_one(channel):
 @pytest.mark.parametrize(
     ("masses", "limits", "cl", "words"),
     [
-        ([0.2, 0.1], [1e-11, 1e-11], 0.9, "the masses increasing"),
-        ([0.1, 0.2], [1e-11], 0.9, "two equal lists"),
-        ([0.1, 0.2], [1e-11, 0.0], 0.9, "above 0; one is 0"),
+        ([0.2, 0.1], [1e-11, 1e-11], 0.9, "0.1 follows 0.2 GeV"),
+        ([0.1, 0.2], [1e-11], 0.9, "lists of one length"),
+        ([0.1, 0.2], [1e-11, 0.0], 0.9, "between 0 and 1; one is 0"),
         ([0.1, 0.2], [1e-11, 1e-11], 1.0, "between 0 and 1"),
-        ([0.12, 0.14], [1e-11, 1e-11], 0.9, "no mass of the limit lies in"),
+        ([0.12, 0.14], [1e-11, 1e-11], 0.9, "outside the masses of toy"),
     ],
 )
 def test_faulty_limit_of_ones_own_is_refused(channel, masses, limits, cl, words):
     with pytest.raises(InputError, match=words):
         channel.with_limit(masses, limits, cl=cl)
+
+
+def test_limit_of_ones_own_never_reaches_into_the_gap(channel):
+    """Segments given are cut to those of the search."""
+    own = channel.with_limit(
+        [0.05, 0.2], [3e-11, 6e-11], cl=0.9, segments=((0.05, 0.2),)
+    )
+    assert own.segments == ((0.05, 0.11), (0.15, 0.2))
+
+
+def test_a_count_takes_no_limit(channel):
+    count = dataclasses.replace(channel, published=None, n_observed=jnp.array(3.0))
+    with pytest.raises(InputError, match="a count of its own"):
+        count.with_limit([0.05, 0.2], [3e-11, 6e-11], cl=0.9)
 
 
 @pytest.mark.parametrize("both", [True, False])

@@ -148,3 +148,16 @@ def test_background_nodes_have_the_error_of_the_record():
     assert mean == pytest.approx(17.04 * np.exp(error**2 / 2), rel=1e-6)
     relative = weights @ (values / mean - 1.0) ** 2
     assert relative == pytest.approx(np.expm1(error**2), rel=1e-4)
+
+
+@pytest.mark.parametrize("width", [-1e-16, np.nan, np.inf])
+def test_a_width_that_is_none_is_refused(width):
+    channel = bsmfit.load_channel("na62-pi-invisible-run1")
+    with pytest.raises(InputError, match="must be 0 \\(stable\\) or above"):
+        invisible_limit(channel, 0.2, decay_width=width, cl=0.9)
+
+
+def test_several_masses_at_once_are_refused():
+    channel = bsmfit.load_channel("na62-pi-invisible-run1")
+    with pytest.raises(InputError, match=r"jax\.vmap"):
+        invisible_limit(channel, jnp.array([0.1, 0.2]), decay_width=0.0, cl=0.9)

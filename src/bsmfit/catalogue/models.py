@@ -80,7 +80,7 @@ def load_model(name: str | Path, preset: str | None = None) -> Model:
     card = read_model_card(name)
     chosen = preset or card.default_preset
     if chosen not in card.presets:
-        kind = "preset"
+        kind = f"preset of {card.name},"
         raise UnknownNameError.from_choices(kind, chosen, card.presets)
     function, files = _function(card.model, card.presets[chosen])
     return Model(

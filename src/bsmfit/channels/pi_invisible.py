@@ -41,6 +41,7 @@ PROCESS = "kaon-to-pion"
 """The production process of these searches; its strength is BR(K+ -> pi+ X)."""
 
 _SMALLEST_SHARE = 1e-12
+_OWN_LIMIT = "+own-limit"
 
 
 class StableLimit(eqx.Module):
@@ -132,49 +133,73 @@ class PiInvisibleChannel(eqx.Module):
     ) -> PiInvisibleChannel:
         """The same search with the counts of another limit for stable X.
 
-        For limits of your own: of a HEPData table, or made from a spectrum.
+        For limits of your own: of a HEPData table, or made from a spectrum. The name
+        says so, and the published curve is no longer among the inputs.
 
         Args:
             masses: Masses of X [GeV], increasing.
-            limits: Upper limits on BR(K+ -> pi+ X), > 0.
+            limits: Upper limits on BR(K+ -> pi+ X), within (0, 1).
             cl: Their confidence level, within (0, 1).
-            segments: Masses at which they hold, (low, high) [GeV]; those of the
-                channel, cut to the masses given, where None.
+            segments: Masses at which they hold, (low, high) [GeV]; all between the
+                first and the last where None. What is kept lies in the channel's own
+                segments, too.
 
         Returns:
             The channel.
 
         Raises:
-            InputError: Masses that do not increase, limits that are not positive, or
-                no mass inside the segments.
+            InputError: Masses that do not increase, limits that are not positive, no
+                mass inside the segments, or a channel that has a count of its own.
         """
         nodes, values = np.asarray(masses, float), np.asarray(limits, float)
-        is_curve = nodes.ndim == 1 and nodes.shape == values.shape and nodes.size > 1
-        if not is_curve or not (np.diff(nodes) > 0.0).all():
-            msg = (
-                "masses and limits must be two equal lists, the masses increasing; "
-                f"their shapes are {nodes.shape} and {values.shape}"
-            )
-            raise InputError(msg)
-        if not (np.isfinite(values).all() and (values > 0.0).all()):
-            worst = values[~(values > 0.0) | ~np.isfinite(values)][0]
-            msg = f"limits must be finite and above 0; one is {worst:g}"
-            raise InputError(msg)
-        if not 0.0 < cl < 1.0:
-            msg = f"cl = {cl:g} must lie between 0 and 1, for example 0.9"
-            raise InputError(msg)
+        self._check_limit(nodes, values, cl)
+        ends = (float(nodes[0]), float(nodes[-1]))
         kept = tuple(
-            (max(low, float(nodes[0])), min(high, float(nodes[-1])))
-            for low, high in segments or self.segments
-            if low < nodes[-1] and high > nodes[0]
+            (max(low, first, ends[0]), min(high, last, ends[1]))
+            for low, high in self.segments
+            for first, last in segments or (ends,)
+            if max(low, first, ends[0]) < min(high, last, ends[1])
         )
         if not kept:
-            msg = f"no mass of the limit lies in the segments of {self.name}"
+            own = ", ".join(f"{low:g} to {high:g}" for low, high in self.segments)
+            msg = (
+                f"the limit covers {ends[0]:g} to {ends[1]:g} GeV, outside the masses "
+                f"of {self.name}, {own} GeV (is the unit GeV?)"
+            )
             raise InputError(msg)
         curve = StableLimit(jnp.asarray(nodes), jnp.asarray(np.log(values)), cl)
+        inputs = [pair for pair in self.inputs if "limit_stable.csv" not in pair[0]]
         return dataclasses.replace(
-            self, segments=kept, published=curve, n_observed=None
+            self,
+            name=f"{self.name.removesuffix(_OWN_LIMIT)}{_OWN_LIMIT}",
+            segments=kept,
+            published=curve,
+            inputs=tuple(inputs),
         )
+
+    def _check_limit(self, masses: np.ndarray, limits: np.ndarray, cl: float) -> None:
+        """Refuse a curve that is none."""
+        if self.n_observed is not None:
+            msg = (
+                f"{self.name} has a count of its own; give the limit to a search that "
+                "reconstructs its counts, such as na62-pi-invisible-run1"
+            )
+        elif masses.ndim != 1 or masses.shape != limits.shape or masses.size < 2:
+            msg = (
+                "masses and limits must be lists of one length, 2 or more; their "
+                f"shapes are {masses.shape} and {limits.shape}"
+            )
+        elif not (np.diff(masses) > 0.0).all():
+            at = int(np.argmin(np.diff(masses) > 0.0))
+            msg = f"masses must increase: {masses[at + 1]:g} follows {masses[at]:g} GeV"
+        elif not ((limits > 0.0) & (limits < 1.0)).all():
+            worst = limits[~((limits > 0.0) & (limits < 1.0))][0]
+            msg = f"limits on a branching ratio lie between 0 and 1; one is {worst:g}"
+        elif not 0.0 < cl < 1.0:
+            msg = f"cl = {cl:g} must lie between 0 and 1, for example 0.9"
+        else:
+            return
+        raise InputError(msg)
 
     @property
     def mass_range(self) -> tuple[float, float]:

@@ -187,24 +187,17 @@ def _branching_ratio(
     search: PiInvisibleChannel, mass: float, lifetime_ns: float | None, cl: float
 ) -> dict[str, Any]:
     """The limit on the branching ratio."""
-    import equinox as eqx
-    import jax.numpy as jnp
-
     from bsmfit.core.constants import HBAR
     from bsmfit.inference.invisible_limit import invisible_limit
-    from bsmfit.inference.observed_count import largest_expected_count
 
     width = 0.0
     if lifetime_ns is not None:
         _check_positive("lifetime", lifetime_ns, " ns")
         width = HBAR / (lifetime_ns * _NANOSECOND)
-    found = eqx.filter_jit(invisible_limit)(
-        search,
-        jnp.asarray(mass),
-        decay_width=jnp.asarray(width),
-        cl=cl,
-        n_max=largest_expected_count([search]),
-    )
+    found = invisible_limit(search, mass, decay_width=width, cl=cl)
+    status = "ok" if bool(found.is_converged) else "not_converged"
+    if status == "ok" and finite(found.branching_ratio) is None:
+        status = "unbounded"  # X never escapes the veto
     return {
         "n_observed": float(found.n_observed),
         "signal_factor": float(found.signal_factor),
@@ -213,7 +206,7 @@ def _branching_ratio(
         "unit": _UNIT,
         "limit": finite(found.branching_ratio),
         "expected": _expected(found.expected),
-        "status": "ok" if bool(found.is_converged) else "not_converged",
+        "status": status,
     }
 
 

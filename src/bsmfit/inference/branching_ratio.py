@@ -41,6 +41,7 @@ from bsmfit.inference.result import Limit
 from bsmfit.inference.significance import Significance
 from bsmfit.likelihood.arrays import LikelihoodArrays
 from bsmfit.likelihood.likelihood import Likelihood, point_shape
+from bsmfit.likelihood.pi_nunu import UNIT
 
 __all__ = ["ONE_SIGMA", "BranchingRatio", "measure_branching_ratio"]
 
@@ -91,7 +92,7 @@ class BranchingRatio(eqx.Module):
 def measure_branching_ratio(
     likelihood: Likelihood,
     *,
-    unit: float,
+    unit: float = UNIT,
     cl: float = ONE_SIGMA,
     limit_levels: Sequence[float] = (0.90, 0.95),
     limit_method: str = "auto",
@@ -100,7 +101,8 @@ def measure_branching_ratio(
 
     Args:
         likelihood: The likelihood of one point.
-        unit: Branching ratio at strength 1 [1], > 0.
+        unit: Branching ratio at strength 1 [1], > 0; the one that the likelihood was
+            made with, whose default is the same.
         cl: Confidence level of the interval and of the central posterior interval.
         limit_levels: Confidence levels of the upper limits.
         limit_method: ``"auto"``, ``"exact"`` or ``"asymptotic"``, as for limits.

@@ -12,6 +12,7 @@ from __future__ import annotations
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float
 
 from bsmfit.channels.pi_invisible import PROCESS, PiInvisibleChannel
@@ -60,9 +61,9 @@ class InvisibleLimit(eqx.Module):
 
 def invisible_limit(
     channel: PiInvisibleChannel,
-    mass: Float[Array, ""],
+    mass: float | Float[Array, ""],
     *,
-    decay_width: Float[Array, ""],
+    decay_width: float | Float[Array, ""],
     cl: float,
     n_max: int | None = None,
 ) -> InvisibleLimit:
@@ -71,22 +72,47 @@ def invisible_limit(
     Args:
         channel: The search.
         mass: Mass of X [GeV].
-        decay_width: Its total width [GeV]; 0 for a stable or invisible X.
+        decay_width: Its total width [GeV], >= 0; 0 for a stable or invisible X.
         cl: Confidence level, within (0, 1).
         n_max: Largest count that is expected without signal; found from the
             channel's background where None, which then must not be traced.
 
     Returns:
-        The limit; nan at masses where the search says nothing.
+        The limit; nan at masses where the search says nothing, and for a traced width
+        below 0.
 
     Raises:
-        InputError: A confidence level outside (0, 1).
+        InputError: A confidence level outside (0, 1), a width below 0, or several
+            masses at once.
     """
     if not 0.0 < cl < 1.0:
         msg = f"cl = {cl:g} must lie between 0 and 1, for example 0.9"
         raise InputError(msg)
+    mass, width = jnp.asarray(mass, dtype=float), jnp.asarray(decay_width, dtype=float)
+    if mass.ndim or width.ndim:
+        msg = (
+            f"mass and decay_width have the shapes {mass.shape} and {width.shape}: "
+            "give one of each, and map over several with jax.vmap"
+        )
+        raise InputError(msg)
+    if not isinstance(width, Tracer) and not 0.0 <= float(width) < jnp.inf:
+        msg = f"decay_width = {float(width):g} GeV must be 0 (stable) or above"
+        raise InputError(msg)
+    most = largest_expected_count([channel]) if n_max is None else n_max
+    return _limit(channel, mass, width, cl, most)
+
+
+@eqx.filter_jit
+def _limit(
+    channel: PiInvisibleChannel,
+    mass: Float[Array, ""],
+    width: Float[Array, ""],
+    cl: float,
+    n_max: int,
+) -> InvisibleLimit:
+    """The limit, compiled once for each search and level."""
     one = jnp.ones_like(mass)
-    mediator = Mediator(mass, decay_width, {"visible": one}, {PROCESS: one})
+    mediator = Mediator(mass, width, {"visible": one}, {PROCESS: one})
     log_unit, veto = channel.log_signal(mediator)
     seen = observed_count(channel, mass)
     own = total_error(channel, "signal")
@@ -95,11 +121,11 @@ def invisible_limit(
         background_nodes(channel, mass),
         smallest_spread=jnp.asarray(own),
         cl=cl,
-        n_max=largest_expected_count([channel]) if n_max is None else n_max,
+        n_max=n_max,
     )
     found = limits(jnp.zeros_like(mass), jnp.hypot(jnp.asarray(own), veto))
     is_sensitive = channel.is_sensitive(mass)
-    is_converged = limits.is_converged & seen.is_found
+    is_converged = limits.is_converged & seen.is_found & (width >= 0.0)
     log_scale = log_unit + seen.log_factor
     is_good = is_sensitive & is_converged
     return InvisibleLimit(

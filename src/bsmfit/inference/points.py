@@ -147,6 +147,6 @@ def check_level(cl: float) -> None:
         InputError: It is not.
     """
     if not 0.0 < cl < 1.0:
-        hint = f"; did you mean {cl / 100.0:g}?" if 1.0 < cl < 100.0 else ""
+        hint = f"; did you mean {cl / 100.0:g}?" if 50.0 <= cl < 100.0 else ""
         msg = f"confidence level cl = {cl:g} is not between 0 and 1{hint}"
         raise InputError(msg)

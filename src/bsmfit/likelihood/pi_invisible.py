@@ -35,6 +35,10 @@ UNIT = 1e-11
 """Branching ratio of strength 1."""
 
 
+_SMALLEST_SHARE = 1e-3
+_LARGEST_EDGE = 0.2  # GeV^2; (m_K - m_pi)^2 = 0.125, and room for the resolution
+
+
 @dataclass(frozen=True)
 class BinnedBackground:
     """Expected events of one background in the bins of a spectrum.
@@ -76,6 +80,7 @@ def pi_invisible_likelihood(
     if not channels:
         msg = "give one search or more"
         raise InputError(msg)
+    _check_widths(jnp.asarray(decay_width, dtype=float))
     regions = []
     for channel, n, factor in zip(channels, n_observed, log_factor, strict=True):
         if not bool(channel.is_sensitive(jnp.asarray(mass))):
@@ -126,14 +131,17 @@ def missing_mass_likelihood(
         The likelihood; the strength is BR(K+ -> pi+ X) / unit.
 
     Raises:
-        InputError: Numbers of bins differ, or values are not allowed.
+        InputError: Numbers of bins differ, values are not allowed, or a mass at which
+            the search says nothing or whose peak lies outside the bins.
     """
     bins = jnp.asarray(edges, dtype=float)
     if bins.ndim != 2 or bins.shape[1] != 2:
         msg = f"edges have the shape {bins.shape}; give (n_bin, 2): low and high"
         raise InputError(msg)
     masses = jnp.asarray(mass, dtype=float)
+    _check_spectrum(channel, masses, bins, background)
     widths = jnp.broadcast_to(jnp.asarray(decay_width, dtype=float), masses.shape)
+    _check_widths(widths)
 
     def at_point(
         one_mass: Float[Array, ""], width: Float[Array, ""]
@@ -160,6 +168,51 @@ def missing_mass_likelihood(
     return Likelihood.from_regions([region])
 
 
+def _check_widths(widths: Float[Array, "*point"]) -> None:
+    """Refuse widths that are none, where they are known."""
+    if isinstance(widths, Tracer):
+        return
+    for width in widths.reshape(-1):
+        if not bool(width >= 0.0):
+            msg = f"decay_width = {float(width):g} GeV must be 0 (stable) or above"
+            raise InputError(msg)
+
+
+def _check_spectrum(
+    channel: PiInvisibleChannel,
+    masses: Float[Array, "*point"],
+    bins: Float[Array, "n_bin 2"],
+    background: Mapping[str, BinnedBackground],
+) -> None:
+    """Refuse backgrounds with negative errors and masses without a peak."""
+    for name, entry in background.items():
+        if not entry.relative_error >= 0.0:
+            msg = (
+                f"background {name!r}: relative_error = {entry.relative_error:g} must "
+                "be 0 or above"
+            )
+            raise InputError(msg)
+    if isinstance(masses, Tracer) or isinstance(bins, Tracer):
+        return
+    if float(jnp.abs(bins).max()) > _LARGEST_EDGE:
+        msg = (
+            f"the bins reach from {float(bins.min()):g} to {float(bins.max()):g}: edges "
+            f"are squared missing masses, at most {_LARGEST_EDGE:g} GeV^2 (is the unit "
+            "GeV^2?)"
+        )
+        raise InputError(msg)
+    for mass in masses.reshape(-1):
+        share = float(jnp.sum(channel.peak_share(mass, bins[:, 0], bins[:, 1])))
+        if not bool(channel.is_sensitive(mass)) or not share > _SMALLEST_SHARE:
+            pieces = ", ".join(f"{low:g} to {high:g}" for low, high in channel.segments)
+            msg = (
+                f"no signal at a mass of {float(mass):g} GeV: {channel.name} knows "
+                f"{pieces} GeV, and the bins reach from {float(bins.min()):g} to "
+                f"{float(bins.max()):g} GeV^2"
+            )
+            raise InputError(msg)
+
+
 def _probe(
     mass: float | Float[Array, ""],
     decay_width: float | Float[Array, ""],
@@ -168,9 +221,6 @@ def _probe(
     """An X that decays visibly, produced with a given branching ratio."""
     one = jnp.asarray(mass, dtype=float)
     width = jnp.asarray(decay_width, dtype=float)
-    if not isinstance(width, Tracer) and bool(width < 0.0):
-        msg = f"decay_width = {float(width):g} GeV must be 0 (stable) or above"
-        raise InputError(msg)
     unit = jnp.full_like(one, branching_ratio)
     return Mediator(one, width, {"visible": jnp.ones_like(one)}, {PROCESS: unit})
 

@@ -63,7 +63,10 @@ def is_physical(mediator: Mediator) -> Bool[Array, ""]:
         stable particle), the branching ratios are within [0, 1] and no production
         strength is negative; not a number is none of these.
     """
-    shares = jnp.stack(list(mediator.branching_ratios.values()))
+    # a stable particle may name no final state
+    shares = jnp.stack(
+        [jnp.zeros_like(mediator.mass), *mediator.branching_ratios.values()]
+    )
     strengths = jnp.stack(list(mediator.production.values()))
     has_width = (mediator.decay_width >= 0.0) & jnp.isfinite(mediator.decay_width)
     are_shares = jnp.all((shares >= 0.0) & (shares <= 1.0 + 1e-9))

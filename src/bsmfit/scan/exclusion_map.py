@@ -232,7 +232,8 @@ def caveats(model: Model, channels: Sequence[Channel]) -> list[str]:
         if isinstance(channel, BeamDumpChannel)
         and channel.efficiency_preset != model.preset
     ] + [
-        f"the counts of {channel.name} are reconstructed from its published limit for "
+        f"the counts of {channel.name} are reconstructed from "
+        f"{'a given' if 'own-limit' in channel.name else 'its published'} limit for "
         "stable X; lifetimes, models and other levels are ours"
         for channel in channels
         if isinstance(channel, PiInvisibleChannel) and channel.published is not None
@@ -257,14 +258,15 @@ def check_masses(
         InputError: A mass outside.
     """
     low, high = model.mass_range
+    names = [model.name]
     if not any(isinstance(channel, PiInvisibleChannel) for channel in channels):
         low = max(low, min(c.mass_range[0] for c in channels))
         high = min(high, max(c.mass_range[1] for c in channels))
+        names.append(", ".join(channel.name for channel in channels))
     if masses.low < low or masses.high > high:
-        names = ", ".join(channel.name for channel in channels)
+        who = f"{' and '.join(names)} {'covers' if len(names) == 1 else 'cover'}"
         msg = (
             f"mass range {masses.low:g} to {masses.high:g} GeV goes beyond what "
-            f"{model.name} and {names} cover, {low:.5g} to {high:.5g} GeV; "
-            "choose masses inside it"
+            f"{who}, {low:.5g} to {high:.5g} GeV; choose masses inside it"
         )
         raise InputError(msg)

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int
 
 from bsmfit.channels.beam_dump import BeamDumpChannel
 from bsmfit.channels.channel import Channel
-from bsmfit.errors import InputError
+from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.inference.exclusion import Exclusion, exclusion
 from bsmfit.inference.expected import count_ceiling
 from bsmfit.inference.significance import significance
@@ -121,6 +121,13 @@ class ExclusionPoint(eqx.Module):
             raise InputError(msg)
         processes = production_processes(model)
         check_nuisances(model, processes)
+        for channel in searches:
+            for process in processes:
+                if process not in channel.processes:
+                    kind = f"production process of {model.name} in {channel.name},"
+                    raise UnknownNameError.from_choices(
+                        kind, process, channel.processes
+                    )
         selected = tuple(channel.select(processes) for channel in searches)
         counting = beam_dump_counting_model(selected, model.nuisances)
         n_observed = sum(channel.n_observed for channel in searches)
