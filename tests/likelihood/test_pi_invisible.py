@@ -86,7 +86,7 @@ def test_count_channel_is_the_exact_count():
     ("changes", "words"),
     [
         ({"mass": [0.13]}, ["0.13 GeV", "0 to 0.11, 0.154 to 0.2595"]),
-        ({"edges": EDGES * 1e6}, ["bins reach", "is the unit GeV^2?"]),
+        ({"edges": EDGES * 1e6}, ["bins reach", "unit GeV^2?"]),
         ({"edges": LOW}, ["shape", "(n_bin, 2)"]),
         (
             {"background": {"fakes": BinnedBackground(FLAT, -0.1)}},

@@ -196,9 +196,9 @@ def _check_spectrum(
         return
     if float(jnp.abs(bins).max()) > _LARGEST_EDGE:
         msg = (
-            f"the bins reach from {float(bins.min()):g} to {float(bins.max()):g}: edges "
-            f"are squared missing masses, at most {_LARGEST_EDGE:g} GeV^2 (is the unit "
-            "GeV^2?)"
+            f"the bins reach from {float(bins.min()):g} to {float(bins.max()):g}: "
+            f"edges are squared missing masses, at most {_LARGEST_EDGE:g} GeV^2 (is the "
+            "unit GeV^2?)"
         )
         raise InputError(msg)
     for mass in masses.reshape(-1):
