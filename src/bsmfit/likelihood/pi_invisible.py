@@ -197,8 +197,8 @@ def _check_spectrum(
     if float(jnp.abs(bins).max()) > _LARGEST_EDGE:
         msg = (
             f"the bins reach from {float(bins.min()):g} to {float(bins.max()):g}: "
-            f"edges are squared missing masses, at most {_LARGEST_EDGE:g} GeV^2 (is the "
-            "unit GeV^2?)"
+            f"edges are squared missing masses, at most {_LARGEST_EDGE:g} GeV^2 (is "
+            "the unit GeV^2?)"
         )
         raise InputError(msg)
     for mass in masses.reshape(-1):
