@@ -21,6 +21,7 @@ $m_K-m_\pi$) it is closed: no signal, and the map marks the point.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -296,6 +297,23 @@ class PiInvisibleChannel(eqx.Module):
         )
         return log_share, fraction * slope * self.veto_end_error
 
+    def check_production(self, processes: Iterable[str]) -> None:
+        """Refuse a model that is not produced in kaon decays.
+
+        Args:
+            processes: Production processes of the model.
+
+        Raises:
+            InputError: `PROCESS` is not among them.
+        """
+        if PROCESS not in processes:
+            known = ", ".join(map(repr, processes))
+            msg = (
+                f"channel {self.name} needs the production process {PROCESS!r}; the "
+                f"model has {known or 'none'} (see: bsmfit list presets)"
+            )
+            raise InputError(msg)
+
     def log_signal(
         self, mediator: Mediator
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
@@ -312,13 +330,7 @@ class PiInvisibleChannel(eqx.Module):
         Raises:
             InputError: The model is not produced in kaon decays.
         """
-        if PROCESS not in mediator.production:
-            known = ", ".join(map(repr, mediator.production))
-            msg = (
-                f"channel {self.name} needs the production process {PROCESS!r}; the "
-                f"model has {known or 'none'} (see: bsmfit list presets)"
-            )
-            raise InputError(msg)
+        self.check_production(mediator.production)
         strength = mediator.production[PROCESS]
         log_share, response = self.log_invisible(mediator)
         is_open = (strength > 0.0) & self.is_sensitive(mediator.mass)

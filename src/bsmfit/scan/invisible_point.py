@@ -82,11 +82,10 @@ class InvisiblePoint(eqx.Module):
             msg = "InvisiblePoint is for searches for K+ -> pi+ X, X invisible"
             raise InputError(msg)
         _check_data(searches)
-        check_nuisances(model, production_processes(model))
-        one = jax.ShapeDtypeStruct((), jnp.result_type(float))
-        mediator = eqx.filter_eval_shape(model, one, one)
+        processes = production_processes(model)
+        check_nuisances(model, processes)
         for channel in searches:
-            eqx.filter_eval_shape(channel.log_signal, mediator)
+            channel.check_production(processes)
         return cls(
             model=model,
             channels=searches,
