@@ -43,7 +43,10 @@ def test_names_are_known():
     ("call", "message"),
     [
         (lambda: load_model("dark-foton"), "unknown model 'dark-foton'; did you mean"),
-        (lambda: load_model("dark-photon", "ful"), "preset of dark-photon, 'ful'; did you mean 'full'"),
+        (
+            lambda: load_model("dark-photon", "ful"),
+            "preset of dark-photon, 'ful'; did you mean 'full'",
+        ),
         (lambda: load_channel("na62-dump-mumuu"), "did you mean 'na62-dump-mumu'"),
         (lambda: describe("na62-dump-mumuu"), "did you mean 'na62-dump-mumu'"),
         (lambda: describe("na62-pi-nunu-run"), "did you mean 'na62-pi-nunu-run1'"),

@@ -13,6 +13,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from bsmfit.channels.pi_invisible import PROCESS, PiInvisibleChannel
@@ -61,9 +62,9 @@ class InvisibleLimit(eqx.Module):
 
 def invisible_limit(
     channel: PiInvisibleChannel,
-    mass: float | Float[Array, ""],
+    mass: ArrayLike,
     *,
-    decay_width: float | Float[Array, ""],
+    decay_width: ArrayLike,
     cl: float,
     n_max: int | None = None,
 ) -> InvisibleLimit:
