@@ -27,13 +27,13 @@ import jax.numpy as jnp
 import numpy as np
 
 import bsmfit
-from bsmfit.inference.counting_asymptotic import (
+from bsmfit.inference.asymptotics.counting import (
     asymptotic_counting_cls,
     asymptotic_counting_limit,
     in_chunks,
 )
-from bsmfit.inference.counting_fit import CountingPoint
-from bsmfit.inference.counting_toys import CountingToys, toy_counting_cls
+from bsmfit.inference.fits.counting_fit import CountingPoint
+from bsmfit.inference.toys.counting import CountingToys, toy_counting_cls
 
 
 def grid(n_point: int) -> dict[str, np.ndarray]:

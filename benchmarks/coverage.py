@@ -32,12 +32,12 @@ from matplotlib.lines import Line2D
 from scipy.special import gammaln, ndtr, xlogy
 
 import bsmfit
-from bsmfit.inference.counting_asymptotic import asymptotic_counting_limit
-from bsmfit.inference.counting_fit import CountingPoint
-from bsmfit.inference.feldman_cousins import feldman_cousins_belt
-from bsmfit.inference.marginal import marginal_counts, marginal_log_limits
-from bsmfit.inference.poisson import upper_limit
+from bsmfit.inference.asymptotics.counting import asymptotic_counting_limit
+from bsmfit.inference.counts.marginal import marginal_counts, marginal_log_limits
+from bsmfit.inference.fits.counting_fit import CountingPoint
+from bsmfit.inference.intervals.feldman_cousins import feldman_cousins_belt
 from bsmfit.likelihood.counting import CountingModel
+from bsmfit.likelihood.poisson import upper_limit
 from bsmfit.likelihood.quadrature import NuisanceQuadrature, axis_rule
 
 CL = 0.90

@@ -19,8 +19,8 @@ import numpy as np
 from coverage import AUXILIARY, CL, TRUTHS, Ends, coverage_of, write_table
 
 import bsmfit
-from bsmfit.inference.counting_fit import CountingPoint
-from bsmfit.inference.counting_toys import CountingToys, toy_counting_limit
+from bsmfit.inference.fits.counting_fit import CountingPoint
+from bsmfit.inference.toys.counting import CountingToys, toy_counting_limit
 
 UNCERTAINTY = 0.1
 N_TOY = 10_000

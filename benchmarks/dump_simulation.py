@@ -21,17 +21,17 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import qmc
 
-from bsmfit.catalogue.acceptance_build import daughter_mass_of
 from bsmfit.catalogue.channels import load_channel
 from bsmfit.catalogue.models import load_model
-from bsmfit.catalogue.physics_tables import (
+from bsmfit.catalogue.records import read_beam_dump_record, read_geometry
+from bsmfit.catalogue.spectrometers import make_spectrometer
+from bsmfit.catalogue.tables.acceptance_build import daughter_mass_of
+from bsmfit.catalogue.tables.physics_tables import (
     load_hadronic_ratio,
     load_proton_form_factor,
 )
-from bsmfit.catalogue.records import read_beam_dump_record, read_geometry
-from bsmfit.catalogue.spectrometers import make_spectrometer
-from bsmfit.catalogue.table_files import read_meson_spectra
-from bsmfit.catalogue.yield_build import process_points
+from bsmfit.catalogue.tables.table_files import read_meson_spectra
+from bsmfit.catalogue.tables.yield_build import process_points
 from bsmfit.detector.spectrometer import Spectrometer, is_pair_accepted
 from bsmfit.detector.two_body_decay import daughter_momenta, flight_direction
 from bsmfit.physics.bremsstrahlung import (

@@ -18,12 +18,12 @@ import jax.numpy as jnp
 import numpy as np
 
 import bsmfit
-from bsmfit.inference.counting_asymptotic import in_chunks
-from bsmfit.inference.exact import ExactPlan, exact_limits
-from bsmfit.inference.feldman_cousins import feldman_cousins_belt
-from bsmfit.inference.points import Points
-from bsmfit.inference.poisson import upper_limit
+from bsmfit.inference.asymptotics.counting import in_chunks
+from bsmfit.inference.intervals.feldman_cousins import feldman_cousins_belt
+from bsmfit.inference.limits.exact import ExactPlan, exact_limits
+from bsmfit.inference.limits.points import Points
 from bsmfit.likelihood.likelihood import Likelihood
+from bsmfit.likelihood.poisson import upper_limit
 from bsmfit.likelihood.region import Region, Term
 from bsmfit.likelihood.response import LogNormal
 

@@ -39,9 +39,9 @@ def grid(n_point: int) -> tuple[jax.Array, ...]:
 
 
 def make_point(quantity: str) -> Callable[[tuple[jax.Array, ...]], tuple]:
-    from bsmfit.inference.joint_cls import joint_cls
-    from bsmfit.inference.joint_counts import JointCounts
-    from bsmfit.inference.joint_limit import joint_limit
+    from bsmfit.inference.counts.joint_cls import joint_cls
+    from bsmfit.inference.counts.joint_counts import JointCounts
+    from bsmfit.inference.limits.joint_limit import joint_limit
 
     nodes, weights = np.polynomial.hermite_e.hermegauss(N_NODE)
     method = "convolution" if "convolution" in quantity else "enumeration"

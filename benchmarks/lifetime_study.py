@@ -28,7 +28,7 @@ from bsmfit.catalogue.limit_curves import (
 from bsmfit.catalogue.pi_invisible import load_pi_invisible
 from bsmfit.channels.pi_invisible import PiInvisibleChannel
 from bsmfit.core.constants import HBAR
-from bsmfit.inference.invisible_limit import InvisibleLimit, invisible_limit
+from bsmfit.inference.limits.invisible_limit import InvisibleLimit, invisible_limit
 
 RUN1, ALL_DATA = "na62-pi-invisible-run1", "na62-pi-invisible-2016-2022"
 DATA_2017, PI0 = "na62-pi-invisible-2017", "na62-pi0-invisible"

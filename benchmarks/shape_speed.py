@@ -2,7 +2,7 @@ r"""How many asymptotic CLs of a shape a CPU core computes in a second.
 
     taskset -c 0 python benchmarks/shape_speed.py        # 2 minutes
 
-The model is that of tests/inference/test_profile.py: 20 bins, three backgrounds, six
+The model is that of tests/inference/fits/test_profile.py: 20 bins, three backgrounds, six
 normalisation and four shape nuisances. Each point is another signal, with its full
 chain: fits at strength 0, at the best strength, and at 1 of data and Asimov set. Times
 are CPU seconds of the process, the median of repeated calls; pyhf (numpy, scipy) does
@@ -52,7 +52,7 @@ def show(what: str, per_second: float, note: str = "") -> None:
 
 
 def ours(model: Any) -> tuple[float, float]:
-    from bsmfit.inference.profile import profile_cls, profile_limit
+    from bsmfit.inference.fits.profile import profile_cls, profile_limit
 
     def cls(scale):
         return profile_cls(model.shape_likelihood(scale).arrays(), jnp.array(1.0))

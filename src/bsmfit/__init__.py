@@ -28,15 +28,19 @@ if TYPE_CHECKING:
     from bsmfit.catalogue.models import preset_names as preset_names
     from bsmfit.catalogue.pi_nunu import load_pi_nunu as load_pi_nunu
     from bsmfit.export.contour_csv import write_contour as write_contour
-    from bsmfit.inference.branching_ratio import (
+    from bsmfit.inference.intervals.branching_ratio import (
         measure_branching_ratio as measure_branching_ratio,
     )
-    from bsmfit.inference.invisible_limit import invisible_limit as invisible_limit
-    from bsmfit.inference.limits import cls_test as cls_test
-    from bsmfit.inference.limits import exact_plan as exact_plan
-    from bsmfit.inference.limits import expected_upper_limits as expected_upper_limits
-    from bsmfit.inference.limits import upper_limit as upper_limit
-    from bsmfit.inference.toy_limits import Toys as Toys
+    from bsmfit.inference.limits.invisible_limit import (
+        invisible_limit as invisible_limit,
+    )
+    from bsmfit.inference.limits.upper_limit import cls_test as cls_test
+    from bsmfit.inference.limits.upper_limit import exact_plan as exact_plan
+    from bsmfit.inference.limits.upper_limit import (
+        expected_upper_limits as expected_upper_limits,
+    )
+    from bsmfit.inference.limits.upper_limit import upper_limit as upper_limit
+    from bsmfit.inference.toys.limits import Toys as Toys
     from bsmfit.likelihood.likelihood import Likelihood as Likelihood
     from bsmfit.likelihood.likelihood import combine as combine
     from bsmfit.likelihood.region import Region as Region
@@ -93,25 +97,25 @@ _HOMES = {
     "ProductionNuisance": "bsmfit.physics.model",
     "Region": "bsmfit.likelihood.region",
     "Term": "bsmfit.likelihood.region",
-    "Toys": "bsmfit.inference.toy_limits",
+    "Toys": "bsmfit.inference.toys.limits",
     "channel_names": "bsmfit.catalogue.channels",
-    "cls_test": "bsmfit.inference.limits",
+    "cls_test": "bsmfit.inference.limits.upper_limit",
     "combine": "bsmfit.likelihood.likelihood",
     "coupling_edges": "bsmfit.scan.contour",
-    "exact_plan": "bsmfit.inference.limits",
+    "exact_plan": "bsmfit.inference.limits.upper_limit",
     "excluded_polygons": "bsmfit.scan.contour",
-    "expected_upper_limits": "bsmfit.inference.limits",
-    "invisible_limit": "bsmfit.inference.invisible_limit",
+    "expected_upper_limits": "bsmfit.inference.limits.upper_limit",
+    "invisible_limit": "bsmfit.inference.limits.invisible_limit",
     "load_channel": "bsmfit.catalogue.channels",
     "load_model": "bsmfit.catalogue.models",
     "load_pi_nunu": "bsmfit.catalogue.pi_nunu",
-    "measure_branching_ratio": "bsmfit.inference.branching_ratio",
+    "measure_branching_ratio": "bsmfit.inference.intervals.branching_ratio",
     "model_names": "bsmfit.catalogue.models",
     "plot_exclusion": "bsmfit.plot.exclusion",
     "preset_names": "bsmfit.catalogue.models",
     "read_scan": "bsmfit.scan.store",
     "scan_plane": "bsmfit.scan.exclusion_map",
-    "upper_limit": "bsmfit.inference.limits",
+    "upper_limit": "bsmfit.inference.limits.upper_limit",
     "write_contour": "bsmfit.export.contour_csv",
     "write_scan": "bsmfit.scan.store",
 }

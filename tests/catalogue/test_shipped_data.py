@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bsmfit.catalogue.build import channels_with_yields
 from bsmfit.catalogue.files import data_root, list_models, model_root
 from bsmfit.catalogue.limit_curves import read_limit_csv
 from bsmfit.catalogue.records import (
@@ -22,6 +21,7 @@ from bsmfit.catalogue.records import (
     read_model_card,
     read_pi_invisible_record,
 )
+from bsmfit.catalogue.tables.build import channels_with_yields
 from bsmfit.catalogue.yaml_file import load_yaml
 from bsmfit.core.constants import PION_NEUTRAL_MASS
 

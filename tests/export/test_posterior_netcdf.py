@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from bsmfit.export.posterior_netcdf import write_posterior
-from bsmfit.inference.numpyro_model import Posterior
+from bsmfit.inference.posteriors.numpyro_model import Posterior
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bsmfit.catalogue.pyhf_workspace import load_pyhf_workspace
+from bsmfit.catalogue.pyhf.workspace import load_pyhf_workspace
 from bsmfit.export.pyhf_workspace import to_pyhf_workspace
-from bsmfit.inference.counting_asymptotic import asymptotic_counting_cls
-from bsmfit.inference.profile import profile_cls
-from bsmfit.inference.separable import counting_point
+from bsmfit.inference.asymptotics.counting import asymptotic_counting_cls
+from bsmfit.inference.fits.profile import profile_cls
+from bsmfit.inference.fits.separable import counting_point
 from bsmfit.likelihood.likelihood import Likelihood, broadcast_points
 from bsmfit.likelihood.region import Region, Term
 from bsmfit.likelihood.response import LogNormal

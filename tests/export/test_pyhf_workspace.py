@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bsmfit.catalogue.pyhf_workspace import load_pyhf_workspace
+from bsmfit.catalogue.pyhf.workspace import load_pyhf_workspace
 from bsmfit.errors import InputError, OutputError
 from bsmfit.export.pyhf_parameters import pyhf_constant, pyhf_parameters
 from bsmfit.export.pyhf_workspace import to_pyhf_workspace, validate_pyhf, write_pyhf

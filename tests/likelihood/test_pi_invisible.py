@@ -8,7 +8,7 @@ import pytest
 
 from bsmfit.catalogue.pi_invisible import load_pi_invisible
 from bsmfit.errors import InputError
-from bsmfit.inference.limits import expected_upper_limits, upper_limit
+from bsmfit.inference.limits.upper_limit import expected_upper_limits, upper_limit
 from bsmfit.likelihood.pi_invisible import (
     BinnedBackground,
     missing_mass_likelihood,

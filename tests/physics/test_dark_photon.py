@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bsmfit
-from bsmfit.catalogue.physics_tables import load_hadronic_ratio
+from bsmfit.catalogue.tables.physics_tables import load_hadronic_ratio
 from bsmfit.core.constants import MUON_MASS
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.physics.dark_photon import DarkPhoton

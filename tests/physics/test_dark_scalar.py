@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bsmfit.catalogue.physics_tables import load_scalar_widths
+from bsmfit.catalogue.tables.physics_tables import load_scalar_widths
 from bsmfit.core.constants import KAON_CHARGED_MASS, MUON_MASS, PION_CHARGED_MASS
 from bsmfit.physics.dark_scalar import DarkScalar
 from bsmfit.physics.mediator import is_physical, lifetime_length

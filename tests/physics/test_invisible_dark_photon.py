@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bsmfit.catalogue.physics_tables import load_hadronic_ratio
+from bsmfit.catalogue.tables.physics_tables import load_hadronic_ratio
 from bsmfit.physics.dark_photon import DARK_PHOTON_PROCESSES, DarkPhoton
 from bsmfit.physics.invisible_dark_photon import InvisibleDarkPhoton
 from bsmfit.physics.mediator import is_physical

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from bsmfit.catalogue.physics_tables import load_scalar_widths
+from bsmfit.catalogue.tables.physics_tables import load_scalar_widths
 from bsmfit.core.constants import (
     ELECTRON_MASS,
     HBAR_C,

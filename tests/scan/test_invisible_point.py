@@ -19,7 +19,7 @@ from bsmfit.core.constants import (
     PION_CHARGED_MASS,
 )
 from bsmfit.errors import BsmfitError, InputError
-from bsmfit.inference.effective_exclusion import LARGEST_SPREAD
+from bsmfit.inference.counts.effective_exclusion import LARGEST_SPREAD
 from bsmfit.physics.mediator import Mediator
 from bsmfit.scan.contour import coupling_edges, excluded_polygons
 from bsmfit.scan.exclusion_map import exclusion_point

@@ -12,7 +12,7 @@ import pytest
 
 from bsmfit.catalogue.channels import load_channel
 from bsmfit.catalogue.models import load_model
-from bsmfit.catalogue.yield_build import process_points
+from bsmfit.catalogue.tables.yield_build import process_points
 from bsmfit.scan.exclusion_point import ExclusionPoint
 
 pytestmark = pytest.mark.validation

@@ -15,7 +15,11 @@ from bsmfit.catalogue.records import (
     read_beam_dump_record,
     record_kind,
 )
-from bsmfit.catalogue.table_files import read_metadata, read_yield_table, table_path
+from bsmfit.catalogue.tables.table_files import (
+    read_metadata,
+    read_yield_table,
+    table_path,
+)
 from bsmfit.channels.beam_dump import BeamDumpChannel, ChannelNuisance, MassWindow
 from bsmfit.channels.channel import Channel
 from bsmfit.errors import DataFileError

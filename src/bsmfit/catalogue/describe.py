@@ -17,7 +17,7 @@ from bsmfit.catalogue.records import (
     read_model_card,
     record_kind,
 )
-from bsmfit.catalogue.table_files import read_metadata
+from bsmfit.catalogue.tables.table_files import read_metadata
 from bsmfit.errors import UnknownNameError
 from bsmfit.records.model_card import ModelCard
 from bsmfit.records.model_preset import DarkPhotonPreset, DarkScalarPreset

@@ -13,7 +13,7 @@ from bsmfit.catalogue.records import (
     read_kaon_setup,
     read_pi_invisible_record,
 )
-from bsmfit.catalogue.table_files import read_metadata, table_path
+from bsmfit.catalogue.tables.table_files import read_metadata, table_path
 from bsmfit.records.kaon_setup_record import KaonSetupRecord
 from bsmfit.records.pi_invisible_record import PiInvisibleRecord, SampleRecord, Window
 from bsmfit.records.pi_nunu_record import Category, Subset

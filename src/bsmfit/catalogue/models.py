@@ -11,7 +11,8 @@ from bsmfit.catalogue.files import (
     locate_model,
     sha256_of,
 )
-from bsmfit.catalogue.physics_tables import (
+from bsmfit.catalogue.records import read_model_card
+from bsmfit.catalogue.tables.physics_tables import (
     HADRONIC_RATIO_FILE,
     PROTON_FORM_FACTOR_FILE,
     SCALAR_WIDTHS_FILE,
@@ -19,7 +20,6 @@ from bsmfit.catalogue.physics_tables import (
     load_proton_form_factor,
     load_scalar_widths,
 )
-from bsmfit.catalogue.records import read_model_card
 from bsmfit.errors import UnknownNameError
 from bsmfit.physics.dark_photon import DarkPhoton
 from bsmfit.physics.dark_scalar import DarkScalar

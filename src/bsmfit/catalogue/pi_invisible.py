@@ -28,13 +28,17 @@ from bsmfit.catalogue.files import (
     sha256_of,
 )
 from bsmfit.catalogue.limit_curves import read_limit_csv
-from bsmfit.catalogue.pi_invisible_build import table_inputs
 from bsmfit.catalogue.records import (
     locate_channel,
     read_kaon_setup,
     read_pi_invisible_record,
 )
-from bsmfit.catalogue.table_files import read_invisible_table, read_metadata, table_path
+from bsmfit.catalogue.tables.pi_invisible_build import table_inputs
+from bsmfit.catalogue.tables.table_files import (
+    read_invisible_table,
+    read_metadata,
+    table_path,
+)
 from bsmfit.channels.beam_dump import ChannelNuisance
 from bsmfit.channels.pi_invisible import PiInvisibleChannel, StableLimit
 from bsmfit.core.interpolation import CubicCurve

@@ -11,7 +11,7 @@ therefore two-sided where the lifetime follows from the coupling.
 What the search saw comes in one of two forms:
 
 - a *published limit* curve for stable X, from which the count that makes it is
-  reconstructed at each mass (`bsmfit.inference.effective_count`);
+  reconstructed at each mass (`bsmfit.likelihood.effective_count`);
 - an *observed count* in the whole signal region.
 
 Where the search says nothing (the $\pi^0$ band, outside the published masses, above

@@ -177,8 +177,8 @@ def build(
     from rich.console import Console
     from rich.progress import Progress
 
-    from bsmfit.catalogue.build import build_tables, channels_with_yields
     from bsmfit.catalogue.channels import channel_names
+    from bsmfit.catalogue.tables.build import build_tables, channels_with_yields
 
     every = channels_with_yields() if yields_only else channel_names()
     with Progress(console=Console(stderr=True)) as bar:

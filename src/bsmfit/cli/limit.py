@@ -119,7 +119,7 @@ def limit(
     from bsmfit.channels.pi_invisible import PiInvisibleChannel
     from bsmfit.cli.limit_dump import dump_in_words, dump_report
     from bsmfit.cli.limit_invisible import invisible_in_words, invisible_report
-    from bsmfit.inference.points import check_level
+    from bsmfit.inference.limits.points import check_level
 
     check_level(cl)
     theory = (model, coupling, preset)

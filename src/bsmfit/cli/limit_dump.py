@@ -11,7 +11,7 @@ from bsmfit.cli.words import QUANTILE_NAMES, aligned, expected_in_words, finite
 
 if TYPE_CHECKING:
     from bsmfit.channels.beam_dump import BeamDumpChannel
-    from bsmfit.inference.toy_limits import Toys
+    from bsmfit.inference.toys.limits import Toys
     from bsmfit.likelihood.likelihood import Likelihood
 
 __all__ = ["dump_in_words", "dump_report"]
@@ -53,7 +53,7 @@ def dump_report(
     """
     import jax
 
-    from bsmfit.inference.toy_limits import Toys
+    from bsmfit.inference.toys.limits import Toys
 
     n_event = _count(search, n_observed, mass)
     likelihood = _likelihood(search, n_event, mass, theory)
@@ -161,8 +161,8 @@ def _limits(
     import warnings
 
     from bsmfit.errors import LowCountWarning
-    from bsmfit.inference.limits import expected_upper_limits, upper_limit
-    from bsmfit.inference.result import Status
+    from bsmfit.inference.limits.result import Status
+    from bsmfit.inference.limits.upper_limit import expected_upper_limits, upper_limit
 
     if method == "bayes":
         return _credible(likelihood, cl=cl)
@@ -188,8 +188,8 @@ def _limits(
 
 def _credible(likelihood: Likelihood, *, cl: float) -> dict[str, Any]:
     """Credible limit with a prior flat in the signal."""
-    from bsmfit.inference.credible import credible_map
-    from bsmfit.inference.priors import FlatStrength
+    from bsmfit.inference.posteriors.credible import credible_map
+    from bsmfit.inference.posteriors.priors import FlatStrength
 
     found = credible_map(likelihood, prior=FlatStrength(), cl=cl)
     is_converged = bool(found.is_converged[0])

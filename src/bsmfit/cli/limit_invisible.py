@@ -126,7 +126,7 @@ def _with_count(search: PiInvisibleChannel, given: int | None) -> PiInvisibleCha
     import equinox as eqx
     import jax.numpy as jnp
 
-    from bsmfit.inference.effective_count import LARGEST_EFFECTIVE_COUNT
+    from bsmfit.likelihood.effective_count import LARGEST_EFFECTIVE_COUNT
 
     if given is None:
         return search
@@ -188,7 +188,7 @@ def _branching_ratio(
 ) -> dict[str, Any]:
     """The limit on the branching ratio."""
     from bsmfit.core.constants import HBAR
-    from bsmfit.inference.invisible_limit import invisible_limit
+    from bsmfit.inference.limits.invisible_limit import invisible_limit
 
     width = 0.0
     if lifetime_ns is not None:
@@ -223,7 +223,7 @@ def _multiple(
     from bsmfit.catalogue.models import load_model
     from bsmfit.channels.pi_invisible import PROCESS
     from bsmfit.core.constants import HBAR
-    from bsmfit.inference.observed_count import observed_count
+    from bsmfit.inference.counts.observed_count import observed_count
     from bsmfit.scan.exclusion_map import exclusion_point
     from bsmfit.scan.runner import Status
 

@@ -15,8 +15,8 @@ from bsmfit.cli.words import finite
 
 if TYPE_CHECKING:
     from bsmfit.channels.pi_nunu import PiNunuChannel
-    from bsmfit.inference.branching_ratio import BranchingRatio
-    from bsmfit.inference.result import Limit
+    from bsmfit.inference.intervals.branching_ratio import BranchingRatio
+    from bsmfit.inference.limits.result import Limit
 
 __all__ = ["EXAMPLE", "measure"]
 
@@ -101,7 +101,7 @@ def measure(
 
 def _chosen(channel: PiNunuChannel, method: LimitMethod) -> tuple[LimitMethod, str]:
     """The method of the limits, and why it is taken."""
-    from bsmfit.inference.method import ENOUGH_EVENTS
+    from bsmfit.inference.limits.method import ENOUGH_EVENTS
 
     if method is not LimitMethod.AUTO:
         return method, f"{method.value}, asked for"
@@ -123,8 +123,8 @@ def _measured(
     import warnings
 
     from bsmfit.errors import LowCountWarning
-    from bsmfit.inference.branching_ratio import measure_branching_ratio
-    from bsmfit.inference.points import check_level
+    from bsmfit.inference.intervals.branching_ratio import measure_branching_ratio
+    from bsmfit.inference.limits.points import check_level
     from bsmfit.likelihood.pi_nunu import pi_nunu_likelihood
 
     for level in levels:
@@ -189,7 +189,7 @@ def _results(found: BranchingRatio) -> dict[str, Any]:
 
 
 def _limit(found: Limit) -> dict[str, Any]:
-    from bsmfit.inference.result import Status
+    from bsmfit.inference.limits.result import Status
 
     return {
         "cl": found.cl,

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from bsmfit._version import __version__
-from bsmfit.inference.numpyro_model import Posterior, sampled_limit
+from bsmfit.inference.posteriors.numpyro_model import Posterior, sampled_limit
 from bsmfit.scan.atomic import atomic_file
 
 __all__ = ["write_posterior"]

@@ -65,7 +65,7 @@ def pi_invisible_likelihood(
 
     Args:
         channels: The searches, of different data.
-        n_observed: Count of each (`bsmfit.inference.observed_count`).
+        n_observed: Count of each (`bsmfit.inference.counts.observed_count`).
         log_factor: ln of the factor on the signal of each, from the same place.
         mass: Mass of X [GeV].
         decay_width: Its total width [GeV]; 0 for a stable or invisible X.

@@ -13,7 +13,7 @@ numpy:
 
 The two spaces are independent, so a joint average is a double sum, and sums of
 independent Poisson counts let the background be averaged once, outside all solvers
-(`bsmfit.inference.marginal`).
+(`bsmfit.inference.counts.marginal`).
 
 Nodes are constants. Derivatives of an average with respect to a response are taken at
 fixed nodes, and are right: along the axes $E[f'\,\theta_j]$ is what the nodes

@@ -17,9 +17,9 @@ from jaxtyping import Array, Float, Int
 from bsmfit.channels.beam_dump import BeamDumpChannel
 from bsmfit.channels.channel import Channel
 from bsmfit.errors import InputError, UnknownNameError
-from bsmfit.inference.exclusion import Exclusion, exclusion
-from bsmfit.inference.expected import count_ceiling
-from bsmfit.inference.significance import significance
+from bsmfit.inference.counts.exclusion import Exclusion, exclusion
+from bsmfit.inference.counts.expected import count_ceiling
+from bsmfit.inference.intervals.significance import significance
 from bsmfit.likelihood.beam_dump import beam_dump_counting_model
 from bsmfit.likelihood.counting import CountingModel
 from bsmfit.likelihood.quadrature import NuisanceQuadrature

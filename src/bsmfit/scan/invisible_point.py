@@ -22,14 +22,14 @@ from jaxtyping import Array, Bool, Float
 from bsmfit.channels.channel import Channel
 from bsmfit.channels.pi_invisible import PROCESS, PiInvisibleChannel
 from bsmfit.errors import InputError
-from bsmfit.inference.effective_count import BackgroundNodes
-from bsmfit.inference.effective_exclusion import LimitsBySpread
-from bsmfit.inference.observed_count import (
+from bsmfit.inference.counts.effective_exclusion import LimitsBySpread
+from bsmfit.inference.counts.observed_count import (
     largest_expected_count,
     log_kappas,
     observed_count,
     total_error,
 )
+from bsmfit.likelihood.effective_count import BackgroundNodes
 from bsmfit.physics.mediator import Mediator, is_physical
 from bsmfit.physics.model import Model
 from bsmfit.scan.exclusion_point import production_processes

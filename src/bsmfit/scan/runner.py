@@ -60,7 +60,7 @@ class PointResult(eqx.Module):
         n_up_obs: Observed upper limit on `n_signal`; the point is excluded where
             `n_signal` exceeds it.
         n_up_exp: Upper limits expected without signal at the levels of
-            `bsmfit.inference.expected.QUANTILE_LEVELS`, ascending.
+            `bsmfit.inference.counts.expected.QUANTILE_LEVELS`, ascending.
         cls_obs: Observed CLs, within [0, 1].
         cls_exp: Expected CLs at the median count, or at the same levels.
         n_obs: Observed events, or an effective count; a function of the mass alone.

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from bsmfit.errors import DataFileError
-from bsmfit.inference.expected import QUANTILE_LEVELS
+from bsmfit.inference.counts.expected import QUANTILE_LEVELS
 from bsmfit.scan.atomic import atomic_file
 from bsmfit.scan.plan import ScanPlan
 from bsmfit.scan.runner import Status

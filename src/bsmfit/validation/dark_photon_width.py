@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from bsmfit.catalogue.physics_tables import load_hadronic_ratio
+from bsmfit.catalogue.tables.physics_tables import load_hadronic_ratio
 from bsmfit.core.constants import HBAR_C, PION_CHARGED_MASS
 from bsmfit.physics.dark_photon_width import branching_ratios, total_width
 from bsmfit.validation.targets import ValidationRow

@@ -10,7 +10,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from bsmfit.catalogue.physics_tables import load_scalar_widths
+from bsmfit.catalogue.tables.physics_tables import load_scalar_widths
 from bsmfit.core.constants import (
     ELECTRON_MASS,
     HBAR,

@@ -24,7 +24,7 @@ from bsmfit.catalogue.records import read_kaon_setup
 from bsmfit.channels.pi_invisible import PiInvisibleChannel, StableLimit
 from bsmfit.core.constants import HBAR
 from bsmfit.errors import DataFileError
-from bsmfit.inference.invisible_limit import InvisibleLimit, invisible_limit
+from bsmfit.inference.limits.invisible_limit import InvisibleLimit, invisible_limit
 from bsmfit.validation.targets import ValidationRow
 
 __all__ = ["lifetime_rows", "pi_invisible_rows", "stable_rows"]

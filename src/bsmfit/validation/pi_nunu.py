@@ -24,14 +24,14 @@ from bsmfit.channels.pi_nunu_sensitivity import (
     relative_sensitivity_error,
     single_event_sensitivity,
 )
-from bsmfit.inference.branching_ratio import ONE_SIGMA
-from bsmfit.inference.limits import upper_limit
-from bsmfit.inference.profile_interval import (
+from bsmfit.inference.intervals.branching_ratio import ONE_SIGMA
+from bsmfit.inference.intervals.profile_interval import (
     Discovery,
     Interval,
     discovery,
     profile_interval,
 )
+from bsmfit.inference.limits.upper_limit import upper_limit
 from bsmfit.likelihood.arrays import LikelihoodArrays
 from bsmfit.likelihood.pi_nunu import UNIT, pi_nunu_likelihood
 from bsmfit.validation.targets import ValidationRow

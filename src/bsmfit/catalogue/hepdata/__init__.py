@@ -1,0 +1,1 @@
+"""Limits and spectra from HEPData tables."""

@@ -1,0 +1,1 @@
+"""Likelihoods from pyhf workspaces."""

@@ -1,0 +1,1 @@
+"""Tables of acceptance and yields: reading and building."""

@@ -1,0 +1,259 @@
+"""Contract the acceptance of a search with production spectra into its yield table.
+
+Needs no detector simulation: a change of a spectrum, a form factor or a cut on the
+transverse momentum is a minute's work. The table lies beside the search's record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from scipy.stats import qmc
+
+from bsmfit._version import __version__
+from bsmfit.catalogue.files import data_root, locate_geometry, sha256_of
+from bsmfit.catalogue.records import (
+    locate_channel,
+    read_beam_dump_record,
+    read_geometry,
+)
+from bsmfit.catalogue.tables.physics_tables import load_proton_form_factor
+from bsmfit.catalogue.tables.table_files import (
+    MESON_SPECTRA,
+    read_meson_spectra,
+    write_archive,
+)
+from bsmfit.detector.acceptance_table import AcceptanceTable
+from bsmfit.detector.contraction import (
+    DecayContraction,
+    accepted_spectrum,
+    momentum_nodes,
+)
+from bsmfit.errors import UnknownNameError
+from bsmfit.physics.bremsstrahlung import (
+    MOMENTUM_FRACTION_MAX,
+    MOMENTUM_FRACTION_MIN,
+    TRANSVERSE_MOMENTUM_MAX,
+    bremsstrahlung_rate,
+)
+from bsmfit.physics.dark_photon import DARK_PHOTON_PROCESSES
+from bsmfit.physics.gauge_invariant_bremsstrahlung import (
+    GAUGE_INVARIANT,
+    gauge_invariant_rate,
+)
+from bsmfit.physics.meson_decay import MESON_DECAYS
+from bsmfit.physics.production_spectrum import (
+    MesonSpectrum,
+    SpectrumPoints,
+    bremsstrahlung_points,
+    decay_points,
+    mixing_points,
+)
+from bsmfit.physics.vector_mixing import VECTOR_MIXINGS
+
+__all__ = ["REDUCED_LIFETIMES", "build_yields", "process_points", "write_yields"]
+
+REDUCED_LIFETIMES = np.linspace(-np.log(700.0), np.log(1.0e5), 129)
+"""Nodes of the reduced lifetime, from 700 decay lengths to the volume to 1e-5."""
+
+_POINTS_PER_BIN = 64
+_SEED = 400
+_NO_YIELD = -1.0e4
+"""Reduced log yield that stands for no accepted particle at all."""
+
+_SOFTEST, _WIDEST = 15.0, 0.04
+"""Mesons below this momentum [GeV] or beyond this angle [rad] cannot contribute:
+the acceptance ends at 20 GeV and 9 mrad."""
+
+
+@lru_cache(maxsize=4)
+def _meson_spectra(sample: str) -> dict[str, MesonSpectrum]:
+    return {
+        name: spectrum.within(momentum_min=_SOFTEST, angle_max=_WIDEST)
+        for name, spectrum in read_meson_spectra(sample).items()
+    }
+
+
+def process_points(
+    process: str,
+    mass: float,
+    *,
+    beam_momentum: float,
+    sample: str = "pp_inelastic",
+    transverse_momentum_max: float = TRANSVERSE_MOMENTUM_MAX,
+) -> SpectrumPoints:
+    """Spectrum of a dark-photon production process at unit strength.
+
+    Args:
+        process: Name of the process, out of `DARK_PHOTON_PROCESSES`.
+        mass: Mass [GeV].
+        beam_momentum: Momentum of the beam [GeV].
+        sample: Sample of meson spectra.
+        transverse_momentum_max: Largest transverse momentum of bremsstrahlung [GeV].
+
+    Returns:
+        The spectrum, particles per inelastic interaction.
+
+    Raises:
+        UnknownNameError: An unknown process.
+    """
+    if process not in DARK_PHOTON_PROCESSES:
+        kind = "production process"
+        raise UnknownNameError.from_choices(kind, process, DARK_PHOTON_PROCESSES)
+    if process in MESON_DECAYS:
+        decay = MESON_DECAYS[process]
+        spectrum = _meson_spectra(sample)[decay.meson]
+        return decay_points(spectrum, decay, mass, unit_points=_unit_points())
+    if process in VECTOR_MIXINGS:
+        mixing = VECTOR_MIXINGS[process]
+        return mixing_points(
+            _meson_spectra(sample)[mixing.meson],
+            mixing,
+            mass,
+            beam_momentum=beam_momentum,
+            unit_points=_unit_points(),
+        )
+
+    def rate(fraction: np.ndarray, pt_squared: np.ndarray) -> np.ndarray:
+        z, q = jnp.asarray(fraction), jnp.asarray(pt_squared)
+        if process == GAUGE_INVARIANT:
+            dirac, pauli = load_proton_form_factor()(jnp.asarray(mass))
+            return np.asarray(
+                gauge_invariant_rate(
+                    z,
+                    q,
+                    jnp.full_like(z, mass),
+                    dirac=dirac,
+                    pauli=pauli,
+                    beam_momentum=beam_momentum,
+                )
+            )
+        return np.asarray(
+            bremsstrahlung_rate(
+                process, z, q, jnp.full_like(z, mass), beam_momentum=beam_momentum
+            )
+        )
+
+    return bremsstrahlung_points(
+        rate,
+        mass,
+        beam_momentum=beam_momentum,
+        fraction_range=(MOMENTUM_FRACTION_MIN, MOMENTUM_FRACTION_MAX),
+        transverse_momentum_max=transverse_momentum_max,
+    )
+
+
+def _unit_points() -> np.ndarray:
+    return qmc.Sobol(4, rng=_SEED).random(_POINTS_PER_BIN)
+
+
+def build_yields(
+    acceptance: AcceptanceTable,
+    *,
+    origin: float,
+    beam_momentum: float,
+    processes: tuple[str, ...] = DARK_PHOTON_PROCESSES,
+    progress: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> np.ndarray:
+    """Contract an acceptance table with the spectra of production processes.
+
+    Args:
+        acceptance: The acceptance of a search.
+        origin: Where the particles are made [m].
+        beam_momentum: Momentum of the beam [GeV].
+        processes: Production processes.
+        progress: Called with (masses done, masses in all).
+        **options: Passed to `process_points`.
+
+    Returns:
+        Reduced log yield G, [mass, reduced lifetime, process].
+    """
+    contraction = DecayContraction.from_geometry(
+        momentum_nodes(acceptance.momenta),
+        reduced_lifetimes=REDUCED_LIFETIMES,
+        vertices=acceptance.vertices,
+        origin=origin,
+        beam_momentum=beam_momentum,
+    )
+    grid = (acceptance.momenta, acceptance.angles)
+    shape = (acceptance.masses.size, REDUCED_LIFETIMES.size, len(processes))
+    reduced = np.empty(shape, dtype=np.float32)
+    for i, mass in enumerate(acceptance.masses):
+        values = acceptance.acceptance[i].astype(float)
+        for k, process in enumerate(processes):
+            points = process_points(
+                process, float(mass), beam_momentum=beam_momentum, **options
+            )
+            spectrum = accepted_spectrum(*points, grid=grid, acceptance=values)
+            log_yield = contraction.reduced_log_yield(spectrum)
+            reduced[i, :, k] = np.maximum(log_yield, _NO_YIELD)
+        if progress is not None:
+            progress(i + 1, acceptance.masses.size)
+    return reduced
+
+
+def write_yields(
+    path: Path,
+    channel: str | Path,
+    acceptance: AcceptanceTable,
+    *,
+    acceptance_path: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Make the yield table of a search and write it.
+
+    Args:
+        path: The file.
+        channel: Channel id, or path of a record.
+        acceptance: The acceptance of the search.
+        acceptance_path: File of the acceptance, whose digest is recorded.
+        progress: Called with (masses done, masses in all).
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    record = read_beam_dump_record(channel)
+    folder = locate_channel(channel).parent
+    geometry_file = locate_geometry(record.geometry, beside=folder)
+    geometry = read_geometry(record.geometry, beside=folder)
+    origin = geometry.dump.impact_point.z.value
+    momentum = geometry.beam.momentum.value
+    reduced = build_yields(
+        acceptance, origin=origin, beam_momentum=momentum, progress=progress
+    )
+    spectra = data_root() / MESON_SPECTRA / "pp_inelastic.npz"
+    metadata: dict[str, Any] = {
+        "content": "reduced log yield ln Y + exp(-u) [mass, reduced lifetime, process]",
+        "units": {"masses": "GeV", "reduced_lifetimes": "1"},
+        "normalisation": "accepted decays per proton on target, one inelastic "
+        "interaction each, at unit production strength and unit branching ratio",
+        "channel": record.id,
+        "final_state": record.final_state,
+        "selection": record.selection.model_dump(mode="json"),
+        "distance_m": float(acceptance.vertices[0] - origin),
+        "beam_momentum_gev": momentum,
+        "bremsstrahlung": {
+            "momentum_fraction": [MOMENTUM_FRACTION_MIN, MOMENTUM_FRACTION_MAX],
+            "transverse_momentum_max_gev": TRANSVERSE_MOMENTUM_MAX,
+        },
+        "meson_points_per_bin": _POINTS_PER_BIN,
+        "seed": _SEED,
+        "provenance": "computed",
+        "made_by": f"bsmfit {__version__}, bsmfit tables build",
+        "acceptance_sha256": sha256_of(acceptance_path),
+        "meson_spectra_sha256": sha256_of(spectra),
+        "geometry_sha256": sha256_of(geometry_file),
+    }
+    arrays = {
+        "masses": acceptance.masses,
+        "reduced_lifetimes": REDUCED_LIFETIMES,
+        "processes": np.array(DARK_PHOTON_PROCESSES),
+        "reduced_log_yield": reduced,
+    }
+    write_archive(path, arrays, metadata)

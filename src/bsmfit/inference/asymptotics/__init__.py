@@ -1,0 +1,1 @@
+"""Asymptotic formulae of the profile likelihood ratio, for ten events and more."""

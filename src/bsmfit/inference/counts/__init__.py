@@ -1,0 +1,1 @@
+"""Exact probabilities of few events: one count, several counts, what to expect."""

@@ -1,0 +1,1 @@
+"""Maximum-likelihood fits, profiles, impacts and goodness of fit."""

@@ -1,0 +1,310 @@
+r"""The function that a fit minimises, with its gradient and Hessian by hand.
+
+$$f(m,\theta) = \sum_k\Big[\epsilon_k r_k - c_k\ln r_k\Big]
+  + \tfrac12(\theta-a)^TQ(\theta-a),\qquad r_k = m\sum_{t\in S}y_{tk}(\theta)
+  + \sum_{t\in B}y_{tk}(\theta)$$
+
+Cells $k$ are the bins, with $\epsilon_k = 1$ and $c_k = n_k$, and the single events of
+regions with densities, with $\epsilon_k = 0$ and $c_k = 1$. The signal is scaled to one
+expected event: $m$ counts signal events, whatever the unit of the strength. Nuisances
+are the correlated ones, $\theta = Cx$ with $Q = (CC^T)^{-1}$; parameters with a Poisson
+constraint have its likelihood instead. Constants are such that $f = 0$ for a perfect
+description of counts and auxiliary measurements.
+
+With the rows $V$ of `bsmfit.inference.fits.rate_rows` and a small matrix $B$,
+$$\nabla f = BVw,\quad \nabla^2 f = B\,V\mathrm{diag}(u)V^TB^T + \sum_k w_k\nabla^2r_k,
+  \quad w = \epsilon - c/r,\ u = c/r^2,$$
+so that the cost hardly grows with the number of normalisation nuisances.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.scipy.special import xlogy
+from jaxtyping import Array, Float
+
+from bsmfit.inference.fits.rate_rows import Layout, Rows, TermCells
+from bsmfit.likelihood.arrays import LikelihoodArrays, Structure
+
+__all__ = ["Derivatives", "FitProblem"]
+
+_SMALLEST_RATE = 1e-300
+# below it the derivatives of ln r are those at it
+_SMALLEST_DIVISOR = 1e-10
+_LARGEST_PULL = 6.0
+_LARGEST_LOG_FACTOR = 30.0
+_SMALLEST_CONTROL = 0.5
+# signal events beyond any fit, for each event observed
+_LARGEST_SIGNAL = 1e3
+
+
+class Derivatives(NamedTuple):
+    """Value, gradient and Hessian; the first parameter is the strength."""
+
+    value: Float[Array, ""]
+    gradient: Float[Array, " n_free"]
+    hessian: Float[Array, "n_free n_free"]
+
+
+class FitProblem(eqx.Module):
+    r"""What a fit minimises, for one point.
+
+    Attributes:
+        counts: $c_k$ [events].
+        terms: Yields and responses in the cells.
+        auxiliary: Auxiliary measurements, of the correlated nuisances.
+        scale: Expected auxiliary counts at a factor of 1.
+        correlation: $C$ of $\theta = Cx$; of shape (0, 0) without correlations.
+        signal_events: Expected signal at strength 1 and nominal nuisances, constant.
+    """
+
+    counts: Float[Array, " n_cell"]
+    terms: TermCells
+    auxiliary: Float[Array, " n_parameter"]
+    scale: Float[Array, " n_parameter"]
+    correlation: Float[Array, "n_correlated n_correlated"]
+    signal_events: Float[Array, ""]
+
+    @classmethod
+    def from_arrays(cls, arrays: LikelihoodArrays) -> FitProblem:
+        """Scale the signal to one event and correlate the nuisances.
+
+        Args:
+            arrays: The likelihood.
+
+        Returns:
+            The problem; a signal of no events is not scaled.
+        """
+        structure = arrays.structure
+        signal, _ = arrays.expected(arrays.nominal_parameters())
+        total = lax.stop_gradient(jnp.sum(signal))
+        events = jnp.where(total > 0.0, total, 1.0)
+        is_event_bin = np.isin(np.arange(arrays.yields.shape[1]), structure.event_bins)
+        counts = jnp.where(is_event_bin, 0.0, arrays.observed)
+        correlation, auxiliary = jnp.zeros((0, 0)), arrays.auxiliary
+        if structure.correlated:
+            unit = jnp.eye(arrays.n_parameter)
+            correlation = jax.vmap(arrays.correlated_parameters, out_axes=1)(unit)
+            auxiliary = correlation @ auxiliary
+        return cls(
+            counts=jnp.concatenate([counts, jnp.ones(len(structure.event_bins))]),
+            terms=TermCells.from_arrays(arrays, events),
+            auxiliary=auxiliary,
+            scale=arrays.scale,
+            correlation=correlation,
+            signal_events=events,
+        )
+
+    @property
+    def structure(self) -> Structure:
+        """Names and choices."""
+        return self.terms.structure
+
+    def with_data(
+        self, counts: Float[Array, " n_cell"], auxiliary: Float[Array, " n_parameter"]
+    ) -> FitProblem:
+        """The same problem for other counts and auxiliary measurements."""
+        fields = (counts, auxiliary)
+        return eqx.tree_at(lambda p: (p.counts, p.auxiliary), self, fields)
+
+    def with_expected_data(self, point: Float[Array, " n_free"]) -> FitProblem:
+        """The problem whose data are what a point expects, so that f is 0 there."""
+        theta = point[1:]
+        factor = jnp.exp(jnp.where(self._is("poisson"), theta, 0.0))
+        auxiliary = jnp.where(self._is("poisson"), self.scale * factor, theta)
+        return self.with_data(self.rates(point), auxiliary)
+
+    @property
+    def n_parameter(self) -> int:
+        """Number of nuisances and free factors."""
+        return len(self.structure.parameter_names)
+
+    def nominal(self) -> Float[Array, " n_parameter"]:
+        """Nuisances at which the auxiliary measurements are most likely."""
+        ratio = jnp.maximum(self.auxiliary, _SMALLEST_CONTROL) / self.scale
+        log_ratio = jnp.log(jnp.where(self._is("poisson"), ratio, 1.0))
+        return jnp.where(self._is("normal"), self.auxiliary, log_ratio)
+
+    def independent(
+        self, theta: Float[Array, " n_parameter"]
+    ) -> Float[Array, " n_parameter"]:
+        r"""Independent parameters $x = C^{-1}\theta$ of `LikelihoodArrays`."""
+        if not self.structure.correlated:
+            return theta
+        return jnp.linalg.inv(self.correlation) @ theta
+
+    def bounds(self) -> tuple[Float[Array, " n_free"], Float[Array, " n_free"]]:
+        """Lowest and highest values of strength and nuisances that a fit may take.
+
+        Nuisances stay within 6 standard deviations of their measurement, log factors
+        within 30 of their nominal value; Gaussian factors do not go below zero.
+        """
+        nominal = self.nominal()
+        width = jnp.where(self._is("normal"), _LARGEST_PULL, _LARGEST_LOG_FACTOR)
+        lower = list(nominal - width)
+        for parameter, response in zip(
+            self.structure.linear, self.terms.linear_response, strict=True
+        ):
+            edge = -1.0 / jnp.maximum(jnp.max(response), 1e-12)
+            lower[parameter] = jnp.maximum(lower[parameter], edge)
+        largest = _LARGEST_SIGNAL * (10.0 + jnp.sum(self.counts))
+        return (
+            jnp.stack([jnp.zeros_like(largest), *lower]),
+            jnp.concatenate([largest[None], nominal + width]),
+        )
+
+    def rates(self, point: Float[Array, " n_free"]) -> Float[Array, " n_cell"]:
+        """Expected events in the bins, and rate densities at the events."""
+        rates = self._signs(point[0]) @ self.terms.rows(point[1:]).yields
+        return jnp.where(rates < 0.0, 0.0, rates)
+
+    @jax.jit
+    def value(self, point: Float[Array, " n_free"]) -> Float[Array, ""]:
+        """The function, relative to that of a perfect description of all data.
+
+        Args:
+            point: Signal events, then nuisances.
+
+        Returns:
+            $f$, >= 0 but for regions with densities.
+        """
+        return self._value(point, self.rates(point))
+
+    def _value(
+        self, point: Float[Array, " n_free"], rates: Float[Array, " n_cell"]
+    ) -> Float[Array, ""]:
+        counts = self.counts
+        log_rate = jnp.log(jnp.maximum(rates, _SMALLEST_RATE))
+        terms = self.terms.extents * rates - counts - counts * log_rate
+        value = jnp.sum(terms + xlogy(counts, counts))
+        theta = point[1:]
+        normal = 0.5 * (theta - self.auxiliary) * self._pull(theta)
+        log_expected = jnp.where(self._is("poisson"), theta, 0.0) + jnp.log(self.scale)
+        auxiliary = self.auxiliary
+        poisson = jnp.exp(log_expected) - auxiliary * (log_expected + 1.0)
+        known = jnp.where(self._is("poisson"), auxiliary, 0.0)
+        poisson = poisson + xlogy(known, known)
+        constraint = jnp.where(self._is("poisson"), poisson, jnp.zeros_like(theta))
+        return value + jnp.sum(jnp.where(self._is("normal"), normal, constraint))
+
+    @jax.jit
+    def derivatives(self, point: Float[Array, " n_free"]) -> Derivatives:
+        """Value, gradient and Hessian.
+
+        Args:
+            point: Signal events, then nuisances.
+
+        Returns:
+            All three.
+        """
+        rows = self.terms.rows(point[1:])
+        signs = self._signs(point[0])
+        rates = signs @ rows.yields
+        is_open = rates >= 0.0
+        rates = jnp.where(is_open, rates, 0.0)
+        divisor = jnp.maximum(rates, _SMALLEST_DIVISOR)
+        ratio = self.counts / divisor
+        first = jnp.where(is_open, self.terms.extents, 0.0) - ratio
+        combine = _combination(self.terms, rows, signs)
+        basis = jnp.concatenate([rows.yields, rows.local])
+        weighted = basis @ first
+        outer = (basis * (ratio / divisor)[None, :]) @ basis.T
+        curvature = _rate_curvature(self.terms, rows, signs, first, weighted)
+        pull, precision = self._constraint_derivatives(point[1:])
+        constraint = jnp.pad(precision, ((1, 0), (1, 0)))
+        return Derivatives(
+            self._value(point, rates),
+            combine @ weighted + jnp.concatenate([jnp.zeros(1), pull]),
+            combine @ outer @ combine.T + curvature + constraint,
+        )
+
+    def _constraint_derivatives(
+        self, theta: Float[Array, " n_parameter"]
+    ) -> tuple[Float[Array, " n_parameter"], Float[Array, "n_parameter n_parameter"]]:
+        """Gradient and Hessian of the constraint."""
+        is_normal, is_poisson = self._is("normal"), self._is("poisson")
+        expected = self.scale * jnp.exp(jnp.where(is_poisson, theta, 0.0))
+        poisson = jnp.where(is_poisson, expected - self.auxiliary, 0.0)
+        gradient = jnp.where(is_normal, self._pull(theta), poisson)
+        diagonal = jnp.where(is_poisson, expected, is_normal.astype(float))
+        hessian = jnp.eye(self.n_parameter) * diagonal[:, None]
+        if self.structure.correlated:
+            both = is_normal[:, None] & is_normal[None, :]
+            hessian = jnp.where(both, self._precision(), hessian)
+        return gradient, hessian
+
+    def _pull(
+        self, theta: Float[Array, " n_parameter"]
+    ) -> Float[Array, " n_parameter"]:
+        difference = jnp.where(self._is("normal"), theta - self.auxiliary, 0.0)
+        if not self.structure.correlated:
+            return difference
+        return self._precision() @ difference
+
+    def _precision(self) -> Float[Array, "n_parameter n_parameter"]:
+        inverse = jnp.linalg.inv(self.correlation)
+        return inverse.T @ inverse
+
+    def _signs(self, signal_events: Float[Array, ""]) -> Float[Array, " n_term"]:
+        return jnp.where(self.terms.is_signal, signal_events, 1.0)
+
+    def _is(self, constraint: str) -> np.ndarray:
+        return np.array([kind == constraint for kind in self.structure.constraints])
+
+
+def _combination(
+    terms: TermCells, rows: Rows, signs: Float[Array, " n_term"]
+) -> Float[Array, "n_free n_row"]:
+    """The matrix B: derivatives of the rates from terms and local rows."""
+    layout = Layout.from_structure(terms.structure)
+    n_term, n_parameter = rows.log_slope.shape
+    local_signs = layout.one_hot(0, n_term) @ signs
+    by_local = local_signs[:, None] * layout.one_hot(1, n_parameter)
+    top = np.concatenate([terms.is_signal, np.zeros(len(layout.local))])
+    below = jnp.concatenate([signs[:, None] * rows.log_slope, by_local]).T
+    return jnp.concatenate([jnp.asarray(top)[None], below])
+
+
+def _rate_curvature(
+    terms: TermCells,
+    rows: Rows,
+    signs: Float[Array, " n_term"],
+    first: Float[Array, " n_cell"],
+    weighted: Float[Array, " n_row"],
+) -> Float[Array, "n_free n_free"]:
+    r"""$\sum_k w_k\nabla^2r_k$: products of slopes, bends, and strength with slope."""
+    layout = Layout.from_structure(terms.structure)
+    slope = rows.log_slope
+    n_term, n_parameter = slope.shape
+    to_term, to_parameter = layout.one_hot(0, n_term), layout.one_hot(1, n_parameter)
+    in_terms, in_local = weighted[:n_term], weighted[n_term:]
+    in_rates = signs * in_terms
+    is_signal = terms.is_signal.astype(float)
+    matrix = slope.T @ (in_rates[:, None] * slope)
+    diagonal = in_rates @ rows.log_bend
+    with_strength = (is_signal * in_terms) @ slope
+    local_signs = to_term @ signs
+    n_morph = rows.local_bend.shape[0]
+    if layout.local:
+        cross = ((local_signs * in_local)[:, None] * (to_term @ slope)).T @ to_parameter
+        matrix = matrix + cross + cross.T
+        bend = local_signs[:n_morph] * (rows.local_bend @ first)
+        diagonal = diagonal + bend @ to_parameter[:n_morph]
+        of_signal = to_term @ is_signal
+        with_strength = with_strength + (of_signal * in_local) @ to_parameter
+    if layout.has_factors:
+        once, twice = layout.mixed()
+        pairs = (rows.local * first[None, :] * local_signs[:, None]) @ rows.local_log.T
+        both = to_parameter.T @ (pairs * twice) @ to_parameter[n_morph:]
+        same = to_parameter.T @ (pairs * once) @ to_parameter[n_morph:]
+        matrix = matrix + same + both + both.T
+    matrix = matrix + np.eye(n_parameter) * diagonal[:, None]
+    with_strength = with_strength[None]
+    top = jnp.concatenate([jnp.zeros((1, 1)), with_strength], axis=1)
+    return jnp.concatenate([top, jnp.concatenate([with_strength.T, matrix], axis=1)])

@@ -1,0 +1,1 @@
+"""Confidence intervals, Feldman-Cousins belts, significances."""

@@ -1,0 +1,152 @@
+r"""A likelihood on a grid of points, checked and ready to be mapped over.
+
+The leading axes of a likelihood's arrays are the points of a grid. Here they become one
+axis, the dense arrays of all points are made at once, and what the choice of a method
+depends on is read off: how many events are observed and expected at each point, and how
+many bins there are. Results get their shape back at the end.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Bool, Float, Int
+
+from bsmfit._x64 import require_x64
+from bsmfit.errors import InputError
+from bsmfit.inference.counts.ensemble import nominal_yields
+from bsmfit.inference.limits.result import Status
+from bsmfit.likelihood.arrays import LikelihoodArrays
+from bsmfit.likelihood.likelihood import Likelihood, broadcast_points, point_shape
+
+__all__ = ["Points", "check_level", "point_status"]
+
+_Tree = TypeVar("_Tree")
+
+
+class Points(eqx.Module):
+    """All points of a likelihood.
+
+    Attributes:
+        arrays: Dense arrays, with one leading axis for the points.
+        signal: Signal at strength 1 and nominal nuisances, in each bin [events].
+        background: Background at nominal nuisances, in each bin [events].
+        shape: Shape of the grid.
+        is_concrete: Whether all numbers are known, not traced.
+    """
+
+    arrays: LikelihoodArrays
+    signal: Float[Array, "n_point n_bin"]
+    background: Float[Array, "n_point n_bin"]
+    shape: tuple[int, ...] = eqx.field(static=True)
+    is_concrete: bool = eqx.field(static=True)
+
+    @classmethod
+    def from_likelihood(cls, likelihood: Likelihood, caller: str) -> Points:
+        """Spread a likelihood over its grid.
+
+        Args:
+            likelihood: The likelihood.
+            caller: The public function that needs it, for messages.
+
+        Returns:
+            The points.
+
+        Raises:
+            InputError: The likelihood has no signal term.
+        """
+        require_x64(caller)
+        shape = point_shape(likelihood)
+        if not any(region.signal for region in likelihood.regions):
+            msg = f"{caller} needs a signal: no region has a signal term"
+            raise InputError(msg)
+        arrays, signal, background = _spread(likelihood)
+        is_concrete = not any(
+            isinstance(leaf, Tracer) for leaf in jax.tree.leaves(likelihood)
+        )
+        return cls(arrays, signal, background, shape, is_concrete)
+
+    @property
+    def n_bin(self) -> int:
+        """Number of bins of all regions."""
+        return self.signal.shape[-1]
+
+    @property
+    def n_event(self) -> Float[np.ndarray, " n_point"]:
+        """Smaller one of observed and expected events of each point."""
+        observed = np.asarray(self.arrays.observed).sum(axis=-1)
+        return np.minimum(observed, np.asarray(self.background).sum(axis=-1))
+
+    def reshape(self, result: _Tree) -> _Tree:
+        """Give the grid its shape back.
+
+        Args:
+            result: Arrays with one leading axis for the points.
+
+        Returns:
+            Arrays with the axes of the grid.
+        """
+        return jax.tree.map(
+            lambda leaf: leaf.reshape(*self.shape, *leaf.shape[1:]), result
+        )
+
+
+@eqx.filter_jit
+def _spread(
+    likelihood: Likelihood,
+) -> tuple[
+    LikelihoodArrays, Float[Array, "n_point n_bin"], Float[Array, "n_point n_bin"]
+]:
+    """Dense arrays and nominal yields of all points."""
+    arrays = jax.vmap(lambda one: one.arrays())(broadcast_points(likelihood))
+    signal, background = jax.vmap(nominal_yields)(arrays)
+    return arrays, signal, background
+
+
+def point_status(
+    points: Points,
+    is_converged: Bool[Array, " n_point"],
+    *,
+    is_signal_needed: bool = True,
+) -> Int[Array, " n_point"]:
+    """Status of each point.
+
+    Args:
+        points: The points.
+        is_converged: Whether the method found its answer.
+        is_signal_needed: Whether a point without signal has no answer.
+
+    Returns:
+        `Status` codes.
+    """
+
+    def is_bad(array: Float[Array, "n_point ..."]) -> Bool[Array, " n_point"]:
+        is_fine = (array >= 0.0) & jnp.isfinite(array)
+        return ~jnp.all(is_fine.reshape(array.shape[0], -1), axis=1)
+
+    status = jnp.where(is_converged, int(Status.OK), int(Status.NOT_CONVERGED))
+    if is_signal_needed:
+        has_signal = jnp.any(points.signal > 0.0, axis=-1)
+        status = jnp.where(has_signal, status, int(Status.NO_SIGNAL))
+    is_invalid = is_bad(points.arrays.yields) | is_bad(points.arrays.observed)
+    return jnp.where(is_invalid, int(Status.INVALID_INPUT), status)
+
+
+def check_level(cl: float) -> None:
+    """Refuse a confidence level that is not between 0 and 1.
+
+    Args:
+        cl: Confidence level.
+
+    Raises:
+        InputError: It is not.
+    """
+    if not 0.0 < cl < 1.0:
+        hint = f"; did you mean {cl / 100.0:g}?" if 50.0 <= cl < 100.0 else ""
+        msg = f"confidence level cl = {cl:g} is not between 0 and 1{hint}"
+        raise InputError(msg)

@@ -1,0 +1,306 @@
+r"""Limits and CLs of any likelihood, on a grid of points: the front door.
+
+    likelihood = Likelihood.from_regions([...])       # leading axes: points of a grid
+    limit = upper_limit(likelihood, cl=0.90)
+    limit.value, limit.status, limit.method, limit.reason
+
+The method is chosen from the counts (`bsmfit.inference.limits.method`) or by name:
+
+| method | ensemble | statistic | for |
+|---|---|---|---|
+| ``exact`` | known background, or marginal | count, or ordering by name | few events |
+| ``asymptotic`` | - | $\tilde q_\mu$ | ten events or more |
+| ``toys`` | unconditional, conditional or marginal | $\tilde q_\mu$ | one count |
+
+All points are computed by one compiled program in blocks; a point that fails has a
+status and does not disturb the others. Where yields are traced (inside `jax.grad`,
+`jit` or `vmap`), name the method and give the ``plan`` of an exact one, made before
+from similar values by `exact_plan`.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from bsmfit.errors import InputError
+from bsmfit.inference.limits.asymptotic_limits import (
+    asymptotic_cls,
+    asymptotic_expected_limits,
+    asymptotic_limits,
+)
+from bsmfit.inference.limits.exact import (
+    ExactPlan,
+    exact_cls,
+    exact_expected_limits,
+    exact_limits,
+)
+from bsmfit.inference.limits.method import choose_method
+from bsmfit.inference.limits.points import Points, check_level, point_status
+from bsmfit.inference.limits.result import ClsTest, ExpectedLimits, Limit, Status
+from bsmfit.inference.toys.limits import (
+    Toys,
+    toy_cls,
+    toy_expected_limits,
+    toy_limits,
+)
+from bsmfit.likelihood.likelihood import Likelihood
+from bsmfit.likelihood.response import Value
+
+__all__ = ["cls_test", "exact_plan", "expected_upper_limits", "upper_limit"]
+
+_ORDERING = "likelihood-ratio"
+
+
+def upper_limit(
+    likelihood: Likelihood,
+    *,
+    cl: float,
+    method: str = "auto",
+    ordering: str = _ORDERING,
+    toys: Toys | None = None,
+    plan: ExactPlan | None = None,
+) -> Limit:
+    r"""CLs upper limit on the signal strength.
+
+    The strength at which $CL_s = 1 - cl$; in units of the signal that the likelihood
+    expects at strength 1, so that a signal of one event gives a limit in events.
+
+    Args:
+        likelihood: The likelihood; leading axes of its arrays are points of a grid.
+        cl: Confidence level, for example 0.90.
+        method: ``"auto"``, ``"exact"``, ``"asymptotic"`` or ``"toys"``.
+        ordering: For exact limits of several bins: ``"likelihood-ratio"``,
+            ``"qtilde"`` or ``"sum"``.
+        toys: Number, ensemble and key of toys.
+        plan: For exact limits of traced values.
+
+    Returns:
+        The limit; nan and a status where there is none, inf where there is no signal.
+
+    Raises:
+        InputError: A level, method or ordering that does not exist, or one that the
+            likelihood does not allow.
+
+    Examples:
+        >>> from bsmfit.likelihood.region import Region, Term
+        >>> from bsmfit.likelihood.response import LogNormal
+        >>> region = Region(
+        ...     "dimuon",
+        ...     observed=1,
+        ...     signal=[Term("dark-photon", 1.0, [LogNormal("protons", 1.1)])],
+        ...     background=[Term("fakes", 0.016, [LogNormal("fakes", 1.125)])],
+        ... )
+        >>> limit = upper_limit(Likelihood.from_regions([region]), cl=0.90)
+        >>> round(float(limit.value), 4), limit.method, limit.ensemble
+        (3.9068, 'exact', 'marginal')
+    """
+    check_level(cl)
+    points = Points.from_likelihood(likelihood, "upper_limit")
+    choice = choose_method(points, method)
+    error = jnp.zeros(points.signal.shape[0])
+    if choice.method == "exact":
+        plan = plan or ExactPlan.from_points(points, ordering=ordering)
+        value, is_converged = exact_limits(points, plan, cl=cl)
+        ensemble, ordering = plan.ensemble, plan.ordering
+    elif choice.method == "asymptotic":
+        value, is_converged = asymptotic_limits(points, cl=cl)
+        ensemble, ordering = "asymptotic", "qtilde"
+    else:
+        toys = _needed(toys)
+        value, error, is_converged = toy_limits(
+            points, toys.draw(points), cl=cl, ensemble=toys.kind
+        )
+        ensemble, ordering = toys.ensemble, "qtilde"
+    status = point_status(points, is_converged)
+    return Limit(
+        value=_answered(points, value, status),
+        status=points.reshape(status),
+        monte_carlo_error=points.reshape(error),
+        cl=cl,
+        ensemble=ensemble,
+        ordering=ordering,
+        **choice._asdict(),
+    )
+
+
+def expected_upper_limits(
+    likelihood: Likelihood,
+    *,
+    cl: float,
+    method: str = "auto",
+    ordering: str = _ORDERING,
+    toys: Toys | None = None,
+    plan: ExactPlan | None = None,
+) -> ExpectedLimits:
+    r"""Upper limits that data without a signal would give: median and bands.
+
+    What fluctuates is stated by method. ``exact``, one bin: counts and nuisances are
+    drawn, quantiles of the limit; several bins: the limits of the quantiles of the
+    ordering statistic. ``asymptotic``: the Asimov set of the data, profiled at strength
+    0. ``toys``: quantiles of the statistic in the background toys.
+
+    Args:
+        likelihood: The likelihood; leading axes of its arrays are points of a grid.
+        cl: Confidence level.
+        method: As in `upper_limit`.
+        ordering: As in `upper_limit`.
+        toys: As in `upper_limit`.
+        plan: As in `upper_limit`, made for expected limits.
+
+    Returns:
+        Limits at -2, -1, 0, 1 and 2 standard deviations.
+
+    Raises:
+        InputError: As in `upper_limit`.
+    """
+    check_level(cl)
+    points = Points.from_likelihood(likelihood, "expected_upper_limits")
+    choice = choose_method(points, method)
+    if choice.method == "exact":
+        plan = plan or ExactPlan.from_points(
+            points, ordering=ordering, has_expected=True
+        )
+        value, is_converged = exact_expected_limits(points, plan, cl=cl)
+        ensemble, ordering = plan.ensemble, plan.ordering
+    elif choice.method == "asymptotic":
+        value, is_converged = asymptotic_expected_limits(points, cl=cl)
+        ensemble, ordering = "asymptotic", "qtilde"
+    else:
+        toys = _needed(toys)
+        value, is_converged = toy_expected_limits(
+            points, toys.draw(points), cl=cl, ensemble=toys.kind
+        )
+        ensemble, ordering = toys.ensemble, "qtilde"
+    status = point_status(points, is_converged)
+    return ExpectedLimits(
+        value=_answered(points, value, status),
+        status=points.reshape(status),
+        cl=cl,
+        ensemble=ensemble,
+        ordering=ordering,
+        **choice._asdict(),
+    )
+
+
+def cls_test(
+    likelihood: Likelihood,
+    strength: Value = 1.0,
+    *,
+    method: str = "auto",
+    ordering: str = _ORDERING,
+    toys: Toys | None = None,
+    plan: ExactPlan | None = None,
+) -> ClsTest:
+    r"""$CL_s$ of a signal strength.
+
+    Args:
+        likelihood: The likelihood; leading axes of its arrays are points of a grid.
+        strength: Tested strength, >= 0; one number, or one for each point.
+        method: As in `upper_limit`.
+        ordering: As in `upper_limit`.
+        toys: As in `upper_limit`.
+        plan: As in `upper_limit`.
+
+    Returns:
+        $CL_s$ and the two probabilities that it is made of.
+
+    Raises:
+        InputError: As in `upper_limit`, or a strength that does not fit the grid.
+    """
+    points = Points.from_likelihood(likelihood, "cls_test")
+    choice = choose_method(points, method)
+    tested = _strengths(strength, points)
+    error = jnp.zeros(points.signal.shape[0])
+    if choice.method == "exact":
+        plan = plan or ExactPlan.from_points(points, ordering=ordering)
+        log_clsb, log_clb, is_converged = exact_cls(points, plan, tested)
+        ensemble, ordering = plan.ensemble, plan.ordering
+    elif choice.method == "asymptotic":
+        log_clsb, log_clb, is_converged = asymptotic_cls(points, tested)
+        ensemble, ordering = "asymptotic", "qtilde"
+    else:
+        toys = _needed(toys)
+        found = toy_cls(points, tested, toys.draw(points), ensemble=toys.kind)
+        log_clsb, log_clb = jnp.log(found.clsb), jnp.log(found.clb)
+        error, is_converged = found.error, found.fraction_converged == 1.0
+        ensemble, ordering = toys.ensemble, "qtilde"
+    value = jnp.exp(log_clsb - log_clb)
+    status = point_status(points, is_converged, is_signal_needed=False)
+    return ClsTest(
+        value=_answered(points, value, status),
+        log_clsb=_answered(points, log_clsb, status),
+        log_clb=_answered(points, log_clb, status),
+        status=points.reshape(status),
+        monte_carlo_error=points.reshape(error),
+        ensemble=ensemble,
+        ordering=ordering,
+        **choice._asdict(),
+    )
+
+
+def exact_plan(
+    likelihood: Likelihood, *, ordering: str = _ORDERING, has_expected: bool = False
+) -> ExactPlan:
+    """Nodes and largest counts for exact methods, to be used where values are traced.
+
+    Args:
+        likelihood: A likelihood of the same structure and similar values.
+        ordering: As in `upper_limit`.
+        has_expected: Whether the plan is for expected limits.
+
+    Returns:
+        The plan.
+
+    Examples:
+        >>> import jax
+        >>> from bsmfit.likelihood.region import Region, Term
+        >>> def likelihood(background):
+        ...     region = Region(
+        ...         "r", 1, signal=[Term("s", 1.0)], background=[Term("b", background)]
+        ...     )
+        ...     return Likelihood.from_regions([region])
+        >>> plan = exact_plan(likelihood(0.77))
+        >>> def limit(background):
+        ...     found = upper_limit(
+        ...         likelihood(background), cl=0.90, method="exact", plan=plan
+        ...     )
+        ...     return found.value
+        >>> round(float(jax.grad(limit)(jnp.array(0.77))), 6)
+        -0.45985
+    """
+    points = Points.from_likelihood(likelihood, "exact_plan")
+    return ExactPlan.from_points(points, ordering=ordering, has_expected=has_expected)
+
+
+def _needed(toys: Toys | None) -> Toys:
+    if toys is None:
+        msg = "method='toys' needs toys=Toys(jax.random.key(seed))"
+        raise InputError(msg)
+    return toys
+
+
+def _answered(
+    points: Points,
+    value: Float[Array, " n_point *value"],
+    status: Int[Array, " n_point"],
+) -> Float[Array, " *grid"]:
+    """Values on the grid: nan without an answer, inf without a signal."""
+    rank = (slice(None),) + (None,) * (value.ndim - 1)
+    is_right = (status == Status.OK)[rank]
+    without = jnp.where(status == Status.NO_SIGNAL, jnp.inf, jnp.nan)[rank]
+    return points.reshape(jnp.where(is_right, value, without))
+
+
+def _strengths(strength: Value, points: Points) -> Float[Array, " n_point"]:
+    """One strength for each point."""
+    given = jnp.asarray(strength, dtype=float)
+    try:
+        spread = jnp.broadcast_to(given, points.shape)
+    except ValueError as error:
+        msg = (
+            f"strength has shape {given.shape}, which does not broadcast to the grid "
+            f"{points.shape}"
+        )
+        raise InputError(msg) from error
+    return spread.reshape(-1)

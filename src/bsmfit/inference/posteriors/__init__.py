@@ -1,0 +1,1 @@
+"""Bayesian limits and posteriors."""

@@ -1,0 +1,1 @@
+"""Toy experiments in three ensembles."""
