@@ -2,8 +2,8 @@ r"""How many asymptotic CLs of a shape a CPU core computes in a second.
 
     taskset -c 0 python benchmarks/shape_speed.py        # 2 minutes
 
-The model is that of tests/inference/fits/test_profile.py: 20 bins, three backgrounds, six
-normalisation and four shape nuisances. Each point is another signal, with its full
+The model is that of tests/inference/fits/test_profile.py: 20 bins, three backgrounds,
+six normalisation and four shape nuisances. Each point is another signal, with its full
 chain: fits at strength 0, at the best strength, and at 1 of data and Asimov set. Times
 are CPU seconds of the process, the median of repeated calls; pyhf (numpy, scipy) does
 the same on the same core, model already built. Nothing else should run on the core.

@@ -18,7 +18,7 @@ from bsmfit.inference.asymptotics.counting import (
 from bsmfit.inference.fits.counting_fit import CountingPoint
 
 ONE = 1.0
-SHARED = Path(__file__).parents[2].parent / "shared" / "reference" / "stats"
+SHARED = Path(__file__).parents[3].parent / "shared" / "reference" / "stats"
 # n, b, s, kappa_s, kappa_b, CLs of pyhf 0.7.6 (numpy, scipy) at strength 1
 PYHF = """
 5 1.115657519 .8073014295 1.026280502 1.491696739 .7292311613

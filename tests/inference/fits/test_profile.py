@@ -16,7 +16,7 @@ from bsmfit.likelihood.likelihood import Likelihood
 from bsmfit.likelihood.region import EventDensities, Region, Term
 from bsmfit.likelihood.response import LogNormal, Morph
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "reference" / "stats"
+SHARED = Path(__file__).parents[3].parent / "shared" / "reference" / "stats"
 COUNTS = (4, 4, 5, 1, 1, 1, 3, 1, 0, 1, 0, 1, 1, 0, 0, 0, 0, 0, 1, 0)
 
 # pyhf 0.7.6, numpy and scipy: CLs at strength 1 for the signal scaled, and the limit.

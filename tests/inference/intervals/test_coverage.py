@@ -17,7 +17,7 @@ from bsmfit.inference.asymptotics.counting import asymptotic_counting_limit
 from bsmfit.inference.fits.counting_fit import CountingPoint
 from bsmfit.likelihood.poisson import upper_limit
 
-FOLDER = Path(__file__).parents[2] / "benchmarks" / "coverage"
+FOLDER = Path(__file__).parents[3] / "benchmarks" / "coverage"
 N_MAX = 40
 N = np.arange(N_MAX + 1)
 

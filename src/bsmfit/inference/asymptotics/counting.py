@@ -2,8 +2,9 @@ r"""Asymptotic CLs, limits and bands of one count, and the same over a grid.
 
 The chain of one point: fit at strength zero (`background_fit`); the Asimov set is its
 expectation, counts and auxiliary measurements; fits of the data and of the Asimov set
-at the tested strength give $\tilde q_\mu$ and $q_A$; `bsmfit.inference.asymptotics.formulae`
-turns them into $CL_s$. The free fits are closed form, so one CLs is three Newton fits.
+at the tested strength give $\tilde q_\mu$ and $q_A$;
+`bsmfit.inference.asymptotics.formulae` turns them into $CL_s$. The free fits are closed
+form, so one CLs is three Newton fits.
 
 The limit solves $\Phi^{-1}(CL_s) = \Phi^{-1}(1 - cl)$, nearly a straight line in the
 strength, between two numbers of signal *events*. Its derivatives are implicit.

@@ -44,7 +44,8 @@ class Exclusion(eqx.Module):
         n_signal: Expected signal at nominal nuisances [events].
         n_up_obs: Upper limit on it [events]; nan where not converged.
         n_up_exp: Expected limits [events] at the levels of
-            `bsmfit.inference.counts.expected.QUANTILE_LEVELS`, counts and nuisances drawn.
+            `bsmfit.inference.counts.expected.QUANTILE_LEVELS`, counts and nuisances
+            drawn.
         n_up_mean: Mean limit over counts [events].
         cls_obs: CLs of the signal at the observed count.
         cls_exp: CLs of the signal at the median count.

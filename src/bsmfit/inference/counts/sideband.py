@@ -10,8 +10,9 @@ m + 1$ and rate $\tau$; a background quoted as $b\pm\sigma$ is described by $r =
 $$P(N\le n|s) = \sum_{k\le n}\mathrm{Pois}(k|s)\,
   F_{NB}\big(n-k;\, r, \tfrac{\tau}{1+\tau}\big).$$
 
-`GammaBackground.counts` puts it in the form of `bsmfit.inference.counts.marginal`, whose CLs,
-limits and expected limits then apply, with an efficiency error if there is one.
+`GammaBackground.counts` puts it in the form of `bsmfit.inference.counts.marginal`,
+whose CLs, limits and expected limits then apply, with an efficiency error if there is
+one.
 
 *Profiled.* The best $b$ at fixed signal solves a quadratic equation, so the
 profile likelihood ratio needs no fit: `onoff_background` and `onoff_statistic`.

@@ -1,9 +1,9 @@
 r"""Fits of likelihoods with many parameters, by L-BFGS.
 
-The same interface and result as `bsmfit.inference.fits.fit`, with none of its derivatives by
-hand: gradients are automatic, the optimiser is optax's L-BFGS with a fixed number of
-iterations, and two Newton steps with the automatic Hessian finish. For hundreds of
-parameters, and to check the other fit.
+The same interface and result as `bsmfit.inference.fits.fit`, with none of its
+derivatives by hand: gradients are automatic, the optimiser is optax's L-BFGS with a
+fixed number of iterations, and two Newton steps with the automatic Hessian finish. For
+hundreds of parameters, and to check the other fit.
 
 The strength is fitted at 0 first; where the likelihood does not rise there, 0 is the
 best strength, else its logarithm is a parameter, so that no bound is needed.

@@ -10,8 +10,9 @@ two fits beside those at strength 0 and at the best strength, which serve all st
 The limit solves $\Phi^{-1}(CL_s) = \Phi^{-1}(1-cl)$ between two numbers of signal
 *events*. Derivatives of all results are implicit ones.
 
-Not to be used below about ten events: see `bsmfit.inference.asymptotics.formulae`. Events with
-densities have no Asimov set; `bsmfit.inference.intervals.profile_interval` serves them.
+Not to be used below about ten events: see `bsmfit.inference.asymptotics.formulae`.
+Events with densities have no Asimov set; `bsmfit.inference.intervals.profile_interval`
+serves them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 r"""Likelihoods that are one count, every nuisance acting on one term.
 
-For them the fits of `bsmfit.inference.fits.counting_fit` are several hundred times faster
-than a general fit. Log-normal nuisances that act on nothing but one term are one
+For them the fits of `bsmfit.inference.fits.counting_fit` are several hundred times
+faster than a general fit. Log-normal nuisances that act on nothing but one term are one
 nuisance of that term: their responses add in quadrature.
 """
 

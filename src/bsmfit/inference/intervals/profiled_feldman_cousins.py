@@ -14,10 +14,10 @@ Two ensembles answer different questions:
   so its distribution is a finite sum, without toys.
 
 For errors that vanish the conditional interval tends to that of
-`bsmfit.inference.intervals.feldman_cousins`, since $\tilde t_\mu = -2\ln R(n)$ then. The
-unconditional one does not: however small the error, the continuous $a$ split outcomes
-with the same count into more and less extreme ones, half of each, as in a mid-p value,
-and the interval is shorter. At an error of exactly zero the ties are back.
+`bsmfit.inference.intervals.feldman_cousins`, since $\tilde t_\mu = -2\ln R(n)$ then.
+The unconditional one does not: however small the error, the continuous $a$ split
+outcomes with the same count into more and less extreme ones, half of each, as in a
+mid-p value, and the interval is shorter. At an error of exactly zero the ties are back.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@ r"""Asymptotic CLs and limits of any likelihood, for all points of a grid.
 
 One count with private nuisances takes the closed-form fits of
 `bsmfit.inference.asymptotics.counting`, everything else the shape fits of
-`bsmfit.inference.fits.profile`. Both use $\tilde q_\mu$ and the Asimov set profiled on the
-data at strength 0, as pyhf does.
+`bsmfit.inference.fits.profile`. Both use $\tilde q_\mu$ and the Asimov set profiled on
+the data at strength 0, as pyhf does.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 r"""Exact CLs and limits of any likelihood with few events, for all points of a grid.
 
-One bin is one count: $CL_s$ by the sums of `bsmfit.inference.counts.marginal`. Several bins
-are ordered by the likelihood ratio (or by name another way) and summed over joint
+One bin is one count: $CL_s$ by the sums of `bsmfit.inference.counts.marginal`. Several
+bins are ordered by the likelihood ratio (or by name another way) and summed over joint
 outcomes, by enumeration for a few bins and by convolution for many
 (`bsmfit.inference.counts.joint_cls`). Nuisances are averaged over at common nodes.
 
@@ -210,8 +210,9 @@ def exact_expected_limits(
     """Limits to be expected without a signal.
 
     One bin: quantiles of the limit with counts and nuisances drawn
-    (`bsmfit.inference.counts.expected.expected_limits`). Several bins: the limits of the
-    quantiles of the ordering (`bsmfit.inference.limits.joint_limit.expected_joint_limits`).
+    (`bsmfit.inference.counts.expected.expected_limits`). Several bins: the limits of
+    the quantiles of the ordering
+    (`bsmfit.inference.limits.joint_limit.expected_joint_limits`).
 
     Args:
         points: The points.

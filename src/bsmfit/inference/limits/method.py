@@ -94,7 +94,7 @@ def _refuse_fractions(points: Points) -> None:
         msg = (
             f"a region has {fractional[0]:.4g} observed events, an effective count: "
             "sums over outcomes need whole numbers. For one search take "
-            "bsmfit.inference.limits.invisible_limit, for a combination credible_map (equal "
+            "invisible_limit, for a combination credible_map (equal "
             "to CLs where nothing is uncertain), or method='asymptotic'"
         )
         raise InputError(msg)
