@@ -20,8 +20,8 @@ from bsmfit.catalogue.tables.table_files import (
     read_yield_table,
     table_path,
 )
-from bsmfit.channels.beam_dump import BeamDumpChannel, ChannelNuisance, MassWindow
-from bsmfit.channels.channel import Channel
+from bsmfit.channels.beam_dump import BeamDumpChannel, MassWindow
+from bsmfit.channels.channel import Channel, ChannelNuisance, DefaultAxis
 from bsmfit.errors import DataFileError
 from bsmfit.records.beam_dump_record import Axis, BeamDumpRecord
 
@@ -85,10 +85,13 @@ def _load_beam_dump(name: str | Path) -> BeamDumpChannel:
     return BeamDumpChannel(
         name=record.id,
         final_state=record.final_state,
+        datasets=(record.id,),
+        changes=(),
         mass_range=(float(masses[0]), float(masses[-1])),
-        default_mass=_axis(record.default_plane.mass),
-        default_coupling=_axis(record.default_plane.coupling),
-        n_observed=record.counts.n_observed.value,
+        default_plane=(
+            _axis(record.default_plane.mass),
+            _axis(record.default_plane.coupling),
+        ),
         efficiency_preset=record.default_preset,
         nuisances=tuple(
             ChannelNuisance(entry.name, 1.0 + entry.size, entry.affects)
@@ -139,8 +142,8 @@ def _values(content: object) -> object:
     return content
 
 
-def _axis(axis: Axis) -> tuple[float, float, int]:
-    return axis.low, axis.high, axis.n_points
+def _axis(axis: Axis) -> DefaultAxis:
+    return DefaultAxis(axis.low, axis.high, axis.n_points)
 
 
 def _mass_window(record: BeamDumpRecord) -> MassWindow:

@@ -41,7 +41,7 @@ from bsmfit.inference.posteriors.credible import CredibleLimits, credible_map
 from bsmfit.inference.posteriors.priors import FlatStrength
 from bsmfit.likelihood.arrays import LikelihoodArrays
 from bsmfit.likelihood.likelihood import Likelihood, point_shape
-from bsmfit.likelihood.pi_nunu import UNIT
+from bsmfit.channels.pi_nunu_likelihood import UNIT
 
 __all__ = ["ONE_SIGMA", "BranchingRatio", "measure_branching_ratio"]
 
