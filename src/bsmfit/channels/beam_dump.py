@@ -353,8 +353,7 @@ class BeamDumpChannel(Channel):
             return self.changed(f"{count}-observed", window=window)
         low, high = self.mass_range
         masses = [
-            real_number("event mass", mass, low=low, high=high)
-            for mass in event_masses
+            real_number("event mass", mass, low=low, high=high) for mass in event_masses
         ]
         window = dataclasses.replace(
             self.window, event_masses=jnp.asarray(masses), everywhere=0.0

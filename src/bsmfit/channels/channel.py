@@ -165,4 +165,3 @@ def log_responses(
         for entry in nuisances
         if entry.affects == affects
     )
-

@@ -1,13 +1,13 @@
 r"""Likelihood of a spectrum of squared missing mass, for K+ -> pi+ X.
 
-As many bins as the spectrum has. The strength is the branching ratio in the unit that is asked for; the end of
-the veto, shared by name between searches, moves the signal by a factor that depends on
-mass and lifetime.
+As many bins as the spectrum has. The strength is the branching ratio in the unit that
+is asked for; the end of the veto, shared by name between searches, moves the signal by
+a factor that depends on mass and lifetime.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax

@@ -223,7 +223,9 @@ class PiInvisibleChannel(Channel):
             high=1.0,
             is_low_open=True,
         )
-        return self.changed(f"ses-{value:g}", single_event_sensitivity=jnp.asarray(value))
+        return self.changed(
+            f"ses-{value:g}", single_event_sensitivity=jnp.asarray(value)
+        )
 
     def with_background(self, factor: float) -> PiInvisibleChannel:
         """The same search with its background times a factor, at every mass.

@@ -232,7 +232,7 @@ def log_total_signal(regions: Iterable[SearchRegion]) -> Float[Array, ""]:
 
 
 def likelihood_of_regions(regions: Sequence[SearchRegion]) -> Likelihood:
-    """The regions as a likelihood; the strength multiplies the signal.
+    r"""The regions as a likelihood; the strength multiplies the signal.
 
     Closed regions are left out where it is known which those are; where that is traced,
     they have no signal.
@@ -241,7 +241,7 @@ def likelihood_of_regions(regions: Sequence[SearchRegion]) -> Likelihood:
         regions: The regions.
 
     Returns:
-        The likelihood: of effective counts, $L\\propto\\lambda^ne^{-\\lambda}$.
+        The likelihood: of effective counts, $L\propto\lambda^ne^{-\lambda}$.
     """
     kept = [region for region in regions if not _is_known_closed(region)]
     return Likelihood.from_regions([_as_region(region) for region in kept or regions])

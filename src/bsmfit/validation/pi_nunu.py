@@ -20,6 +20,7 @@ from bsmfit.catalogue.pi_nunu import (
     sensitivity_factors,
 )
 from bsmfit.channels.pi_nunu import PiNunuChannel
+from bsmfit.channels.pi_nunu_likelihood import UNIT, pi_nunu_likelihood
 from bsmfit.channels.pi_nunu_sensitivity import (
     relative_sensitivity_error,
     single_event_sensitivity,
@@ -33,7 +34,6 @@ from bsmfit.inference.intervals.profile_interval import (
 )
 from bsmfit.inference.limits.upper_limit import upper_limit
 from bsmfit.likelihood.arrays import LikelihoodArrays
-from bsmfit.channels.pi_nunu_likelihood import UNIT, pi_nunu_likelihood
 from bsmfit.validation.targets import ValidationRow
 
 __all__ = ["fit_rows", "limit_rows", "pi_nunu_rows", "sensitivity_rows", "sum_rows"]

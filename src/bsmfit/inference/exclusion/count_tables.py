@@ -17,6 +17,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
 from bsmfit.channels.search_region import (
@@ -33,7 +34,7 @@ from bsmfit.inference.exclusion.nuisance_sort import (
     hermite_rule,
     private_background_nodes,
 )
-from bsmfit.likelihood.effective_count import log_at_most
+from bsmfit.likelihood.effective_count import LARGEST_EFFECTIVE_COUNT, log_at_most
 from bsmfit.likelihood.quadrature import axis_rule
 
 __all__ = ["RegionRates", "effective_cdf", "observed_probability", "whole_table"]
@@ -43,6 +44,7 @@ _LARGEST_EFFECTIVE_RATE = 600.0
 _SMALLEST_VARIANCE = 1e-12
 # rates of counts beyond it overlap too little at the fewer nodes
 _FEW_COUNTS, _N_MANY = 25, 32
+_FEW_EFFECTIVE = 20.0
 
 
 class RegionRates(eqx.Module):
@@ -57,9 +59,9 @@ class RegionRates(eqx.Module):
         background_weights: Weights of its private nodes, of sum 1.
     """
 
-    log_signal: Float[Array, "n_shared n_private"]
+    log_signal: Float[Array, "n_felt_signal n_private"]
     signal_weights: Float[Array, " n_private"]
-    background: Float[Array, "n_shared n_background"]
+    background: Float[Array, "n_felt_background n_background"]
     background_weights: Float[Array, " n_background"]
 
     @classmethod
@@ -176,18 +178,35 @@ def effective_cdf(
     largest = math.log(_LARGEST_EFFECTIVE_RATE)
     signal = strength * jnp.exp(jnp.minimum(rates.log_signal, largest))
     rate = signal[:, :, None] + rates.background[:, None, :]
-    x = jnp.clip(count, -1.0 + 1e-9, _LARGEST_EFFECTIVE_RATE)
+    x = jnp.clip(count, -1.0 + 1e-9, LARGEST_EFFECTIVE_COUNT)
     shape = (count.shape[0], *rate.shape)
-    values = jnp.exp(
-        log_at_most(
-            jnp.broadcast_to(x[:, None, None, None], shape),
-            jnp.broadcast_to(rate[None], shape),
-        )
+    values = _at_most(
+        jnp.broadcast_to(x[:, None, None, None], shape),
+        jnp.broadcast_to(rate[None], shape),
     )
     average = values @ rates.background_weights @ rates.signal_weights
     inside = jnp.where(count[:, None] > -1.0, average, 0.0)
     closed = jnp.where(count[:, None] >= 0.0, 1.0, 0.0)
     return jnp.where(region.is_open, inside, closed)
+
+
+def _at_most(
+    count: Float[Array, "*shape"], rate: Float[Array, "*shape"]
+) -> Float[Array, "*shape"]:
+    r"""$Q(x+1,\lambda)$ for $-1 < x\le60$.
+
+    `log_at_most` is right up to 20. Above, $Q(x+1) = Q(x-k+1) +
+    \sum_{i=1}^k\lambda^{x-k+i}e^{-\lambda}/\Gamma(x-k+i+1)$ with $x-k\le20$.
+    """
+    n_step = jnp.maximum(jnp.ceil(count - _FEW_EFFECTIVE), 0.0)
+    low = count - n_step
+    total = jnp.exp(log_at_most(low, rate))
+    safe = jnp.maximum(rate, 1e-10)
+    term = jnp.exp(low * jnp.log(safe) - safe - gammaln(low + 1.0))
+    for i in range(1, int(LARGEST_EFFECTIVE_COUNT - _FEW_EFFECTIVE) + 1):
+        term = term * safe / (low + i)
+        total = total + jnp.where(i <= n_step, term, 0.0)
+    return jnp.minimum(total, 1.0)
 
 
 def observed_probability(
@@ -206,9 +225,7 @@ def observed_probability(
     rate = jnp.maximum(rates.background, 1e-300)
     log_terms = n * jnp.log(rate) - rate
     log_terms = log_terms - jax.lax.stop_gradient(jnp.max(log_terms))
-    return jnp.where(
-        region.is_open, jnp.exp(log_terms) @ rates.background_weights, 1.0
-    )
+    return jnp.where(region.is_open, jnp.exp(log_terms) @ rates.background_weights, 1.0)
 
 
 def _signal_nodes(
@@ -235,7 +252,7 @@ def _signal_nodes(
 
 
 def _log_factor(
-    responses: Sequence[SearchResponse], theta: dict[str, Float[Array, " n_node"]]
+    responses: Sequence[SearchResponse], theta: dict[str, Float[Array, " _"]]
 ) -> Float[Array, " n_node"]:
     """Log of the product of the responses to some nuisances, at their nodes."""
     total = jnp.zeros(1)
@@ -248,7 +265,7 @@ def _log_factor(
 
 def _convolved(
     events: Float[Array, "n_count n_events"], fakes: Float[Array, "n_count n_fakes"]
-) -> Float[Array, "n_count n_shared"]:
+) -> Float[Array, "n_count n_either"]:
     """Distribution of the sum of two counts."""
     n = np.arange(events.shape[0])
     difference = n[:, None] - n[None, :]

@@ -113,13 +113,19 @@ class JointKernel(eqx.Module):
             raise UnknownNameError.from_choices(kind, ordering, JOINT_ORDERINGS)
         sort = NuisanceSort.of(regions)
         nodes, weights = shared_nodes(regions, sort.shared)
+        # by the sum, all events seen may be of one region
+        n_seen = sum(most.observed for most in largest)
+        at_least = n_seen if ordering == "sum" else 0.0
         return cls(
             searches=tuple(searches),
             members=tuple(map(tuple, members)),
             sort=sort,
             ordering=ordering,
             cl=cl,
-            n_max=tuple(map(_listed_count, regions, largest)),
+            n_max=tuple(
+                _listed_count(region, most, at_least=at_least)
+                for region, most in zip(regions, largest, strict=True)
+            ),
             n_expected=tuple(map(_expected_count, regions, largest)),
             nodes=jnp.asarray(nodes),
             node_weights=jnp.asarray(weights),
@@ -264,7 +270,9 @@ def _background_factor(region: SearchRegion) -> float:
     return math.exp(3.0 * math.hypot(*sizes))
 
 
-def _listed_count(region: SearchRegion, largest: LargestCount) -> int:
+def _listed_count(
+    region: SearchRegion, largest: LargestCount, *, at_least: float
+) -> int:
     """Largest count that is listed: the tail above it does not matter.
 
     Outcomes with more events than observed matter where an event weighs less than in
@@ -273,7 +281,9 @@ def _listed_count(region: SearchRegion, largest: LargestCount) -> int:
     if not region.signal:
         return 0
     rate = 1.5 * largest.background * _background_factor(region) + 0.05
-    needed = max(largest.observed + 1.0, float(poisson.isf(_LISTED_TAIL, rate)))
+    needed = max(
+        largest.observed + 1.0, at_least, float(poisson.isf(_LISTED_TAIL, rate))
+    )
     return next((n for n in _COUNTS if n >= needed), _COUNTS[-1])
 
 

@@ -23,7 +23,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from bsmfit.channels.search_region import SearchRegion
 from bsmfit.inference.counts.joint_counts import TIE_TOLERANCE
@@ -68,15 +68,13 @@ class JointProbability(eqx.Module):
 
     def weight(self, index: int) -> Float[Array, ""]:
         """Weight of one event of a region; 0 where it cannot be told from none."""
-        weight = jnp.where(
-            self.regions[index].is_open, self.event_weights[index], 0.0
-        )
+        weight = jnp.where(self.regions[index].is_open, self.event_weights[index], 0.0)
         listed = 1.0 if self.regions[index].is_effective else self.n_max[index] + 1.0
         return jnp.where(weight * listed <= TIE_TOLERANCE, 0.0, weight)
 
     def at_most(
         self, statistic: Float[Array, ""], strength: Float[Array, ""] | float
-    ) -> tuple[Float[Array, ""], Bool[Array, ""]]:
+    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Probability of outcomes up to a value of the ordering statistic.
 
         Args:

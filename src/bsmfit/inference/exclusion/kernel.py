@@ -1,10 +1,10 @@
 """The kernel that fits what the searches say: one count, or several regions together.
 
-| regions | kernel | what it solves |
-|---|---|---|
-| one whole count, fixed responses | `CountKernel` | limits once per mass |
-| one count, effective or with responses that depend on the point | `SpreadKernel` | limits once per mass, on nodes of the spread |
-| anything else | `JointKernel` | CLs at every point |
+- `CountKernel`: one whole count, its responses the same everywhere. Limits are solved
+  once per mass.
+- `SpreadKernel`: one count that is effective, or whose responses depend on the point.
+  Limits are solved once per mass, on nodes of the spread of the signal.
+- `JointKernel`: anything else. CLs at every point.
 
 The choice is made from the structure of the regions, never from the kind of search.
 """

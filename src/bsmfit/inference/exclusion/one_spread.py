@@ -162,8 +162,6 @@ def _spread(region: SearchRegion) -> Float[Array, ""]:
 def _expected_ceiling(background: float) -> int:
     """Count above which less than a tenth of the tolerated tail lies."""
     n_max = 1
-    while n_max < _LARGEST_COUNT and (
-        pdtrc(n_max, background) >= 0.1 * TAIL_TOLERANCE
-    ):
+    while n_max < _LARGEST_COUNT and (pdtrc(n_max, background) >= 0.1 * TAIL_TOLERANCE):
         n_max += 1
     return n_max
