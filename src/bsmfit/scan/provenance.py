@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import xarray as xr
 
+from bsmfit.errors import InputError
+
 __all__ = ["data_label", "is_published"]
 
 _PUBLISHED = "NA62 data, bsmfit reinterpretation"
@@ -21,11 +23,21 @@ def is_published(dataset: xr.Dataset) -> bool:
     Returns:
         False where a search was changed.
 
+    Raises:
+        InputError: An attribute that is neither 0 nor 1.
+
     Examples:
         >>> is_published(xr.Dataset(attrs={"is_published": 0}))
         False
     """
-    return bool(dataset.attrs.get("is_published", True))
+    value = dataset.attrs.get("is_published", 1)
+    if value not in (0, 1):
+        msg = (
+            f"the attribute is_published of a result is 0 or 1, not {value!r}; set "
+            "dataset.attrs['is_published'] = 0 where a search was changed"
+        )
+        raise InputError(msg)
+    return bool(value)
 
 
 def data_label(*datasets: xr.Dataset) -> str:
