@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 
-from bsmfit.errors import InputError, OutputError
+from bsmfit.errors import OutputError
 from bsmfit.plot.exclusion import (
     PublishedContour,
     comparison_figure,
@@ -193,8 +193,8 @@ def test_joint_map_has_thin_single_searches_and_a_bold_joint_limit(make_joint_da
     ("ordering", "words"),
     [
         ("likelihood-ratio", None),
-        ("qtilde", "CLs ordered by qtilde, not by the likelihood ratio"),
-        ("sum", "CLs ordered by sum, not by the likelihood ratio"),
+        ("qtilde", "Ordered by qtilde, not the likelihood ratio"),
+        ("sum", "Ordered by the sum of counts, not the likelihood ratio"),
     ],
 )
 def test_title_tells_an_unusual_ordering(
@@ -202,12 +202,12 @@ def test_title_tells_an_unusual_ordering(
 ):
     dataset = joint_map(make_joint_dataset).assign_attrs(ordering=ordering)
     last = exclusion_figure(dataset).get_suptitle().splitlines()[-1]
-    assert last == words if words else "ordered" not in last
+    assert last == words if words else "Ordered" not in last
 
 
 def test_one_search_has_no_ordering_to_tell(make_dataset):
     dataset = make_dataset().assign_attrs(ordering="count")
-    assert "ordered" not in exclusion_figure(dataset).get_suptitle()
+    assert "Ordered" not in exclusion_figure(dataset).get_suptitle()
 
 
 @pytest.mark.parametrize("flag", [0, np.int64(0), False, np.bool_(False)])
@@ -244,12 +244,13 @@ def test_title_of_the_dataset_is_that_of_the_figure(make_dataset):
     assert lines_of_title[1:] == ["Toy study, blinded"]
 
 
-def test_one_mass_is_no_figure(make_dataset):
+def test_one_mass_has_a_figure_with_the_mass_in_its_middle(make_dataset):
     one = make_dataset().isel(mass=[3])
-    with pytest.raises(InputError, match="coupling_edges"):
-        exclusion_figure(one)
-    with pytest.raises(InputError, match="two masses"):
-        comparison_figure([one, one], ["a", "b"])
+    mass = 1e3 * float(one["mass"][0])
+    for figure in (exclusion_figure(one), comparison_figure([one, one], ["a", "b"])):
+        low, high = figure.axes[0].get_xlim()
+        assert low * high == pytest.approx(mass**2)
+        assert low < mass < high
 
 
 def test_files_have_print_resolution_and_repeat_to_the_byte(

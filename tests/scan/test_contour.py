@@ -237,11 +237,9 @@ def test_edge_between_two_nearly_equal_masses_is_a_vertical_line(
         assert np.isclose(vertices[:, 1], end, rtol=1e-9).any()
 
 
-def test_plane_of_one_mass_has_edges_and_no_area(make_scan, toy):
+def test_plane_of_one_mass_has_edges(make_scan, toy):
     dataset = make_scan(toy, n_coupling=401).isel(mass=[5])
     low, high = toy.edges(dataset["mass"].values, LIMITS["observed"])
     edges = coupling_edges(dataset)
     np.testing.assert_allclose(edges.lower, low, rtol=1e-3)
     np.testing.assert_allclose(edges.upper, high, rtol=1e-3)
-    assert excluded_polygons(dataset) == ()
-    assert contour_lines(dataset) == ()

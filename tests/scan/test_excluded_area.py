@@ -123,6 +123,13 @@ def test_gain_without_any_exclusion_alone(make_joint_dataset):
     assert gain.ratio == math.inf
 
 
+def test_one_mass_has_no_area(make_joint_dataset):
+    dataset = make_joint_dataset(above(0.5), a=above(0.6), b=above(0.7))
+    one = dataset.isel(mass=[7])
+    assert excluded_area(one) == 0.0
+    assert combination_gain(one).ratio == 1.0
+
+
 def test_gain_of_one_search_is_refused(make_dataset):
     with pytest.raises(InputError, match="several channels"):
         combination_gain(make_dataset())

@@ -35,6 +35,8 @@ __all__ = [
 
 _COUPLING_LABELS = 3  # fewest labels of an axis
 _MASS_LABELS = 4
+# a single mass stands in the middle of an axis of this factor to either side
+_ROOM_FACTOR = 1.1
 _TITLE_LEFT = 0.02  # of the width of the figure
 _SYMBOLS = {"epsilon": r"$\varepsilon$", "sin_theta": r"$\sin\theta$"}
 
@@ -94,7 +96,9 @@ def has_equal_steps(dataset: xr.Dataset) -> bool:
     if n_step < 2 or steps.size >= 2 * n_step:
         return False
     lattice = np.linspace(masses[0], masses[-1], n_step + 1)
-    distance = np.abs(masses[None, :] - lattice[:, None]).min(axis=1)
+    after = np.clip(np.searchsorted(masses, lattice), 1, masses.size - 1)
+    beside = np.stack([masses[after - 1], masses[after]])
+    distance = np.abs(beside - lattice).min(axis=0)
     return bool(distance.max() <= 1e-6 * steps.max())
 
 
@@ -142,6 +146,7 @@ def finish_axes(
     name = coupling_name(datasets[0])
     masses = np.concatenate([dataset["mass"].values for dataset in datasets]) * unit
     couplings = np.concatenate([dataset[name].values for dataset in datasets])
+    mass_ends = _mass_limits(float(masses.min()), float(masses.max()))
     axes.set_yscale("log")
     axes.set_ylim(couplings.min(), couplings.max())
     ends = float(couplings.min()), float(couplings.max())
@@ -152,9 +157,8 @@ def finish_axes(
         axes.xaxis.set_minor_locator(AutoMinorLocator())
     else:
         axes.set_xscale("log")
-        ends = float(masses.min()), float(masses.max())
-        set_log_ticks(axes.xaxis, *ends, n_least=_MASS_LABELS, is_plain=True)
-    axes.set_xlim(masses.min(), masses.max())
+        set_log_ticks(axes.xaxis, *mass_ends, n_least=_MASS_LABELS, is_plain=True)
+    axes.set_xlim(*mass_ends)
     symbol = datasets[0]["mass"].attrs.get("symbol", "$m$")
     axes.set_xlabel(f"{symbol} [{unit_name}]")
     axes.set_ylabel(coupling_label(datasets[0]))
@@ -162,6 +166,13 @@ def finish_axes(
     if figure is not None:  # the title is often wider than the axes
         figure.suptitle(title, x=_TITLE_LEFT, ha="left")
         _add_legend(figure, handles)
+
+
+def _mass_limits(low: float, high: float) -> tuple[float, float]:
+    """Ends of the mass axis; some room around a single mass."""
+    if low < high:
+        return low, high
+    return low / _ROOM_FACTOR, high * _ROOM_FACTOR
 
 
 def _add_legend(figure: Figure, handles: Sequence[Patch | Line2D]) -> None:

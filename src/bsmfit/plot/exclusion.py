@@ -12,11 +12,9 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from bsmfit.errors import InputError
 from bsmfit.plot.axes import finish_axes, mass_unit, new_figure, paper_style
 from bsmfit.plot.layers import draw_results, draw_scan
 from bsmfit.plot.mass_gaps import draw_gaps
@@ -37,6 +35,7 @@ __all__ = [
 ]
 
 _PUBLISHED = "#000000"
+_ORDERINGS = {"sum": "the sum of counts"}
 _LEVEL_TOGETHER = "at \\1 % CL".replace(" ", "\N{NO-BREAK SPACE}")
 _TITLE_CHARACTERS = 17  # characters of a title line for each inch of a figure
 
@@ -88,7 +87,6 @@ def exclusion_figure(
     Returns:
         The figure, to be saved by `save_figure`.
     """
-    _check_masses([dataset])
     with paper_style():
         figure, axes = new_figure(width_inch)
         handles = draw_scan(axes, dataset)
@@ -125,7 +123,6 @@ def comparison_figure(
     Returns:
         The figure.
     """
-    _check_masses(datasets)
     with paper_style():
         figure, axes = new_figure(width_inch)
         handles = draw_results(axes, datasets, labels)
@@ -152,17 +149,6 @@ def save_figure(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, format=path.suffix[1:], metadata=metadata)
 
 
-def _check_masses(datasets: Sequence[xr.Dataset]) -> None:
-    """Refuse to draw a plane of one mass, which has no area."""
-    masses = np.unique(np.concatenate([data["mass"].values for data in datasets]))
-    if masses.size < 2:
-        msg = (
-            f"a figure needs two masses or more, and these results have {masses.size}; "
-            "take the edges of one mass from bsmfit.coupling_edges"
-        )
-        raise InputError(msg)
-
-
 def _title(dataset: xr.Dataset, width_inch: float) -> str:
     """Say what the figure shows and on whose authority."""
     attributes = dataset.attrs
@@ -172,7 +158,8 @@ def _title(dataset: xr.Dataset, width_inch: float) -> str:
     texts.append(str(attributes["title"]))
     ordering = attributes.get("ordering", "likelihood-ratio")
     if search_names(dataset) and ordering != "likelihood-ratio":
-        texts.append(f"CLs ordered by {ordering}, not by the likelihood ratio")
+        by = _ORDERINGS.get(ordering, ordering)
+        texts.append(f"Ordered by {by}, not the likelihood ratio")
     return _wrapped(texts, width_inch)
 
 

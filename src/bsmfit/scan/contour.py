@@ -133,8 +133,17 @@ def log_ratio(
             result of a scan.
 
     Examples:
-        >>> log_ratio(result, "expected")  # doctest: +SKIP
-        >>> log_ratio(joint_result, search="na62-dump-ee")  # doctest: +SKIP
+        >>> plane = ("mass", "epsilon")
+        >>> result = xr.Dataset(
+        ...     {
+        ...         "n_signal": (plane, [[1.0, 9.0], [1.0, 9.0]]),
+        ...         "n_up_obs": (plane, [[3.0, 3.0], [3.0, 3.0]]),
+        ...         "status": (plane, [[0, 0], [0, 0]]),
+        ...     },
+        ...     coords={"mass": [0.1, 1.0], "epsilon": [1e-7, 1e-6]},
+        ... )
+        >>> log_ratio(result).round(3)[0].tolist()
+        [-0.477, 0.477]
     """
     if quantity not in QUANTITIES:
         kind = "quantity"

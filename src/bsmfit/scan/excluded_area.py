@@ -61,14 +61,24 @@ def excluded_area(
             joint exclusion where None.
 
     Returns:
-        The area [1], >= 0; 0 where nothing is excluded.
+        The area [1], >= 0; 0 where nothing is excluded, and on a plane of one mass.
 
     Raises:
         UnknownNameError: No such quantity or search.
         InputError: The expected exclusion of one search.
 
     Examples:
-        >>> excluded_area(result) / excluded_area(result, "expected")  # doctest: +SKIP
+        >>> plane = ("mass", "epsilon")
+        >>> result = xr.Dataset(
+        ...     {
+        ...         "n_signal": (plane, [[1.0, 9.0], [1.0, 9.0]]),
+        ...         "n_up_obs": (plane, [[3.0, 3.0], [3.0, 3.0]]),
+        ...         "status": (plane, [[0, 0], [0, 0]]),
+        ...     },
+        ...     coords={"mass": [0.1, 1.0], "epsilon": [1e-7, 1e-6]},
+        ... )
+        >>> float(round(excluded_area(result) / np.log(10.0) ** 2, 12))
+        0.5
     """
     return _area(excluded_polygons(dataset, quantity, search=search))
 
@@ -89,7 +99,21 @@ def combination_gain(dataset: xr.Dataset) -> CombinationGain:
         InputError: The map holds no single searches.
 
     Examples:
-        >>> combination_gain(joint_result).ratio  # doctest: +SKIP
+        >>> axes = ("search", "mass", "epsilon")
+        >>> result = xr.Dataset(
+        ...     {
+        ...         "n_signal": (axes[1:], [[1.0, 9.0], [1.0, 9.0]]),
+        ...         "cls_obs": (axes[1:], [[0.5, 0.02], [0.5, 0.02]]),
+        ...         "cls_obs_single": (axes, [[[0.5, 0.02], [0.5, 0.02]]] * 2),
+        ...         "status": (axes[1:], [[0, 0], [0, 0]]),
+        ...     },
+        ...     coords={
+        ...         "search": ["a", "b"], "mass": [0.1, 1.0], "epsilon": [1e-7, 1e-6]
+        ...     },
+        ...     attrs={"cl": 0.9},
+        ... )
+        >>> round(combination_gain(result).ratio, 12)  # each search excludes it all
+        1.0
     """
     names = search_names(dataset)
     if not names:
