@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 import yaml
 
@@ -115,10 +113,8 @@ def test_values_that_aliases_repeat_count_each_time(loader):
     """Nine marks of nine repeats are 4e8 values in 400 characters."""
     lines = ["a0: &a0 [lol]"]
     lines += [f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)]
-    begin = time.perf_counter()
     with pytest.raises(DataFileError, match="more than 50000"):
         parse_yaml("\n".join(lines), AS_TEXT)
-    assert time.perf_counter() - begin < 1.0
     # the mapping, two keys, a list of one, and a list of nine lists of one
     exact, less = (YamlRules(max_values=n, has_aliases=True) for n in (24, 23))
     parse_yaml("\n".join(lines[:2]), exact)
