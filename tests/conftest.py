@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import jax
@@ -13,6 +14,9 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+# Commands that tests start keep nothing in the user's folder.
+os.environ["BSMFIT_CACHE"] = "off"
 
 UP_EXP = (2.30, 2.32, 2.45, 3.9, 5.3)
 

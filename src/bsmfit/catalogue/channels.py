@@ -10,31 +10,18 @@ import numpy as np
 from bsmfit.catalogue.files import display_path, locate_geometry, sha256_of
 from bsmfit.catalogue.pi_invisible import load_pi_invisible
 from bsmfit.catalogue.records import (
-    channel_records,
     locate_channel,
     read_beam_dump_record,
     record_kind,
 )
-from bsmfit.catalogue.tables.table_files import (
-    read_metadata,
-    read_yield_table,
-    table_path,
-)
+from bsmfit.catalogue.tables.metadata import read_metadata
+from bsmfit.catalogue.tables.table_files import read_yield_table, table_path
 from bsmfit.channels.beam_dump import BeamDumpChannel, MassWindow
 from bsmfit.channels.channel import Channel, ChannelNuisance, DefaultAxis
 from bsmfit.errors import DataFileError
 from bsmfit.records.beam_dump_record import Axis, BeamDumpRecord
 
-__all__ = ["channel_names", "load_channel"]
-
-
-def channel_names() -> tuple[str, ...]:
-    """Ids of the shipped channels.
-
-    Returns:
-        Ids, sorted.
-    """
-    return tuple(channel_records())
+__all__ = ["load_channel"]
 
 
 def load_channel(name: str | Path) -> Channel:

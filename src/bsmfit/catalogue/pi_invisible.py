@@ -33,12 +33,9 @@ from bsmfit.catalogue.records import (
     read_kaon_setup,
     read_pi_invisible_record,
 )
+from bsmfit.catalogue.tables.metadata import read_metadata
 from bsmfit.catalogue.tables.pi_invisible_build import table_inputs
-from bsmfit.catalogue.tables.table_files import (
-    read_invisible_table,
-    read_metadata,
-    table_path,
-)
+from bsmfit.catalogue.tables.table_files import read_invisible_table, table_path
 from bsmfit.channels.channel import ChannelNuisance, DefaultAxis
 from bsmfit.channels.pi_invisible import PiInvisibleChannel
 from bsmfit.channels.stable_limit import StableLimit

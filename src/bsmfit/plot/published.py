@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from bsmfit.catalogue.channels import channel_names
 from bsmfit.catalogue.published import load_published_limit
+from bsmfit.catalogue.records import channel_names
 from bsmfit.scan.provenance import is_published
 
 __all__ = ["PublishedContour", "published_contours"]

@@ -15,10 +15,10 @@ import equinox as eqx
 
 from bsmfit.catalogue.pi_nunu import (
     load_pi_nunu,
-    read_pi_nunu_record,
     sensitivity_errors,
     sensitivity_factors,
 )
+from bsmfit.catalogue.records import read_pi_nunu_record
 from bsmfit.channels.pi_nunu import PiNunuChannel
 from bsmfit.channels.pi_nunu_likelihood import UNIT, pi_nunu_likelihood
 from bsmfit.channels.pi_nunu_sensitivity import (
