@@ -19,13 +19,13 @@ from jaxtyping import Array, Float
 
 import bsmfit
 from bsmfit.catalogue.files import data_root
+from bsmfit.catalogue.kinds.pi_invisible_channel import load_pi_invisible
 from bsmfit.catalogue.limit_curves import (
     limit_at,
     read_lifetime_csv,
     read_limit_csv,
     read_scalar_edge_csv,
 )
-from bsmfit.catalogue.pi_invisible import load_pi_invisible
 from bsmfit.channels.pi_invisible import PiInvisibleChannel
 from bsmfit.core.constants import HBAR
 from bsmfit.inference.limits.invisible_limit import InvisibleLimit, invisible_limit

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from bsmfit.catalogue.records import channel_names as channel_names
     from bsmfit.catalogue.records import model_names as model_names
     from bsmfit.catalogue.records import preset_names as preset_names
+    from bsmfit.channels.channel import Channel as Channel
+    from bsmfit.channels.combination import search_likelihood as search_likelihood
     from bsmfit.export.contour_csv import write_contour as write_contour
     from bsmfit.inference.intervals.branching_ratio import (
         measure_branching_ratio as measure_branching_ratio,
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from bsmfit.scan.store import write_scan as write_scan
 
 __all__ = [
+    "Channel",
     "ExclusionPoint",
     "Likelihood",
     "Mediator",
@@ -84,12 +87,14 @@ __all__ = [
     "preset_names",
     "read_scan",
     "scan_plane",
+    "search_likelihood",
     "upper_limit",
     "write_contour",
     "write_scan",
 ]
 
 _HOMES = {
+    "Channel": "bsmfit.channels.channel",
     "ExclusionPoint": "bsmfit.scan.exclusion_point",
     "Likelihood": "bsmfit.likelihood.likelihood",
     "Mediator": "bsmfit.physics.mediator",
@@ -115,6 +120,7 @@ _HOMES = {
     "preset_names": "bsmfit.catalogue.records",
     "read_scan": "bsmfit.scan.store",
     "scan_plane": "bsmfit.scan.exclusion_map",
+    "search_likelihood": "bsmfit.channels.combination",
     "upper_limit": "bsmfit.inference.limits.upper_limit",
     "write_contour": "bsmfit.export.contour_csv",
     "write_scan": "bsmfit.scan.store",

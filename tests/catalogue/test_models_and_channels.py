@@ -10,6 +10,7 @@ from bsmfit.catalogue.channels import load_channel
 from bsmfit.catalogue.citations import bibliography
 from bsmfit.catalogue.describe import describe
 from bsmfit.catalogue.files import data_root, model_root
+from bsmfit.catalogue.kinds.registry import names_with
 from bsmfit.catalogue.models import load_model
 from bsmfit.catalogue.published import load_published_limit
 from bsmfit.catalogue.records import (
@@ -18,7 +19,6 @@ from bsmfit.catalogue.records import (
     pi_nunu_names,
     preset_names,
 )
-from bsmfit.catalogue.tables.build import channels_with_yields
 from bsmfit.catalogue.tables.metadata import read_metadata
 from bsmfit.catalogue.tables.table_files import read_yield_table, table_path
 from bsmfit.errors import DataFileError, UnknownNameError
@@ -41,7 +41,7 @@ def test_names_are_known():
         "na62-pi-invisible-run1-count",
         "na62-pi0-invisible",
     )
-    assert channels_with_yields() == ("na62-dump-ee", "na62-dump-mumu")
+    assert names_with("build_yields") == ("na62-dump-ee", "na62-dump-mumu")
     assert "full" in preset_names("dark-photon")
 
 
@@ -128,7 +128,7 @@ def test_table_with_a_nan_or_without_an_array_is_refused(tmp_path):
 
 @pytest.mark.parametrize("channel", channel_names())
 def test_tables_state_how_they_were_made(channel):
-    is_dump = channel in channels_with_yields()
+    is_dump = channel in names_with("build_yields")
     for kind in ("acceptance", "yields") if is_dump else ("forward",):
         metadata = read_metadata(table_path(kind, channel))
         assert metadata["provenance"] == "computed"

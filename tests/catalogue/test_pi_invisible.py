@@ -11,7 +11,7 @@ from scipy import integrate, special
 
 import bsmfit
 from bsmfit.catalogue.files import data_root
-from bsmfit.catalogue.pi_invisible import background_density
+from bsmfit.catalogue.kinds.pi_invisible_channel import background_density
 from bsmfit.catalogue.records import read_pi_invisible_record
 from bsmfit.catalogue.tables.metadata import read_metadata
 from bsmfit.catalogue.tables.pi_invisible_build import table_inputs

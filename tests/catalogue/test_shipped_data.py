@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from bsmfit.catalogue.files import data_root, list_models, model_root
+from bsmfit.catalogue.kinds.registry import names_with
 from bsmfit.catalogue.limit_curves import read_limit_csv
 from bsmfit.catalogue.records import (
     channel_records,
@@ -21,7 +22,6 @@ from bsmfit.catalogue.records import (
     read_model_card,
     read_pi_invisible_record,
 )
-from bsmfit.catalogue.tables.build import channels_with_yields
 from bsmfit.catalogue.yaml_file import load_yaml
 from bsmfit.core.constants import PION_NEUTRAL_MASS
 
@@ -34,7 +34,7 @@ RECORDS = sorted(
 # what to draw; ends of the published limit and the mass of the pi0, tested below
 NO_SOURCE = ("default_plane", "default_mass", "default_coupling")
 NO_SOURCE += ("segments", "reference_mass")
-DUMP = channels_with_yields()
+DUMP = names_with("build_yields")
 INVISIBLE = tuple(name for name in channel_records() if name not in DUMP)
 COUNTS = {
     "na62-pi-invisible-run1-count": "na62-pi-invisible-run1",

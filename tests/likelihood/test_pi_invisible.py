@@ -5,15 +5,15 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
-from bsmfit.catalogue.pi_invisible import load_pi_invisible
-from bsmfit.errors import InputError
-from bsmfit.inference.limits.upper_limit import expected_upper_limits, upper_limit
 from bsmfit.likelihood.pi_invisible import (
     BinnedBackground,
     missing_mass_likelihood,
     pi_invisible_likelihood,
 )
+
+from bsmfit.catalogue.kinds.pi_invisible_channel import load_pi_invisible
+from bsmfit.errors import InputError
+from bsmfit.inference.limits.upper_limit import expected_upper_limits, upper_limit
 
 RUN1 = "na62-pi-invisible-run1"
 STEP = 5e-4

@@ -4,28 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jax.numpy as jnp
-import numpy as np
-
-from bsmfit.catalogue.files import display_path, locate_geometry, sha256_of
-from bsmfit.catalogue.pi_invisible import load_pi_invisible
-from bsmfit.catalogue.records import (
-    locate_channel,
-    read_beam_dump_record,
-    record_kind,
-)
-from bsmfit.catalogue.tables.metadata import read_metadata
-from bsmfit.catalogue.tables.table_files import read_yield_table, table_path
-from bsmfit.channels.beam_dump import BeamDumpChannel, MassWindow
-from bsmfit.channels.channel import Channel, ChannelNuisance, DefaultAxis
-from bsmfit.errors import DataFileError
-from bsmfit.records.beam_dump_record import Axis, BeamDumpRecord
+from bsmfit.catalogue.kinds.registry import kind_of
+from bsmfit.channels.channel import Channel
 
 __all__ = ["load_channel"]
 
 
 def load_channel(name: str | Path) -> Channel:
-    """Build a channel from its record and its table.
+    """Build a channel from its record and its tables.
 
     Args:
         name: Channel id, or path of a record.
@@ -35,112 +21,10 @@ def load_channel(name: str | Path) -> Channel:
 
     Raises:
         UnknownNameError: No such channel.
-        DataFileError: The record or the table is not valid, or there is no table.
+        DataFileError: The record or a table is not valid, or there is no table.
 
     Examples:
         >>> load_channel("na62-dump-mumu").name
         'na62-dump-mumu'
     """
-    if record_kind(name) == "pi-invisible":
-        return load_pi_invisible(name)
-    return _load_beam_dump(name)
-
-
-def _load_beam_dump(name: str | Path) -> BeamDumpChannel:
-    """A beam-dump channel from its record and its yield table."""
-    path = locate_channel(name)
-    record = read_beam_dump_record(name)
-    table = table_path("yields", name)
-    if not table.exists():
-        msg = (
-            f"{record.id}: no yield table beside {path.name}; make it with "
-            f"`bsmfit tables build --channel {path}`"
-        )
-        raise DataFileError(msg)
-    geometry = locate_geometry(record.geometry, beside=path.parent)
-    _check_table(table, record, geometry)
-    yields = read_yield_table(table)
-    masses = np.asarray(yields.table.x)
-    for event in record.counts.observed_masses:
-        if not masses[0] <= event.value <= masses[-1]:
-            msg = (
-                f"{display_path(path)}: counts.observed_masses has "
-                f"{event.value:g} GeV, outside the masses of the search, "
-                f"{masses[0]:.4g} to {masses[-1]:.4g} GeV"
-            )
-            raise DataFileError(msg)
-    return BeamDumpChannel(
-        name=record.id,
-        final_state=record.final_state,
-        datasets=(record.id,),
-        changes=(),
-        mass_range=(float(masses[0]), float(masses[-1])),
-        default_plane=(
-            _axis(record.default_plane.mass),
-            _axis(record.default_plane.coupling),
-        ),
-        efficiency_preset=record.default_preset,
-        nuisances=tuple(
-            ChannelNuisance(entry.name, 1.0 + entry.size, entry.affects)
-            for entry in record.nuisances
-        ),
-        inputs=tuple(
-            (f"{file.parent.name}/{file.name}", sha256_of(file))
-            for file in (
-                path,
-                table,
-                geometry,
-            )
-        ),
-        protons_on_target=jnp.asarray(record.protons_on_target.value),
-        efficiency=jnp.asarray(record.selection_efficiency.value),
-        background=jnp.asarray(record.counts.background.value),
-        yields=yields,
-        window=_mass_window(record),
-    )
-
-
-def _check_table(table: Path, record: BeamDumpRecord, geometry: Path) -> None:
-    """Refuse a table that was made for another selection or detector."""
-    made = read_metadata(table)
-    given = {
-        "final_state": record.final_state,
-        "selection": _values(record.selection.model_dump(mode="json")),
-        "geometry_sha256": sha256_of(geometry),
-    }
-    for key, value in given.items():
-        found = made.get(key)
-        if (_values(found) if key == "selection" else found) != value:
-            what = key.removesuffix("_sha256").replace("_", " ")
-            msg = (
-                f"{display_path(table)} was made with another {what} than {record.id} "
-                f"has now; make it again with `bsmfit tables build --channel "
-                f"{table.with_name('record.yaml')}`"
-            )
-            raise DataFileError(msg)
-
-
-def _values(content: object) -> object:
-    """The numbers and names of a selection, without their sources."""
-    if isinstance(content, dict):
-        if "value" in content:
-            return content["value"]
-        return {key: _values(value) for key, value in content.items()}
-    return content
-
-
-def _axis(axis: Axis) -> DefaultAxis:
-    return DefaultAxis(axis.low, axis.high, axis.n_points)
-
-
-def _mass_window(record: BeamDumpRecord) -> MassWindow:
-    """The events of a record and the window in which they count."""
-    resolution = record.mass_resolution
-    return MassWindow(
-        event_masses=jnp.asarray(
-            np.array([mass.value for mass in record.counts.observed_masses], float)
-        ),
-        masses=jnp.asarray(np.array(resolution.mass, float)),
-        resolutions=jnp.asarray(np.array(resolution.sigma, float)),
-        half_width=jnp.asarray(float(record.mass_window.half_width.value)),
-    )
+    return kind_of(name).load_channel(name)

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from bsmfit.catalogue.describe_kaon import describe_pi_invisible, describe_pi_nunu
-from bsmfit.catalogue.quantity_words import (
-    Section,
-    nuisance_in_words,
-    quantity_in_words,
-)
+from bsmfit.catalogue.describe_pi_nunu import describe_pi_nunu
+from bsmfit.catalogue.kinds.registry import kind_of
+from bsmfit.catalogue.quantity_words import Section, quantity_in_words
 from bsmfit.catalogue.records import (
     channel_names,
-    locate_channel,
     model_names,
     pi_nunu_names,
-    read_beam_dump_record,
     read_model_card,
-    record_kind,
 )
-from bsmfit.catalogue.tables.metadata import read_metadata
 from bsmfit.errors import UnknownNameError
 from bsmfit.records.model_card import ModelCard
 from bsmfit.records.model_preset import DarkPhotonPreset, DarkScalarPreset
@@ -40,10 +33,7 @@ def describe(name: str) -> list[Section]:
     if name in model_names():
         return _describe_model(name)
     if name in channel_names():
-        is_invisible = record_kind(name) == "pi-invisible"
-        return (
-            describe_pi_invisible(name) if is_invisible else _describe_beam_dump(name)
-        )
+        return kind_of(name).describe(name)
     if name in pi_nunu_names():
         return describe_pi_nunu(name)
     kind = "model or channel"
@@ -90,40 +80,3 @@ def _describe_model(name: str) -> list[Section]:
 def _coupling(card: ModelCard) -> str:
     unit = "" if card.coupling_unit == "1" else f" [{card.coupling_unit}]"
     return f"{card.coupling}{unit}"
-
-
-def _describe_beam_dump(name: str) -> list[Section]:
-    record = read_beam_dump_record(name)
-    counts, selection = record.counts, record.selection
-    head = [
-        ("title", record.title),
-        ("cite", f"{record.texkey}, arXiv:{record.arxiv}"),
-        ("final state", record.final_state),
-        ("default preset", record.default_preset),
-        ("protons on target", quantity_in_words(record.protons_on_target)),
-        ("selection efficiency", quantity_in_words(record.selection_efficiency)),
-        ("observed", quantity_in_words(counts.n_observed)),
-        *[("event mass", quantity_in_words(mass)) for mass in counts.observed_masses],
-        ("background", quantity_in_words(counts.background)),
-        ("momentum of a track", quantity_in_words(selection.momentum_min)),
-        ("decay volume from", quantity_in_words(selection.decay_volume.start)),
-        ("decay volume to", quantity_in_words(selection.decay_volume.end)),
-        ("detectors", ", ".join(selection.detectors)),
-        ("mass window", record.mass_window.method),
-        (
-            "limits of the paper",
-            f"{record.statistics.method}, {record.statistics.source}",
-        ),
-    ]
-    nuisances = [(entry.name, nuisance_in_words(entry)) for entry in record.nuisances]
-    tables = []
-    for kind in ("acceptance", "yields"):
-        path = locate_channel(name).parent / f"{kind}.npz"
-        if path.exists():
-            tables.append((kind, read_metadata(path)["made_by"]))
-    return [
-        (f"channel {record.id}", head),
-        ("nuisances", nuisances),
-        ("tables", tables),
-        ("caveats", [("", text) for text in record.caveats]),
-    ]

@@ -8,18 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from bsmfit.catalogue.limit_curves import read_scalar_edge_csv
-from bsmfit.catalogue.records import (
-    locate_channel,
-    read_beam_dump_record,
-    read_contour,
-    read_pi_invisible_record,
-    record_kind,
-)
+from bsmfit.catalogue.kinds.registry import kind_of
 
 __all__ = ["PublishedLimit", "load_published_limit"]
-
-_SCALAR_EDGE = "scalar_edge.csv"
 
 
 @dataclass(frozen=True)
@@ -55,40 +46,6 @@ def load_published_limit(channel: str | Path) -> PublishedLimit | None:
         UnknownNameError: No such channel.
         DataFileError: The record or the contour is not valid.
     """
-    if record_kind(channel) == "pi-invisible":
-        return _scalar_edge(channel)
-    record = read_beam_dump_record(channel)
-    if record.published_contour is None:
-        return None
-    path = locate_channel(channel).parent / record.published_contour
-    columns = read_contour(path).columns
-    masses = np.unique(columns["mass_gev"])
-
-    def mean(name: str) -> np.ndarray:
-        logs = np.log(columns[name])
-        at = [logs[columns["mass_gev"] == mass].mean() for mass in masses]
-        return np.exp(np.array(at))
-
-    return PublishedLimit(
-        mass=masses,
-        lower=mean("epsilon_lower"),
-        upper=mean("epsilon_upper"),
-        model=record.model,
-        source=f"{record.experiment}, arXiv:{record.arxiv} (digitised)",
-    )
-
-
-def _scalar_edge(channel: str | Path) -> PublishedLimit | None:
-    """The lower edge for a dark scalar, where it lies beside the record."""
-    path = locate_channel(channel).parent / _SCALAR_EDGE
-    if not path.exists():
-        return None
-    record = read_pi_invisible_record(channel)
-    edge = read_scalar_edge_csv(path)
-    return PublishedLimit(
-        mass=edge.mass,
-        lower=edge.mixing_squared,
-        upper=None,
-        model="dark-scalar",
-        source=f"{record.experiment}, arXiv:{record.arxiv}",
-    )
+    kind = kind_of(channel)
+    published_limit = getattr(kind, "published_limit", None)
+    return None if published_limit is None else published_limit(channel)

@@ -43,7 +43,6 @@ __all__ = [
     "read_model_card",
     "read_pi_invisible_record",
     "read_pi_nunu_record",
-    "record_kind",
 ]
 
 
@@ -129,22 +128,6 @@ def locate_channel(name: str | Path) -> Path:
     except UnknownNameError:
         kind = "channel"
         raise UnknownNameError.from_choices(kind, str(name), channels) from None
-
-
-def record_kind(name: str | Path) -> str:
-    """What kind of search a record is about.
-
-    Args:
-        name: Channel id or folder name of a shipped search, or path of a record.
-
-    Returns:
-        ``"pi-invisible"`` where the record says so, ``"beam-dump"`` elsewhere.
-
-    Raises:
-        UnknownNameError: There is no shipped search of that name.
-    """
-    kind = top_level_text(locate_channel(name), "kind")
-    return "pi-invisible" if kind == "pi-invisible" else "beam-dump"
 
 
 def read_pi_invisible_record(name: str | Path) -> PiInvisibleRecord:

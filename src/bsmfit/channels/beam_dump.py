@@ -246,6 +246,69 @@ class BeamDumpChannel(Channel):
         )
         return (region,)
 
+    @property
+    def unit(self) -> str:
+        """Limits without a model are on events."""
+        return "events"
+
+    def check_unit(self, mass: float | None, lifetime_ns: float | None) -> None:
+        """Refuse a mass outside the table, and any lifetime.
+
+        Args:
+            mass: Mass [GeV], or None for all events of the signal region.
+            lifetime_ns: Has no meaning for a number of events.
+
+        Raises:
+            InputError: A mass outside, or a lifetime.
+        """
+        if lifetime_ns is not None:
+            msg = (
+                f"--lifetime-ns has no meaning for {self.name}: a limit in events has "
+                "no lifetime; give --model with --mass and --coupling"
+            )
+            raise InputError(msg)
+        low, high = self.mass_range
+        if mass is not None and not low <= mass <= high:
+            msg = (
+                f"mass = {mass:g} GeV lies outside the table of {self.name} "
+                f"({low:g} to {high:g} GeV)"
+            )
+            raise InputError(msg)
+
+    def unit_regions(
+        self, mass: Float[Array, ""] | None, decay_width: Float[Array, ""]
+    ) -> tuple[SearchRegion, ...]:
+        """The signal region with a signal of one event.
+
+        Args:
+            mass: Mass [GeV]: only events in its window count; all where None.
+            decay_width: Does not matter.
+
+        Returns:
+            One region.
+        """
+        del decay_width
+        everything = jnp.asarray(float(self.n_observed))
+        region = SearchRegion(
+            name=self.name,
+            observed=everything if mass is None else self.observed_count(mass),
+            signal=(
+                SignalTerm(
+                    "signal", jnp.zeros(()), log_responses(self.nuisances, "signal")
+                ),
+            ),
+            background=(
+                BackgroundTerm(
+                    "background",
+                    self.background,
+                    log_responses(self.nuisances, "background"),
+                ),
+            ),
+            is_open=jnp.ones((), bool),
+            is_found=jnp.ones((), bool),
+        )
+        return (region,)
+
     def observed_count(self, mass: Float[Array, ""]) -> Float[Array, ""]:
         """Observed events at a mass hypothesis.
 
@@ -273,9 +336,9 @@ class BeamDumpChannel(Channel):
         if preset == self.efficiency_preset:
             return ()
         return (
-            f"the selection efficiency of {self.name} belongs to the preset "
-            f"{self.efficiency_preset!r}: with {preset!r} it carries the norm of "
-            "another production, and the limit is off by as much",
+            f"the selection efficiency of {self.name} was calibrated with the preset "
+            f"{self.efficiency_preset!r}, the model has {preset!r}: where its "
+            "production in the dump is another, the limit is off by as much",
         )
 
     def with_exposure(self, protons_on_target: float) -> BeamDumpChannel:

@@ -13,14 +13,16 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import equinox as eqx
 from jaxtyping import Array, Bool, Float
 
 from bsmfit.channels.search_region import LargestCount, LogResponse, SearchRegion
+from bsmfit.errors import InputError
 from bsmfit.physics.mediator import Mediator
 
-__all__ = ["Channel", "ChannelNuisance", "DefaultAxis", "log_responses"]
+__all__ = ["Channel", "ChannelNuisance", "DefaultAxis", "Fact", "log_responses"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,22 @@ class DefaultAxis:
     high: float
     n_points: int
     spacing: str = "log"
+
+
+class Fact(NamedTuple):
+    """One number that a search says about a particle, for reports.
+
+    Attributes:
+        key: Its name in JSON, with the unit as suffix where there is one.
+        label: Its name for people.
+        value: The number.
+        words: What follows the number: unit and meaning.
+    """
+
+    key: str
+    label: str
+    value: Float[Array, ""]
+    words: str
 
 
 class Channel(eqx.Module):
@@ -119,6 +137,55 @@ class Channel(eqx.Module):
     @abc.abstractmethod
     def caveats(self, preset: str) -> tuple[str, ...]:
         """What a reader of a result must know, for a production preset."""
+
+    @property
+    @abc.abstractmethod
+    def unit(self) -> str:
+        """What a limit without a model is on: strength 1 of `unit_regions`."""
+
+    @abc.abstractmethod
+    def unit_regions(
+        self, mass: Float[Array, ""] | None, decay_width: Float[Array, ""]
+    ) -> tuple[SearchRegion, ...]:
+        """The regions with a signal of one `unit`, whatever model makes it.
+
+        Args:
+            mass: Mass [GeV], or None for the whole search where it allows that.
+            decay_width: Total width of the particle [GeV]; 0 for a stable one.
+
+        Returns:
+            The regions.
+        """
+
+    @abc.abstractmethod
+    def check_unit(self, mass: float | None, lifetime_ns: float | None) -> None:
+        """Refuse what `unit_regions` has no meaning for.
+
+        Args:
+            mass: Mass [GeV], or None.
+            lifetime_ns: Proper lifetime [ns], or None for a stable particle.
+
+        Raises:
+            InputError: A mass that is needed or unknown, or a lifetime without meaning.
+        """
+
+    def facts(self, mediator: Mediator) -> tuple[Fact, ...]:
+        """Numbers that a report on one point shows besides the limit."""
+        del mediator
+        return ()
+
+    def with_observed(self, n_observed: int) -> Channel:
+        """The same search with another observed count."""
+        msg = (
+            f"{self.name} has several counts or none; --observed (with_observed) is "
+            f"for searches with one, not {n_observed!r} events"
+        )
+        raise InputError(msg)
+
+    @property
+    def count_words(self) -> str:
+        """Where the observed count comes from."""
+        return "observed"
 
     @property
     def mass_nodes(self) -> tuple[float, ...]:

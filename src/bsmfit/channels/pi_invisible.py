@@ -35,6 +35,7 @@ from bsmfit.channels.channel import (
     Channel,
     ChannelNuisance,
     DefaultAxis,
+    Fact,
     log_responses,
 )
 from bsmfit.channels.search_region import (
@@ -444,6 +445,99 @@ class PiInvisibleChannel(Channel):
             is_effective=self.published is not None,
         )
         return (region,)
+
+    @property
+    def unit(self) -> str:
+        """Limits without a model are on the branching ratio."""
+        return "BR(K+ -> pi+ X)"
+
+    def check_unit(self, mass: float | None, lifetime_ns: float | None) -> None:
+        """Refuse a mass at which the search says nothing, and no lifetime.
+
+        Args:
+            mass: Mass of X [GeV].
+            lifetime_ns: Its proper lifetime [ns]; stable where None.
+
+        Raises:
+            InputError: No mass, one at which the search says nothing, or a lifetime
+                that is not above 0.
+        """
+        ends = [f"{low:g} to {high:g}" for low, high in self.segments]
+        known = f"{' and '.join(ends)} GeV"
+        if mass is None:
+            msg = f"{self.name} needs --mass [GeV], within {known}"
+            raise InputError(msg)
+        if not any(low <= mass <= high for low, high in self.segments):
+            msg = (
+                f"mass = {mass:g} GeV: {self.name} says nothing there, only at {known}"
+            )
+            raise InputError(msg)
+        if lifetime_ns is not None and not 0.0 < lifetime_ns < math.inf:
+            msg = f"lifetime = {lifetime_ns:g} ns must be above 0 and finite"
+            raise InputError(msg)
+
+    def unit_regions(
+        self, mass: Float[Array, ""] | None, decay_width: Float[Array, ""]
+    ) -> tuple[SearchRegion, ...]:
+        """The count with the signal of a branching ratio of 1.
+
+        Args:
+            mass: Mass of X [GeV].
+            decay_width: Its total width [GeV]; X decays visibly.
+
+        Returns:
+            One region.
+        """
+        if mass is None:
+            self.check_unit(None, None)
+        one = jnp.ones_like(decay_width)
+        at = one if mass is None else mass
+        return self.regions(Mediator(at, decay_width, {"visible": one}, {PROCESS: one}))
+
+    def facts(self, mediator: Mediator) -> tuple[Fact, ...]:
+        """Sensitivity, escape probability and branching ratio.
+
+        Args:
+            mediator: The new particle.
+
+        Returns:
+            The numbers.
+        """
+        mass, zero = mediator.mass, jnp.zeros_like(mediator.mass)
+        return (
+            Fact(
+                "single_event_sensitivity",
+                "sensitivity",
+                jnp.exp(self.log_sensitivity(mass)),
+                "for one event of a stable X",
+            ),
+            Fact(
+                "invisible_probability",
+                "leaves no trace",
+                jnp.exp(self.log_invisible(mediator)[0]),
+                "of X",
+            ),
+            Fact(
+                "signal_factor",
+                "factor",
+                jnp.exp(self.observed_count(mass).log_factor),
+                "on the signal; above 1 where the limit is below that for no event",
+            ),
+            Fact(
+                "branching_ratio",
+                "made with",
+                mediator.production.get(PROCESS, zero),
+                self.unit,
+            ),
+        )
+
+    @property
+    def count_words(self) -> str:
+        """Where the count comes from."""
+        if self.published is None:
+            return "observed"
+        whose = "a given" if OWN_LIMIT in self.changes else "the published"
+        return f"reconstructed from {whose} limit"
 
     def largest_counts(self) -> tuple[LargestCount, ...]:
         """The given count, and the largest background where the search is open."""

@@ -176,10 +176,11 @@ def build(
     from rich.console import Console
     from rich.progress import Progress
 
+    from bsmfit.catalogue.kinds.registry import names_with
     from bsmfit.catalogue.records import channel_names
-    from bsmfit.catalogue.tables.build import build_tables, channels_with_yields
+    from bsmfit.catalogue.tables.build import build_tables
 
-    every = channels_with_yields() if yields_only else channel_names()
+    every = names_with("build_yields") if yields_only else channel_names()
     with Progress(console=Console(stderr=True)) as bar:
         tasks = {}
 

@@ -1,7 +1,6 @@
 """``bsmfit limit``: the limit of one channel, in events or for a point of a model.
 
-The command reads the options; what it computes for a search in beam-dump mode is in
-`bsmfit.cli.limit_dump`, for K+ -> pi+ X in `bsmfit.cli.limit_invisible`.
+The command reads the options; what it computes is in `bsmfit.cli.limit_report`.
 """
 
 from __future__ import annotations
@@ -116,57 +115,40 @@ def limit(
     from bsmfit import enable_x64
 
     enable_x64()
-    from bsmfit.channels.pi_invisible import PiInvisibleChannel
-    from bsmfit.cli.limit_dump import dump_in_words, dump_report
-    from bsmfit.cli.limit_invisible import invisible_in_words, invisible_report
-    from bsmfit.inference.limits.points import check_level
+    from bsmfit.cli.limit_report import LimitQuestion, limit_in_words, limit_report
+    from bsmfit.core.argument import level
 
-    check_level(cl)
-    theory = (model, coupling, preset)
+    toys_only = {"--toys": n_toy, "--seed": seed, "--ensemble": ensemble}
+    for flag, given in toys_only.items():
+        if given is not None and method is not Method.TOYS:
+            _refuse(flag, "it needs --method toys")
     search = load_search(channel)
-    if isinstance(search, PiInvisibleChannel):
-        if method not in (None, Method.AUTO, Method.EXACT):
-            _refuse(f"--method {method.value}", search.name, _EXACT)
-        for flag, given in (
-            ("--ensemble", ensemble),
-            ("--toys", n_toy),
-            ("--seed", seed),
-        ):
-            if given is not None:
-                _refuse(flag, search.name, _EXACT)
-        report = invisible_report(
-            search,
-            mass=mass,
-            lifetime_ns=lifetime_ns,
-            n_observed=observed,
-            theory=theory,
-            cl=cl,
-        )
-        typer.echo(json.dumps(report) if as_json else invisible_in_words(report))
-        return
-    if lifetime_ns is not None:
-        _refuse("--lifetime-ns", search.name, _EVENTS)
-    report = dump_report(
-        search,
-        n_observed=observed,
+    if observed is not None:
+        search = search.with_observed(observed)
+    question = LimitQuestion(
         mass=mass,
-        theory=theory,
+        lifetime_ns=lifetime_ns,
+        model=model,
+        coupling=coupling,
+        preset=preset,
         method=(method or Method.AUTO).value,
         ensemble=(ensemble or Ensemble.UNCONDITIONAL).value,
         n_toy=_N_TOY if n_toy is None else n_toy,
         seed=_SEED if seed is None else seed,
-        cl=cl,
+        cl=level(cl),
     )
-    typer.echo(json.dumps(report) if as_json else dump_in_words(report))
+    report = limit_report(search, question)
+    if as_json:
+        typer.echo(json.dumps({k: v for k, v in report.items() if k != "facts"}))
+    else:
+        typer.echo(limit_in_words(report))
+    if report["limit"] is None:
+        raise typer.Exit(1)
 
 
-_EXACT = "limits on K+ -> pi+ X are exact sums, without toys (--method auto or exact)"
-_EVENTS = "a limit in events has no lifetime; give --model with --mass and --coupling"
-
-
-def _refuse(flag: str, channel: str, reason: str) -> NoReturn:
-    """Refuse an option that has no meaning for a kind of search."""
+def _refuse(flag: str, reason: str) -> NoReturn:
+    """Refuse an option that would have no effect."""
     from bsmfit.errors import InputError
 
-    msg = f"{flag} has no meaning for {channel}: {reason}"
+    msg = f"{flag} has no effect here: {reason}"
     raise InputError(msg)

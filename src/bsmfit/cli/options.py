@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,10 +15,20 @@ __all__ = [
     "LevelOption",
     "MassOption",
     "ModelArgument",
+    "Ordering",
+    "OrderingOption",
     "OutOption",
     "OverwriteOption",
     "PresetOption",
 ]
+
+
+class Ordering(StrEnum):
+    """How the joint outcomes of several searches are ordered."""
+
+    LIKELIHOOD_RATIO = "likelihood-ratio"
+    SUM = "sum"
+
 
 ModelArgument = Annotated[
     str, typer.Argument(help="Name of a model (see: bsmfit list models).")
@@ -26,7 +37,8 @@ ChannelOption = Annotated[
     list[str],
     typer.Option(
         "--channel",
-        help="Channel id (see: bsmfit list channels); repeat it to combine channels.",
+        help="Channel id (see: bsmfit list channels); repeat it to combine channels "
+        "of any kinds.",
     ),
 ]
 MassOption = Annotated[
@@ -48,6 +60,13 @@ CouplingOption = Annotated[
 ]
 LevelOption = Annotated[
     float, typer.Option("--cl", help="Confidence level, within (0, 1).")
+]
+OrderingOption = Annotated[
+    Ordering,
+    typer.Option(
+        "--ordering",
+        help="What is more signal-like where several channels are combined.",
+    ),
 ]
 PresetOption = Annotated[
     str | None,

@@ -14,12 +14,15 @@ from bsmfit.cli.options import (
     LevelOption,
     MassOption,
     ModelArgument,
+    Ordering,
+    OrderingOption,
     OutOption,
     OverwriteOption,
     PresetOption,
 )
 from bsmfit.cli.searches import load_search
 from bsmfit.cli.terminal import progress_bar
+from bsmfit.errors import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,12 +39,14 @@ def scan(
     mass: MassOption = None,
     coupling: CouplingOption = None,
     cl: LevelOption = 0.9,
+    ordering: OrderingOption = Ordering.LIKELIHOOD_RATIO,
     preset: PresetOption = None,
     overwrite: OverwriteOption = False,
     figure: FigureOption = True,
 ) -> None:
     """Find out which couplings are excluded, at every mass.
 
+    Several --channel of any kinds are combined in one likelihood with shared nuisances.
     Writes scan.nc (limits, CLs and status of every point), contour.csv and
     contour_expected.csv (excluded islands as polygons) and contour.png and .pdf. A
     scan that was stopped continues; one that is in the folder already is not repeated.
@@ -50,27 +55,37 @@ def scan(
 
     enable_x64()
     from bsmfit.catalogue.models import load_model
+    from bsmfit.channels.combination import as_channels
     from bsmfit.scan.blocks import BlockFolder
-    from bsmfit.scan.exclusion_map import (
-        check_masses,
-        default_axes,
-        exclusion_point,
-        scan_plane,
-    )
+    from bsmfit.scan.exclusion_map import check_masses, default_axes, scan_plane
+    from bsmfit.scan.exclusion_point import ExclusionPoint
     from bsmfit.scan.plan import ScanPlan, claim_folder
     from bsmfit.scan.store import write_scan
 
     theory = load_model(model, preset)
-    channels = [load_search(name) for name in channel]
+    channels = as_channels([load_search(name) for name in channel])
+    point = ExclusionPoint.from_model(theory, channels, cl=cl, ordering=ordering.value)
+    if ordering is not Ordering.LIKELIHOOD_RATIO and point.ordering == "count":
+        msg = (
+            f"--ordering {ordering.value} has no effect on one channel with one "
+            "region; leave it out, or combine several channels"
+        )
+        raise InputError(msg)
     masses, couplings = default_axes(
         theory,
         channels,
         mass=_axis(mass, name="mass"),
         coupling=_axis(coupling, name="coupling"),
     )
-    plan = ScanPlan.from_parts(theory, channels, mass=masses, coupling=couplings, cl=cl)
     check_masses(theory, channels, masses)
-    exclusion_point(theory, channels, cl=cl)
+    plan = ScanPlan.from_parts(
+        theory,
+        channels,
+        mass=masses,
+        coupling=couplings,
+        cl=cl,
+        ordering=point.ordering,
+    )
     folder = out or Path("results") / "-".join([theory.name, *plan.channels])
     claim_folder(folder, plan, overwrite=overwrite)
     path = folder / "scan.nc"
@@ -86,6 +101,7 @@ def scan(
                 mass=masses,
                 coupling=couplings,
                 cl=cl,
+                ordering=ordering.value,
                 blocks=blocks,
                 progress=progress,
             )
@@ -169,10 +185,24 @@ def _report(dataset: xr.Dataset, paths: list[Path]) -> None:
     console.print(table)
     for text in json.loads(dataset.attrs.get("caveats", "[]")):
         console.print(f"note: {text}", highlight=False, markup=False)
-    for text in _without_result(dataset):
+    for text in (*_gain(dataset), *_without_result(dataset)):
         console.print(text, highlight=False, markup=False)
     for path in paths:
         console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _gain(dataset: xr.Dataset) -> list[str]:
+    """Say what the combination excludes beyond the union of its searches."""
+    from bsmfit.scan.excluded_area import combination_gain
+
+    if "cls_obs_single" not in dataset:
+        return []
+    gain = combination_gain(dataset)
+    return [
+        f"combined by {dataset.attrs['ordering']}: the excluded area in the logarithms "
+        f"of mass and coupling is {gain.ratio:.4g} times that of the union of the "
+        "single searches, which has no confidence level"
+    ]
 
 
 def _without_result(dataset: xr.Dataset) -> list[str]:

@@ -8,8 +8,8 @@ and unit-normal nuisances $\theta_j$ shared by name. The signal yields $S_t$ are
 arguments of the model (as logarithms, since they span tens of decades); everything else
 is data.
 
-The count is *one* number. `sum_counts` joins several searches by the sum of their
-counts; it does not keep them apart in the likelihood.
+The count is *one* number. Several searches are kept apart: see
+`bsmfit.inference.exclusion.joint_kernel`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from jaxtyping import Array, Float, Int
 from bsmfit.errors import InputError
 from bsmfit.likelihood.nuisance import Nuisance, log_kappa_matrix, nuisance_names
 
-__all__ = ["CountingModel", "sum_counts"]
+__all__ = ["CountingModel"]
 
 # exp of it, and its products with any response, stay finite in 64 bits
 _LARGEST_EXPONENT = 600.0
@@ -147,54 +147,3 @@ class CountingModel(eqx.Module):
         log_poisson = n * log_rate - expected - gammaln(n + 1.0)
         norm = 0.5 * len(self.nuisance_names) * math.log(2.0 * math.pi)
         return log_poisson - 0.5 * jnp.sum(theta**2) - norm
-
-
-def sum_counts(models: Sequence[CountingModel]) -> CountingModel:
-    """Join searches into one by the *sum of their counts*.
-
-    Nuisances of the same name become one parameter. To keep the counts apart, and order
-    outcomes by the likelihood ratio, see `bsmfit.likelihood.likelihood.combine`; this
-    sum is what maps of several searches use. The count to compare with is the
-    sum of the observed counts, and outcomes are ordered by it. That is a valid ordering
-    with the right coverage, and the best one where signal over background is the same
-    in all searches; elsewhere it is less sensitive than ordering by the likelihood
-    ratio, since an event in a clean search counts no more than one in a dirty search.
-    Where no event is seen all orderings agree.
-
-    Args:
-        models: The searches, one or more. Their signal terms are concatenated in this
-            order, and so must be their log_signal.
-
-    Returns:
-        One model with all terms.
-
-    Raises:
-        InputError: No model was given.
-    """
-    if not models:
-        msg = "sum_counts needs one model or more; none was given"
-        raise InputError(msg)
-    if len(models) == 1:
-        return models[0]
-    names = tuple(dict.fromkeys(name for m in models for name in m.nuisance_names))
-    return CountingModel(
-        signal_log_kappa=jnp.concatenate(
-            [_widen(m.signal_log_kappa, m.nuisance_names, names) for m in models]
-        ),
-        background=jnp.concatenate([m.background for m in models]),
-        background_log_kappa=jnp.concatenate(
-            [_widen(m.background_log_kappa, m.nuisance_names, names) for m in models]
-        ),
-        nuisance_names=names,
-    )
-
-
-def _widen(
-    matrix: Float[Array, "n_term n_nuisance"],
-    names: tuple[str, ...],
-    all_names: tuple[str, ...],
-) -> Float[Array, "n_term n_all"]:
-    """The same responses as columns of a longer list of nuisances."""
-    columns = jnp.asarray([all_names.index(name) for name in names], dtype=int)
-    wide = jnp.zeros((matrix.shape[0], len(all_names)), dtype=matrix.dtype)
-    return wide.at[:, columns].set(matrix)

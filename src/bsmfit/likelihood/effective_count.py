@@ -88,13 +88,14 @@ class BackgroundNodes(eqx.Module):
 
 @jax.custom_jvp
 def log_at_most(
-    n: Float[Array, "*shape"], rate: Float[Array, "*shape"]
-) -> Float[Array, "*shape"]:
+    n: Float[Array, "*#shape"], rate: Float[Array, "*#shape"]
+) -> Float[Array, "*#shape"]:
     r"""Log probability of at most n events, for any real n.
 
     Args:
-        n: Effective count, >= 0, at most 60.
-        rate: Expected events; below 1e-10 taken as that, above 600 as 600.
+        n: Effective count, > -1, at most 60; right to many digits up to 20.
+        rate: Expected events; below 1e-10 taken as that, above 600 as 600. Both
+            broadcast against each other.
 
     Returns:
         $\ln Q(n+1,\lambda)$.
@@ -108,8 +109,8 @@ def log_at_most(
 
 
 def _log_at_most(
-    n: Float[Array, "*shape"], rate: Float[Array, "*shape"]
-) -> Float[Array, "*shape"]:
+    n: Float[Array, "*#shape"], rate: Float[Array, "*#shape"]
+) -> Float[Array, "*#shape"]:
     """The sum itself."""
     rate = jnp.clip(rate, _SMALLEST_RATE, _LARGEST_RATE)
     raised = n + _N_RAISED

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -63,8 +64,8 @@ def scan_plane(
         model: The new physics.
         channels: One or more searches, of any kinds and of different data, combined.
         mass: Mass axis [GeV]: (low, high, points) with equal ratios, an array of
-            masses, or an `Axis`; where None that of the first search, with points on
-            both sides of the masses at which a count changes.
+            masses, or an `Axis`; where None one that spans the searches' own, with
+            points on both sides of the masses at which a count changes.
         coupling: Coupling axis, likewise.
         cl: Confidence level, within (0, 1).
         ordering: What is more signal-like where several regions are combined:
@@ -122,7 +123,7 @@ def default_axes(
     mass: AxisLike | None = None,
     coupling: AxisLike | None = None,
 ) -> tuple[Axis | PointList, Axis | PointList]:
-    """The axes of a scan, those of the first channel where none are given.
+    """The axes of a scan; where none are given, those that span the searches' own.
 
     Args:
         model: The new physics.
@@ -136,24 +137,26 @@ def default_axes(
     Raises:
         InputError: An axis that is not one, or no coupling axis for this model.
     """
-    first = channels[0]
     if coupling is None:
         known = [c.default_coupling(model.name) for c in channels]
-        default = next((axis for axis in known if axis is not None), None)
-        if default is None:
+        given = [axis for axis in known if axis is not None]
+        if not given:
             msg = (
-                f"{first.name} has no default couplings for {model.name!r}; give the "
-                "range of the couplings (--coupling LO:HI:N, or coupling=(low, high, "
-                "points))"
+                f"{channels[0].name} has no default couplings for {model.name!r}; give "
+                "the range of the couplings (--coupling LO:HI:N, or coupling=(low, "
+                "high, points))"
             )
             raise InputError(msg)
-        couplings = _axis_of(default)
+        couplings = _spanning(given)
     else:
         couplings = as_axis(coupling)
     if mass is not None:
         return as_axis(mass), couplings
+    masses = _spanning([channel.default_mass for channel in channels])
+    low, high = model.mass_range
+    masses = replace(masses, low=max(masses.low, low), high=min(masses.high, high))
     nodes = [node for channel in channels for node in channel.mass_nodes]
-    return _with_nodes(_axis_of(first.default_mass), nodes), couplings
+    return _with_nodes(masses, nodes), couplings
 
 
 def as_axis(axis: AxisLike) -> Axis | PointList:
@@ -278,8 +281,15 @@ def _chunk_points(point: ExclusionPoint) -> int:
     return int(np.clip(values // point.kernel.n_value, 256, most))
 
 
-def _axis_of(axis: DefaultAxis) -> Axis:
-    return Axis(axis.low, axis.high, axis.n_points, axis.spacing)
+def _spanning(axes: Sequence[DefaultAxis]) -> Axis:
+    """One axis over all of some, in equal ratios unless all have equal steps."""
+    spacings = {axis.spacing for axis in axes}
+    return Axis(
+        min(axis.low for axis in axes),
+        max(axis.high for axis in axes),
+        max(axis.n_points for axis in axes),
+        spacings.pop() if len(spacings) == 1 else "log",
+    )
 
 
 def _with_nodes(axis: Axis, nodes: Sequence[float]) -> Axis | PointList:

@@ -18,10 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from bsmfit.catalogue.files import data_root
+from bsmfit.catalogue.kinds.pi_invisible_channel import load_pi_invisible
 from bsmfit.catalogue.limit_curves import read_lifetime_csv
-from bsmfit.catalogue.pi_invisible import load_pi_invisible
 from bsmfit.catalogue.records import read_kaon_setup
-from bsmfit.channels.pi_invisible import PiInvisibleChannel, StableLimit
+from bsmfit.channels.pi_invisible import PiInvisibleChannel
+from bsmfit.channels.stable_limit import StableLimit
 from bsmfit.core.constants import HBAR
 from bsmfit.errors import DataFileError
 from bsmfit.inference.limits.invisible_limit import InvisibleLimit, invisible_limit

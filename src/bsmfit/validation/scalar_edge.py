@@ -16,9 +16,9 @@ import numpy as np
 
 from bsmfit.catalogue.channels import load_channel
 from bsmfit.catalogue.files import data_root
+from bsmfit.catalogue.kinds.pi_invisible_channel import load_pi_invisible
 from bsmfit.catalogue.limit_curves import ScalarEdge, read_scalar_edge_csv
 from bsmfit.catalogue.models import load_model
-from bsmfit.catalogue.pi_invisible import load_pi_invisible
 from bsmfit.core.constants import HBAR
 from bsmfit.errors import DataFileError
 from bsmfit.scan.contour import coupling_edges

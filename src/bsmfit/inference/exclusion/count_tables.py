@@ -34,7 +34,7 @@ from bsmfit.inference.exclusion.nuisance_sort import (
     hermite_rule,
     private_background_nodes,
 )
-from bsmfit.likelihood.effective_count import LARGEST_EFFECTIVE_COUNT, log_at_most
+from bsmfit.likelihood.effective_count import log_at_most
 from bsmfit.likelihood.quadrature import axis_rule
 
 __all__ = ["RegionRates", "effective_cdf", "observed_probability", "whole_table"]
@@ -45,6 +45,7 @@ _SMALLEST_VARIANCE = 1e-12
 # rates of counts beyond it overlap too little at the fewer nodes
 _FEW_COUNTS, _N_MANY = 25, 32
 _FEW_EFFECTIVE = 20.0
+_N_CHEBYSHEV, _N_CHEBYSHEV_MANY = 32, 48
 
 
 class RegionRates(eqx.Module):
@@ -138,19 +139,20 @@ def whole_table(
     Returns:
         Probabilities; certainty of no event in a closed region.
     """
-    signal = rates.signal_at(strength)
-    if rates.background_weights.shape[0] == 1:
+    if _is_none(strength) or not region.signal:
         table = averaged_poisson_pmf(
-            (signal + rates.background).T, rates.signal_weights, n_max=n_max
+            rates.background.T, rates.background_weights, n_max=n_max
         )
+    elif rates.background_weights.shape[0] == 1:
+        rate = rates.signal_at(strength) + rates.background
+        table = averaged_poisson_pmf(rate.T, rates.signal_weights, n_max=n_max)
     else:
         fakes = averaged_poisson_pmf(
             rates.background.T, rates.background_weights, n_max=n_max
         )
-        table = fakes
-        if region.signal:
-            events = averaged_poisson_pmf(signal.T, rates.signal_weights, n_max=n_max)
-            table = _convolved(events, fakes)
+        signal = rates.signal_at(strength)
+        events = averaged_poisson_pmf(signal.T, rates.signal_weights, n_max=n_max)
+        table = _convolved(events, fakes)
     no_event = np.zeros((n_max + 1, 1))
     no_event[0] = 1.0
     return jnp.where(region.is_open, table, jnp.asarray(no_event))
@@ -162,48 +164,86 @@ def effective_cdf(
     strength: Float[Array, ""] | float,
     *,
     count: Float[Array, " n_value"],
-) -> Float[Array, "n_value n_shared"]:
-    """Probability of at most x events for real x, given each shared node.
+    n_max: int,
+) -> Float[Array, "n_value n_felt"]:
+    r"""Probability of at most x events for real x, given each shared node.
+
+    For many values it is computed at Chebyshev points up to the largest one, and
+    $F(x)/(x+1)$ interpolated: to 2e-7 of the largest probability.
 
     Args:
         region: The region.
         rates: Its rates.
         strength: Strength of the signal.
         count: Values x.
+        n_max: Largest value that matters; above it the probability is that at n_max.
 
     Returns:
         Probabilities; 0 up to x = -1. In a closed region 1 from x = 0 on.
     """
     # at most that, so that the sum stays finite
     largest = math.log(_LARGEST_EFFECTIVE_RATE)
-    signal = strength * jnp.exp(jnp.minimum(rates.log_signal, largest))
-    rate = signal[:, :, None] + rates.background[:, None, :]
-    x = jnp.clip(count, -1.0 + 1e-9, LARGEST_EFFECTIVE_COUNT)
-    shape = (count.shape[0], *rate.shape)
-    values = _at_most(
-        jnp.broadcast_to(x[:, None, None, None], shape),
-        jnp.broadcast_to(rate[None], shape),
-    )
-    average = values @ rates.background_weights @ rates.signal_weights
-    inside = jnp.where(count[:, None] > -1.0, average, 0.0)
+    rate, weights = rates.background[:, None, :], jnp.ones(1)
+    if not _is_none(strength):
+        signal = strength * jnp.exp(jnp.minimum(rates.log_signal, largest))
+        rate, weights = signal[:, :, None] + rate, rates.signal_weights
+    highest = float(max(n_max, _FEW_EFFECTIVE))
+    x = jnp.clip(count, -1.0 + 1e-9, highest)
+
+    def average(at: Float[Array, " n_at"]) -> Float[Array, "n_at n_felt"]:
+        values = _at_most(at[:, None, None, None], rate[None], highest=highest)
+        return values @ rates.background_weights @ weights
+
+    n_node = _N_CHEBYSHEV if highest <= _FEW_EFFECTIVE else _N_CHEBYSHEV_MANY
+    if count.shape[0] <= n_node:
+        values = average(x)
+    else:
+        half = 0.5 * (jnp.max(x) + 1.0)
+        nodes, matrix = _chebyshev_rule(n_node)
+        at = half * (1.0 + nodes)
+        coefficients = matrix @ (average(at - 1.0) / at[:, None])
+        values = _chebyshev((x + 1.0) / half - 1.0, coefficients) * (x + 1.0)[:, None]
+    inside = jnp.where(count[:, None] > -1.0, values, 0.0)
     closed = jnp.where(count[:, None] >= 0.0, 1.0, 0.0)
     return jnp.where(region.is_open, inside, closed)
 
 
+def _chebyshev_rule(
+    n_node: int,
+) -> tuple[Float[Array, " n_node"], Float[Array, "n_node n_node"]]:
+    """Chebyshev points, and the matrix from values there to coefficients."""
+    nodes = np.cos(np.pi * (np.arange(n_node) + 0.5) / n_node)
+    vander = np.polynomial.chebyshev.chebvander(nodes, n_node - 1)
+    return jnp.asarray(nodes), jnp.asarray(np.linalg.inv(vander))
+
+
+def _chebyshev(
+    x: Float[Array, " n_value"], coefficients: Float[Array, "n_node n_felt"]
+) -> Float[Array, "n_value n_felt"]:
+    """Sum of Chebyshev polynomials, as a product of matrices."""
+    rows = [jnp.ones_like(x), x]
+    while len(rows) < coefficients.shape[0]:
+        rows.append(2.0 * x * rows[-1] - rows[-2])
+    return jnp.stack(rows, axis=1) @ coefficients
+
+
 def _at_most(
-    count: Float[Array, "*shape"], rate: Float[Array, "*shape"]
-) -> Float[Array, "*shape"]:
-    r"""$Q(x+1,\lambda)$ for $-1 < x\le60$.
+    count: Float[Array, "*#shape"], rate: Float[Array, "*#shape"], *, highest: float
+) -> Float[Array, "*#shape"]:
+    r"""$Q(x+1,\lambda)$ for $-1 < x$ up to the highest.
 
     `log_at_most` is right up to 20. Above, $Q(x+1) = Q(x-k+1) +
     \sum_{i=1}^k\lambda^{x-k+i}e^{-\lambda}/\Gamma(x-k+i+1)$ with $x-k\le20$.
     """
+    n_more = math.ceil(highest - _FEW_EFFECTIVE)
+    if n_more <= 0:
+        return jnp.exp(log_at_most(count, rate))
     n_step = jnp.maximum(jnp.ceil(count - _FEW_EFFECTIVE), 0.0)
     low = count - n_step
     total = jnp.exp(log_at_most(low, rate))
     safe = jnp.maximum(rate, 1e-10)
     term = jnp.exp(low * jnp.log(safe) - safe - gammaln(low + 1.0))
-    for i in range(1, int(LARGEST_EFFECTIVE_COUNT - _FEW_EFFECTIVE) + 1):
+    for i in range(1, n_more + 1):
         term = term * safe / (low + i)
         total = total + jnp.where(i <= n_step, term, 0.0)
     return jnp.minimum(total, 1.0)
@@ -226,6 +266,11 @@ def observed_probability(
     log_terms = n * jnp.log(rate) - rate
     log_terms = log_terms - jax.lax.stop_gradient(jnp.max(log_terms))
     return jnp.where(region.is_open, jnp.exp(log_terms) @ rates.background_weights, 1.0)
+
+
+def _is_none(strength: Float[Array, ""] | float) -> bool:
+    """Whether it is known that there is no signal."""
+    return isinstance(strength, float) and strength == 0.0
 
 
 def _signal_nodes(

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Bool, Float
 from scipy.special import pdtrc
 from scipy.stats import poisson
@@ -52,7 +53,7 @@ _SMALLEST = 1e-300
 _LARGEST_LOG_SIGNAL = 690.0
 # neglected over kept probability, and over that without signal
 _RELATIVE, _ABSOLUTE = 1e-7, 1e-10
-_LISTED_TAIL, _EXPECTED_TAIL = 1e-10, 1e-6
+_LISTED_TAIL, _EXPECTED_TAIL = 1e-10, 3e-6
 _COUNTS = (3, 5, 7, 9, 12, 15, 20, 25, 31, 40, 50, 60)
 
 
@@ -244,11 +245,15 @@ class JointKernel(eqx.Module):
         """Ln CLs at the quantiles of the ordering without a signal."""
         kept = [i for i in members if self.n_expected[i] >= 0]
         n_max = tuple(self.n_expected[i] for i in kept)
-        statistic = joint.statistics(n_max=n_max)
-        order = jnp.argsort(statistic)
-        ordered = statistic[order]
-        sum_with = jnp.cumsum(joint.outcomes(1.0, n_max=n_max)[order])
-        sum_without = jnp.cumsum(joint.outcomes(0.0, n_max=n_max)[order])
+        ordered, with_signal, without = lax.sort(
+            (
+                joint.statistics(n_max=n_max),
+                joint.outcomes(1.0, n_max=n_max),
+                joint.outcomes(0.0, n_max=n_max),
+            ),
+            num_keys=1,
+        )
+        sum_with, sum_without = jnp.cumsum(with_signal), jnp.cumsum(without)
         levels = jnp.asarray(QUANTILE_LEVELS) * (1.0 - TIE_TOLERANCE)
         first = jnp.searchsorted(sum_without, levels)
         quantile = ordered[jnp.minimum(first, ordered.shape[0] - 1)]

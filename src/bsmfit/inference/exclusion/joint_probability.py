@@ -113,7 +113,7 @@ class JointProbability(eqx.Module):
     def outcomes(
         self, strength: Float[Array, ""] | float, *, n_max: Sequence[int]
     ) -> Float[Array, " n_outcome"]:
-        """Probability of every joint outcome of whole counts, the last fastest.
+        """Probability of every joint outcome of whole counts.
 
         Effective counts are whole here: what data without a signal would give is.
 
@@ -124,16 +124,18 @@ class JointProbability(eqx.Module):
         Returns:
             Probabilities, in the order of `statistics`.
         """
-        result = jnp.ones((1, 1))
-        for i, region in enumerate(self.regions):
+        felt, rest = jnp.ones((1, 1)), jnp.ones(1)
+        for i in self._listing_order():
             table = self._certain(
                 i,
-                whole_table(region, self.rates[i], strength, n_max=n_max[i]),
+                whole_table(self.regions[i], self.rates[i], strength, n_max=n_max[i]),
             )
-            result = (result[:, None, :] * table[None, :, :]).reshape(
-                result.shape[0] * table.shape[0], -1
-            )
-        return self._average(result)
+            if self._feels_nodes(i):
+                product = felt[:, None, :] * table[None, :, :]
+                felt = product.reshape(felt.shape[0] * table.shape[0], -1)
+            else:
+                rest = (rest[:, None] * table[None, :, 0]).reshape(-1)
+        return (self._average(felt)[:, None] * rest[None, :]).reshape(-1)
 
     def statistics(self, *, n_max: Sequence[int]) -> Float[Array, " n_outcome"]:
         """Ordering statistic of every joint outcome of whole counts.
@@ -145,10 +147,19 @@ class JointProbability(eqx.Module):
             Values, in the order of `outcomes`.
         """
         total = jnp.zeros(1)
-        for i, largest in enumerate(n_max):
-            n = jnp.arange(largest + 1.0)
+        for i in self._listing_order():
+            n = jnp.arange(n_max[i] + 1.0)
             total = (total[:, None] + self.weight(i) * n[None, :]).reshape(-1)
         return total
+
+    def _feels_nodes(self, index: int) -> bool:
+        """Whether a region's rates differ between the shared nodes."""
+        rates = self.rates[index]
+        return max(rates.log_signal.shape[0], rates.background.shape[0]) > 1
+
+    def _listing_order(self) -> list[int]:
+        """Regions that feel the shared nodes first: the others need no average."""
+        return sorted(range(len(self.regions)), key=lambda i: not self._feels_nodes(i))
 
     def _table(self, index: int, strength: Float[Array, ""] | float) -> Array:
         table = whole_table(
@@ -185,7 +196,9 @@ class JointProbability(eqx.Module):
         region, rates = self.regions[first], self.rates[first]
         if not others:
             count = jnp.maximum(left / safe, -1.0)
-            inside = effective_cdf(region, rates, strength, count=count)
+            inside = effective_cdf(
+                region, rates, strength, count=count, n_max=self.n_max[first]
+            )
             without = (left[:, None] >= 0.0).astype(left.dtype)
             return jnp.where(is_used, inside, without)
         rest = self._effective_at_most(left, others, strength)
@@ -196,7 +209,9 @@ class JointProbability(eqx.Module):
         count = -1.0 + half[:, None] * (1.0 + nodes[None, :])
 
         def cdf(x: Float[Array, " n_value"]) -> Float[Array, "n_value n_shared"]:
-            return effective_cdf(region, rates, strength, count=x)
+            return effective_cdf(
+                region, rates, strength, count=x, n_max=self.n_max[first]
+            )
 
         flat = count.reshape(-1)
         _, density = jax.jvp(cdf, (flat,), (jnp.ones_like(flat),))

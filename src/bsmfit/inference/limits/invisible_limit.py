@@ -85,8 +85,9 @@ def invisible_limit(
     if not isinstance(width, Tracer) and not 0.0 <= float(width) < jnp.inf:
         msg = f"decay_width = {float(width):g} GeV must be 0 (stable) or above"
         raise InputError(msg)
-    structure = eqx.filter_eval_shape(lambda m, w: channel.regions(_probe(m, w)), at, width)
-    largest = LargestCount(0.0, 0.0) if n_max is not None else channel.largest_counts()[0]
+    structure = eqx.filter_eval_shape(lambda m: channel.regions(_probe(m, m)), at)
+    known = n_max is not None
+    largest = LargestCount(0.0, 0.0) if known else channel.largest_counts()[0]
     kernel = SpreadKernel.of(structure[0], largest=largest, cl=level(cl))
     if n_max is not None:
         kernel = dataclasses.replace(kernel, n_max=n_max)

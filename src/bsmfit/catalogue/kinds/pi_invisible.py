@@ -1,6 +1,10 @@
-"""Searches and measurements in kaon decays in words."""
+"""Searches for K+ -> pi+ X, X invisible or long-lived: records, words and tables."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bsmfit.catalogue.quantity_words import (
     Section,
@@ -11,18 +15,35 @@ from bsmfit.catalogue.records import (
     locate_channel,
     read_kaon_setup,
     read_pi_invisible_record,
-    read_pi_nunu_record,
 )
 from bsmfit.catalogue.tables.metadata import read_metadata
 from bsmfit.records.kaon_setup_record import KaonSetupRecord
 from bsmfit.records.pi_invisible_record import PiInvisibleRecord, SampleRecord, Window
-from bsmfit.records.pi_nunu_record import Category, Subset
-from bsmfit.records.quantity import Quantity
 
-__all__ = ["describe_pi_invisible", "describe_pi_nunu"]
+if TYPE_CHECKING:
+    from bsmfit.catalogue.published import PublishedLimit
+    from bsmfit.channels.pi_invisible import PiInvisibleChannel
+
+__all__ = ["build_tables", "describe", "load_channel", "published_limit"]
+
+_SCALAR_EDGE = "scalar_edge.csv"
 
 
-def describe_pi_invisible(name: str) -> list[Section]:
+def load_channel(name: str | Path) -> PiInvisibleChannel:
+    """Build the channel of a record.
+
+    Args:
+        name: Channel id, or path of a record.
+
+    Returns:
+        The channel.
+    """
+    from bsmfit.catalogue.kinds.pi_invisible_channel import load_pi_invisible
+
+    return load_pi_invisible(name)
+
+
+def describe(name: str | Path) -> list[Section]:
     """Describe a search for K+ -> pi+ X, X invisible.
 
     Args:
@@ -48,44 +69,58 @@ def describe_pi_invisible(name: str) -> list[Section]:
     ]
 
 
-def describe_pi_nunu(name: str) -> list[Section]:
-    """Describe a measurement of K+ -> pi+ nu nu.
+def published_limit(name: str | Path) -> PublishedLimit | None:
+    """The lower edge for a dark scalar, where it lies beside the record.
 
     Args:
-        name: Id of the data set.
+        name: Channel id, or path of a record.
 
     Returns:
-        Sections of rows.
+        The limit, or None.
     """
-    record = read_pi_nunu_record(name)
-    dataset = next(entry for entry in record.datasets if entry.id == name)
-    normalisation = record.normalisation
-    head = [
-        ("title", dataset.title),
-        ("cite", f"{dataset.texkey}, arXiv:{dataset.arxiv}"),
-        ("periods", ", ".join(dataset.categories)),
-        ("reference", quantity_in_words(record.reference_branching_ratio)),
-        ("BR(K+ -> pi+ pi0)", quantity_in_words(normalisation.branching_ratio)),
-        ("downscaling", quantity_in_words(normalisation.downscaling)),
-    ]
-    kept = [one for one in record.categories if one.name in dataset.categories]
-    subsets = {subset.name for category in kept for subset in category.subsets}
-    nuisances = [
-        (
-            entry.name,
-            f"{entry.size:.3g} of the sensitivity of "
-            f"{', '.join(one for one in entry.subsets if one in subsets)} "
-            f"[{entry.provenance}] {entry.source}",
-        )
-        for entry in record.nuisances
-        if subsets & set(entry.subsets)
-    ]
-    return [
-        (f"measurement {dataset.id}", head),
-        *[(f"period {category.name}", _category(category)) for category in kept],
-        ("nuisances", nuisances),
-        ("caveats", [("", text) for text in (*dataset.caveats, *record.caveats)]),
-    ]
+    from bsmfit.catalogue.limit_curves import read_scalar_edge_csv
+    from bsmfit.catalogue.published import PublishedLimit
+
+    path = locate_channel(name).parent / _SCALAR_EDGE
+    if not path.exists():
+        return None
+    record = read_pi_invisible_record(name)
+    edge = read_scalar_edge_csv(path)
+    return PublishedLimit(
+        mass=edge.mass,
+        lower=edge.mixing_squared,
+        upper=None,
+        model="dark-scalar",
+        source=f"{record.experiment}, arXiv:{record.arxiv}",
+    )
+
+
+def build_tables(
+    name: str | Path,
+    folder: Path,
+    *,
+    report: Callable[[str], Callable[[int, int], None]],
+) -> list[Path]:
+    """Make the one table of a search, that of its forward model.
+
+    Args:
+        name: Channel id, or path of a record.
+        folder: Folder of the table.
+        report: From what is made to a function of (masses done, masses in all).
+
+    Returns:
+        Path of the table.
+    """
+    from bsmfit.catalogue.tables.pi_invisible_build import (
+        build_invisible_table,
+        write_invisible_table,
+    )
+
+    path = folder / "forward.npz"
+    write_invisible_table(
+        path, name, build_invisible_table(name, progress=report("forward"))
+    )
+    return [path]
 
 
 def _head(record: PiInvisibleRecord) -> list[tuple[str, str]]:
@@ -179,30 +214,3 @@ def _setup(setup: KaonSetupRecord) -> list[tuple[str, str]]:
             )
         )
     return rows
-
-
-def _category(category: Category) -> list[tuple[str, str]]:
-    """Counts, sensitivities and backgrounds of a period."""
-    rows = [("observed", quantity_in_words(category.n_observed))]
-    for subset in category.subsets:
-        prefix = f"{subset.name}: " if len(category.subsets) > 1 else ""
-        rows += [(f"{prefix}{key}", text) for key, text in _subset(subset)]
-    return rows
-
-
-def _subset(subset: Subset) -> list[tuple[str, str]]:
-    """Sensitivity, its factors and backgrounds."""
-    rows = [
-        ("expected at reference", quantity_in_words(subset.expected_standard_model)),
-        ("sensitivity", quantity_in_words(subset.sensitivity)),
-    ]
-    if subset.inputs is not None:
-        rows += [
-            (key.replace("_", " "), quantity_in_words(value))
-            for key, value in subset.inputs
-            if isinstance(value, Quantity)
-        ]
-    return rows + [
-        (f"background {entry.name}", quantity_in_words(entry.events))
-        for entry in subset.backgrounds
-    ]

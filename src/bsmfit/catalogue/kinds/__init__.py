@@ -1,0 +1,1 @@
+"""The kinds of search: what the catalogue knows about each."""

@@ -1,0 +1,192 @@
+"""Searches in beam-dump mode: records, words and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bsmfit.catalogue.quantity_words import (
+    Section,
+    nuisance_in_words,
+    quantity_in_words,
+)
+from bsmfit.catalogue.records import (
+    locate_channel,
+    read_beam_dump_record,
+    read_contour,
+)
+from bsmfit.catalogue.tables.metadata import read_metadata
+
+if TYPE_CHECKING:
+    from bsmfit.catalogue.published import PublishedLimit
+    from bsmfit.channels.beam_dump import BeamDumpChannel
+    from bsmfit.detector.acceptance_table import TableSettings
+
+__all__ = [
+    "build_tables",
+    "build_yields",
+    "describe",
+    "load_channel",
+    "published_limit",
+]
+
+
+def load_channel(name: str | Path) -> BeamDumpChannel:
+    """Build the channel of a record.
+
+    Args:
+        name: Channel id, or path of a record.
+
+    Returns:
+        The channel.
+    """
+    from bsmfit.catalogue.kinds.beam_dump_channel import load_beam_dump
+
+    return load_beam_dump(name)
+
+
+def describe(name: str | Path) -> list[Section]:
+    """Describe a search: every number with unit, provenance and source.
+
+    Args:
+        name: Channel id, or path of a record.
+
+    Returns:
+        Sections of rows.
+    """
+    record = read_beam_dump_record(name)
+    counts, selection = record.counts, record.selection
+    head = [
+        ("title", record.title),
+        ("cite", f"{record.texkey}, arXiv:{record.arxiv}"),
+        ("final state", record.final_state),
+        ("default preset", record.default_preset),
+        ("protons on target", quantity_in_words(record.protons_on_target)),
+        ("selection efficiency", quantity_in_words(record.selection_efficiency)),
+        ("observed", quantity_in_words(counts.n_observed)),
+        *[("event mass", quantity_in_words(mass)) for mass in counts.observed_masses],
+        ("background", quantity_in_words(counts.background)),
+        ("momentum of a track", quantity_in_words(selection.momentum_min)),
+        ("decay volume from", quantity_in_words(selection.decay_volume.start)),
+        ("decay volume to", quantity_in_words(selection.decay_volume.end)),
+        ("detectors", ", ".join(selection.detectors)),
+        ("mass window", record.mass_window.method),
+        (
+            "limits of the paper",
+            f"{record.statistics.method}, {record.statistics.source}",
+        ),
+    ]
+    nuisances = [(entry.name, nuisance_in_words(entry)) for entry in record.nuisances]
+    tables = []
+    for kind in ("acceptance", "yields"):
+        path = locate_channel(name).parent / f"{kind}.npz"
+        if path.exists():
+            tables.append((kind, read_metadata(path)["made_by"]))
+    return [
+        (f"channel {record.id}", head),
+        ("nuisances", nuisances),
+        ("tables", tables),
+        ("caveats", [("", text) for text in record.caveats]),
+    ]
+
+
+def published_limit(name: str | Path) -> PublishedLimit | None:
+    """The published contour, where the record names one.
+
+    Args:
+        name: Channel id, or path of a record.
+
+    Returns:
+        The limit, or None.
+    """
+    import numpy as np
+
+    from bsmfit.catalogue.published import PublishedLimit
+
+    record = read_beam_dump_record(name)
+    if record.published_contour is None:
+        return None
+    path = locate_channel(name).parent / record.published_contour
+    columns = read_contour(path).columns
+    masses = np.unique(columns["mass_gev"])
+
+    def mean(column: str) -> np.ndarray:
+        logs = np.log(columns[column])
+        at = [logs[columns["mass_gev"] == mass].mean() for mass in masses]
+        return np.exp(np.array(at))
+
+    return PublishedLimit(
+        mass=masses,
+        lower=mean("epsilon_lower"),
+        upper=mean("epsilon_upper"),
+        model=record.model,
+        source=f"{record.experiment}, arXiv:{record.arxiv} (digitised)",
+    )
+
+
+def build_tables(
+    name: str | Path,
+    folder: Path,
+    *,
+    report: Callable[[str], Callable[[int, int], None]],
+    settings: TableSettings | None = None,
+) -> list[Path]:
+    """Make the acceptance, and the yields that follow from it.
+
+    Args:
+        name: Channel id, or path of a record.
+        folder: Folder of the tables.
+        report: From what is made to a function of (masses done, masses in all).
+        settings: Nodes and sampling; those of the shipped tables where None.
+
+    Returns:
+        Paths of the tables.
+    """
+    from bsmfit.catalogue.tables.acceptance_build import (
+        build_acceptance,
+        write_acceptance,
+    )
+    from bsmfit.catalogue.tables.yield_build import write_yields
+    from bsmfit.detector.acceptance_table import TableSettings
+
+    chosen = settings or TableSettings()
+    path = folder / "acceptance.npz"
+    acceptance = build_acceptance(name, settings=chosen, progress=report("acceptance"))
+    write_acceptance(path, name, acceptance, settings=chosen)
+    yields = folder / "yields.npz"
+    write_yields(
+        yields, name, acceptance, acceptance_path=path, progress=report("yields")
+    )
+    return [path, yields]
+
+
+def build_yields(
+    name: str | Path,
+    folder: Path,
+    *,
+    report: Callable[[str], Callable[[int, int], None]],
+) -> list[Path]:
+    """Make the yields from the acceptance beside the record.
+
+    Args:
+        name: Channel id, or path of a record.
+        folder: Folder of the table.
+        report: From what is made to a function of (masses done, masses in all).
+
+    Returns:
+        Path of the table.
+    """
+    from bsmfit.catalogue.tables.table_files import read_acceptance_table
+    from bsmfit.catalogue.tables.yield_build import write_yields
+
+    path = locate_channel(name).parent / "acceptance.npz"
+    yields = folder / "yields.npz"
+    write_yields(
+        yields,
+        name,
+        read_acceptance_table(path),
+        acceptance_path=path,
+        progress=report("yields"),
+    )
+    return [yields]
