@@ -14,7 +14,8 @@ from bsmfit.errors import DataFileError, InputError
 
 __all__ = ["as_path", "read_download", "shown"]
 
-_LONGEST = 60  # characters of a value or a path in a message
+_LONGEST = 60  # characters of a value in a message
+_LONGEST_PATH = 4095  # bytes, PATH_MAX of Linux
 
 
 def as_path(given: object, *, what: str) -> Path:
@@ -41,7 +42,8 @@ def as_path(given: object, *, what: str) -> Path:
         )
         raise InputError(msg)
     text = str(given)
-    if not text.strip() or "\0" in text or "\n" in text:
+    is_name = text.strip() and "\0" not in text and "\n" not in text
+    if not is_name or len(text) > _LONGEST_PATH:
         msg = (
             f"{what} must be the path of a file, but is {shown(text)}; give the name "
             "of a file, not its content"

@@ -5,9 +5,8 @@
         {value | low, high | value, low, high, errors: [
           {label, symerror | asymerror: {plus, minus}}]}]}]
 
-Qualifiers are not read. Scalars come as text, from PyYAML's base loader, which makes
-nothing but text, lists and mappings: YAML 1.1 would take ``1e-11`` for text, ``010``
-for eight and ``no`` for false.
+Scalars come as text: YAML 1.1 would take ``1e-11`` for text, ``010`` for eight and
+``no`` for false.
 """
 
 from __future__ import annotations
@@ -16,23 +15,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
-from yaml.reader import ReaderError
 
-from bsmfit.catalogue.files import display_path, read_text
+from bsmfit.catalogue.downloads import shown
+from bsmfit.catalogue.files import display_path
 from bsmfit.catalogue.hepdata.column import (
     HepDataColumn,
     HepDataError,
-    parse_error,
-    parse_number,
-    split_header,
-    unique_label,
+    HepDataQualifier,
 )
+from bsmfit.catalogue.hepdata.headers import split_header, unique_label
+from bsmfit.catalogue.hepdata.numbers import parse_bound, parse_error, parse_number
+from bsmfit.catalogue.hepdata.yaml_text import read_plain_yaml
 from bsmfit.errors import DataFileError, closest_name
 
 __all__ = ["read_yaml_columns"]
 
-_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_NOTHING = ("", "null", "~", "-")
+_N_GUESSED = 1000  # keys among which a misspelt one is looked for
 _BLOCKS = ("independent_variables", "dependent_variables")
 _EDGES = ("low", "high")
 _KNOWN = (
@@ -56,23 +55,24 @@ def read_yaml_columns(path: Path) -> tuple[dict[str, str], list[HepDataColumn]]:
     Raises:
         DataFileError: The file cannot be read or is no HEPData table.
     """
-    shown = display_path(path)
-    content = _mapping(shown, _load(path), "the top level")
+    name = display_path(path)
+    content = _mapping(name, read_plain_yaml(path), "the top level")
     if "data_file" in content:
         msg = (
-            f"{shown} is a submission.yaml, which lists tables; give the file of one "
+            f"{name} is a submission.yaml, which lists tables; give the file of one "
             f"table, for example {content['data_file']}"
         )
         raise DataFileError(msg)
     columns: list[HepDataColumn] = []
     for block in _BLOCKS:
-        for position, variable in enumerate(_list(shown, content, block)):
-            column = _column(f"{shown}, {block}[{position}]", variable)
+        for position, variable in enumerate(_list(name, content, block)):
+            where = f"{name}, {block}[{position}]"
+            column = _column(where, variable, is_independent=block == _BLOCKS[0])
             if columns and column.values.size != columns[0].values.size:
                 msg = (
-                    f"{shown}, {block}[{position}] {column.name!r} has "
-                    f"{column.values.size} values, but {columns[0].name!r} has "
-                    f"{columns[0].values.size}"
+                    f"{where} {shown(column.name)} has {column.values.size} values, "
+                    f"but {shown(columns[0].name)} has {columns[0].values.size}; every "
+                    "variable needs one for each row"
                 )
                 raise DataFileError(msg)
             columns.append(column)
@@ -80,34 +80,13 @@ def read_yaml_columns(path: Path) -> tuple[dict[str, str], list[HepDataColumn]]:
     return {key: text for key, text in words.items() if isinstance(text, str)}, columns
 
 
-def _load(path: Path) -> Any:
-    """Text, lists and mappings of a file of one YAML document."""
-    shown = display_path(path)
-    text = read_text(path)
-    try:
-        return yaml.load(text, Loader=_LOADER)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f"line {mark.line + 1}: " if mark else ""
-        problem = error.problem or error.context or "not valid YAML"
-        if "another document" in problem:
-            problem = "a second document (---): give the file of one table"
-        msg = f"{shown}, {line}{problem}"
-        raise DataFileError(msg) from None
-    except ReaderError:
-        msg = f"{shown}: a control character is not allowed in YAML"
-        raise DataFileError(msg) from None
-    except RecursionError:
-        msg = f"{shown} is nested too deeply"
-        raise DataFileError(msg) from None
-
-
-def _column(where: str, variable: Any) -> HepDataColumn:
+def _column(where: str, variable: Any, *, is_independent: bool) -> HepDataColumn:
     """One variable of the table."""
     header = _mapping(where, _entry(where, _mapping(where, variable), "header"))
     name, unit = split_header(_text(_entry(where, header, "name")))
     unit = _text(header.get("units", "")) or unit
-    where = f"{where} {name!r}"
+    qualifiers = _qualifiers(where, variable)
+    where = f"{where} {shown(name)}"
     rows = [
         _mapping(f"{where}, values[{index}]", row)
         for index, row in enumerate(_list(where, variable, "values"))
@@ -122,8 +101,41 @@ def _column(where: str, variable: Any) -> HepDataColumn:
     if low is not None and high is not None:
         values = 0.5 * (low + high)
     given = np.array(["value" in row for row in rows])
-    values = np.where(given, _numbers(where, rows, "value"), values)
-    return HepDataColumn(name, unit, values, low, high, _errors(where, rows, values))
+    pairs = [
+        parse_bound(f"{where}, values[{index}].value", row.get("value", ""))
+        for index, row in enumerate(rows)
+    ]
+    values = np.where(given, np.array([value for _, value in pairs]), values)
+    bounds = tuple(sign for sign, _ in pairs)
+    return HepDataColumn(
+        name,
+        unit,
+        values,
+        low,
+        high,
+        _errors(where, rows, values),
+        bounds=bounds if any(bounds) else (),
+        qualifiers=qualifiers,
+        is_independent=is_independent,
+    )
+
+
+def _qualifiers(where: str, variable: dict[str, Any]) -> tuple[HepDataQualifier, ...]:
+    """What holds for the whole variable."""
+    given = variable.get("qualifiers", [])
+    if isinstance(given, str) and given in _NOTHING:
+        return ()
+    if not isinstance(given, list):
+        msg = f"{where}: qualifiers must be a list, but are {shown(given)}"
+        raise DataFileError(msg)
+    found = []
+    for index, entry in enumerate(given):
+        inside = f"{where}, qualifiers[{index}]"
+        entry = _mapping(inside, entry)
+        name, unit = split_header(_text(_entry(inside, entry, "name")))
+        value = _text(entry.get("value", ""))
+        found.append(HepDataQualifier(name, value, _text(entry.get("units")) or unit))
+    return tuple(found)
 
 
 def _numbers(where: str, rows: list[dict[str, Any]], key: str) -> np.ndarray:
@@ -144,9 +156,14 @@ def _errors(
     shifts: dict[str, np.ndarray] = {}
     for index, row in enumerate(rows):
         labels: list[str] = []
-        given = row.get("errors") or []  # an empty entry is empty text here
+        given = row.get("errors", [])
+        if isinstance(given, str) and given in _NOTHING:
+            continue
         if not isinstance(given, list):
-            msg = f"{where}, values[{index}].errors must be a list"
+            msg = (
+                f"{where}, values[{index}].errors must be a list, but is "
+                f"{shown(given)}; write [{{symerror: 0.1}}]"
+            )
             raise DataFileError(msg)
         for position, entry in enumerate(given):
             inside = f"{where}, values[{index}].errors[{position}]"
@@ -176,8 +193,11 @@ def _shifts(where: str, error: dict[str, Any], value: float) -> tuple[float, flo
 
 def _mapping(where: str, given: Any, what: str = "it") -> dict[str, Any]:
     if not isinstance(given, dict):
-        kind = "a list" if isinstance(given, list) else f"the value {given!r}"
-        msg = f"{where}: {what} must be a mapping of keys to values, but is {kind}"
+        kind = "a list" if isinstance(given, list) else f"the value {shown(given)}"
+        msg = (
+            f"{where}: {what} must be a mapping of keys to values, but is {kind}; "
+            "write it as {key: value}"
+        )
         raise DataFileError(msg)
     return given
 
@@ -186,10 +206,11 @@ def _entry(where: str, given: dict[str, Any], key: str, other: str = "") -> Any:
     """What is under a key that must be there."""
     if key not in given:
         allowed = f"{key!r} or {other!r}" if other else f"{key!r}"
-        guess = closest_name(key, [n for n in map(str, given) if n not in _KNOWN])
+        unknown = [name for name in given if name not in _KNOWN][:_N_GUESSED]
+        guess = closest_name(key, unknown)
         hint = f"; is it the key {guess!r}, misspelt?" if guess else ""
-        found = ", ".join(map(str, given)) or "nothing"
-        msg = f"{where}: the key {allowed} is missing{hint} (found: {found})"
+        found = ", ".join(list(given)[:10])[:200] or "nothing"
+        msg = f"{where}: the key {allowed} is missing{hint} (found: {found}); add it"
         raise DataFileError(msg)
     return given[key]
 
@@ -198,13 +219,15 @@ def _list(where: str, given: dict[str, Any], key: str) -> list[Any]:
     """The list under a key, with at least one entry."""
     entries = _entry(where, given, key)
     if not isinstance(entries, list) or not entries:
-        msg = f"{where}: {key} must be a list of at least one entry"
+        msg = (
+            f"{where}: {key} must be a list of at least one entry, but is "
+            f"{shown(entries) if entries else 'empty'}"
+        )
         raise DataFileError(msg)
     return entries
 
 
 def _text(given: Any) -> str:
     """Text of a scalar; empty for nothing."""
-    return (
-        given.strip() if isinstance(given, str) and given not in ("null", "~") else ""
-    )
+    is_text = isinstance(given, str) and given not in ("null", "~")
+    return given.strip() if is_text else ""

@@ -22,16 +22,16 @@ from bsmfit.likelihood.response import (
 
 __all__ = [
     "CODES",
+    "NOMINAL",
     "SUPPORTED",
     "check_settings",
-    "fixed_factor",
-    "is_fixed",
     "numbers_in_bins",
     "read_histosys",
     "read_lumi",
     "read_normsys",
     "read_shapesys",
     "scaled",
+    "shown_numbers",
 ]
 
 SUPPORTED = ("histosys", "lumi", "normfactor", "normsys", "shapesys", "staterror")
@@ -43,8 +43,9 @@ CODES: Mapping[str, tuple[str, str]] = {
 }
 """Codes of interpolation by type; the first one is pyhf's own choice."""
 
-# value of the auxiliary measurement, at which a fixed parameter must be
-_NOMINAL = {"normsys": 0.0, "histosys": 0.0, "lumi": 1.0, "staterror": 1.0}
+NOMINAL = {"normsys": 0.0, "histosys": 0.0, "lumi": 1.0, "staterror": 1.0}
+"""Value of the auxiliary measurement by type, where it is one number."""
+
 _CAN_SET = {
     "lumi": ("auxdata", "sigmas"),
     "staterror": ("auxdata", "sigmas"),
@@ -69,7 +70,7 @@ def check_settings(
         DataFileError: Auxiliary data are not where the modifier has them by default, or
             something is set that the modifier has not.
     """
-    nominal, given = _NOMINAL.get(modifier.type), parameter.auxdata
+    nominal, given = NOMINAL.get(modifier.type), parameter.auxdata
     if given is not None and nominal is not None and set(given) != {nominal}:
         msg = (
             f"{where}: auxdata {shown_numbers(given)} in the measurement; only "
@@ -202,53 +203,6 @@ def read_shapesys(
     return BinFactors(modifier.name, relative, "poisson")
 
 
-def is_fixed(where: str, modifier: ModifierEntry, parameter: ParameterEntry) -> bool:
-    """Whether a parameter is taken out; only where its auxiliary data say so.
-
-    Args:
-        where: Place in the workspace, for the message.
-        modifier: The modifier.
-        parameter: The settings of its parameter.
-
-    Returns:
-        Whether the measurement fixes it.
-
-    Raises:
-        DataFileError: It is fixed elsewhere.
-    """
-    nominal = _NOMINAL.get(modifier.type, 1.0)
-    if not parameter.fixed:
-        return False
-    if parameter.inits is not None and set(parameter.inits) != {nominal}:
-        msg = (
-            f"{where} is fixed at {shown_numbers(parameter.inits)}; only {nominal:g} "
-            "can be read"
-        )
-        raise DataFileError(msg)
-    return True
-
-
-def fixed_factor(where: str, parameter: ParameterEntry) -> float:
-    """Value of a normfactor that is fixed.
-
-    Args:
-        where: Place in the workspace, for the message.
-        parameter: Its settings.
-
-    Returns:
-        The factor that the yields are to be multiplied by; 1 where none is given.
-
-    Raises:
-        DataFileError: It is not one number at or above zero.
-    """
-    values = (1.0,) if parameter.inits is None else parameter.inits
-    if len(values) != 1 or values[0] < 0.0:
-        given = f"{values[0]:g}" if len(values) == 1 else shown_numbers(values)
-        msg = f"{where} is fixed at {given}; it must be 0 or above, one number"
-        raise DataFileError(msg)
-    return values[0]
-
-
 def scaled(response: Response, scale: float) -> Response:
     """Return a response of yields that a fixed factor multiplies.
 
@@ -293,7 +247,14 @@ def numbers_in_bins(where: str, data: object, n_bin: int) -> np.ndarray:
 
 
 def shown_numbers(values: Sequence[float]) -> str:
-    """Write numbers for a message, the first ones of many."""
+    """Write numbers for a message, the first ones of many.
+
+    Args:
+        values: The numbers.
+
+    Returns:
+        Their text in brackets.
+    """
     more = ", ..." if len(values) > 6 else ""
     return f"[{', '.join(str(value) for value in values[:6])}{more}]"
 

@@ -28,7 +28,6 @@ pyhf is not needed.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,12 +35,15 @@ from typing import Any
 import numpy as np
 
 from bsmfit.catalogue.downloads import shown
+from bsmfit.catalogue.pyhf.fixed import (
+    constraint_at_nominal,
+    fixed_factor,
+    is_fixed,
+)
 from bsmfit.catalogue.pyhf.modifiers import (
     CODES,
     SUPPORTED,
     check_settings,
-    fixed_factor,
-    is_fixed,
     numbers_in_bins,
     read_histosys,
     read_lumi,
@@ -64,11 +66,9 @@ from bsmfit.errors import DataFileError, InputError
 from bsmfit.likelihood.likelihood import Likelihood
 from bsmfit.likelihood.prefix import with_prefix
 from bsmfit.likelihood.region import Region, Term
-from bsmfit.likelihood.response import BinFactors, Free, Response, TruncatedNormal
+from bsmfit.likelihood.response import BinFactors, Free, Response
 
 __all__ = ["load_pyhf_workspace"]
-
-_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
 def load_pyhf_workspace(
@@ -234,7 +234,7 @@ class _Reader:
             else:
                 response = self._response(inside, channel, sample, modifier, parameter)
             if is_fixed(inside, modifier, parameter):
-                self.fixed[response.name] = _constraint(response)
+                self.fixed[response.name] = constraint_at_nominal(response)
             else:
                 responses.append(response)
         if scale != 1.0:
@@ -307,20 +307,3 @@ def _summed_errors(where: str, channel: ChannelEntry, name: str) -> np.ndarray:
                 total += np.array(sample.data, float)
     is_open = total > 0.0
     return np.where(is_open, np.sqrt(variance) / np.where(is_open, total, 1.0), 0.0)
-
-
-def _constraint(response: Response) -> float:
-    """-ln of pyhf's constraint of a parameter at its auxiliary measurement."""
-    match response:
-        case BinFactors(constraint="normal"):
-            errors = np.asarray(response.relative_errors)
-            scales = np.where(errors > 0.0, errors, 1.0)
-            return float(np.sum(np.log(scales) + _HALF_LOG_2PI))
-        case BinFactors():
-            errors = np.asarray(response.relative_errors).tolist()
-            counts = [error**-2.0 if error > 0.0 else 1.0 for error in errors]
-            return sum(n - n * math.log(n) + math.lgamma(n + 1.0) for n in counts)
-        case TruncatedNormal():
-            return math.log(float(response.relative_error)) + _HALF_LOG_2PI
-        case _:
-            return _HALF_LOG_2PI
