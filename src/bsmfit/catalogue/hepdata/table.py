@@ -43,7 +43,7 @@ __all__ = [
     "read_hepdata_table",
 ]
 
-Selection = Mapping[str, float | str]
+Selection = Mapping[str, float | int | str]
 """Values of qualifiers or of further variables, by name."""
 
 _READERS = {
@@ -160,7 +160,7 @@ def read_hepdata_table(path: str | Path) -> HepDataTable:
     )
 
 
-def _selected(table: HepDataTable, name: str, value: float | str) -> HepDataTable:
+def _selected(table: HepDataTable, name: str, value: float | int | str) -> HepDataTable:
     """One choice of `HepDataTable.select`."""
     plain = plain_name(name)
     found = [column for column in table.columns if plain_name(column.name) == plain]
@@ -193,7 +193,7 @@ def _selected(table: HepDataTable, name: str, value: float | str) -> HepDataTabl
 
 
 def _selected_rows(
-    table: HepDataTable, chosen: HepDataColumn, value: float | str
+    table: HepDataTable, chosen: HepDataColumn, value: float | int | str
 ) -> HepDataTable:
     """The rows in which a column has a value."""
     try:
