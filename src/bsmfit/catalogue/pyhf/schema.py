@@ -28,6 +28,12 @@ __all__ = [
 
 _LARGEST_MIB = 256
 _N_FAULTS = 3  # as many are named in a message
+# JSON's words for what pydantic calls a tuple, and a dictionary or an instance
+_KINDS = {
+    "tuple_type": "Input should be a list",
+    "model_type": "Input should be an object",
+    "model_attributes_type": "Input should be an object",
+}
 
 
 class ModifierEntry(StrictModel):
@@ -125,8 +131,9 @@ def _validate(origin: str, content: Any) -> WorkspaceContent:
         return WorkspaceContent.model_validate(content)
     except ValidationError as error:
         faults = [
-            f"{join_keys(tuple(fault['loc'])) or 'the top level'}: {fault['msg']}"
-            + _given(fault["type"], fault["input"])
+            f"{join_keys(tuple(fault['loc'])) or 'the top level'}: "
+            f"{_KINDS.get(fault['type'], fault['msg'])}"
+            f"{_given(fault['type'], fault['input'])}"
             for fault in error.errors(include_url=False, include_context=False)[
                 :_N_FAULTS
             ]
