@@ -7,7 +7,12 @@ $$f = \log_{10}(N_{signal} / N_{up}),$$
 
 which is smooth and nearly linear in $\log m$ and $\log g$ (both pieces of a dump yield
 are powers or exponentials of powers), unlike a yes/no mask. Contours are traced there,
-so excluded regions have sub-grid edges, several islands, and holes.
+so excluded regions have sub-grid edges, several islands, and holes. A map of several
+searches has no limit on one number of events, but a CLs at each point; there
+
+$$f = \log_{10}\frac{\ln \mathrm{CL_s}}{\ln(1 - \mathrm{cl})},$$
+
+which has the same sign and is the same number where nothing is observed.
 
     dataset --log_ratio--> f, masked by status --contourpy--> polygons | lines | edges
 """
@@ -23,7 +28,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
 
-from bsmfit.errors import UnknownNameError
+from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.scan.runner import Status
 from bsmfit.scan.store import coupling_name
 
@@ -35,6 +40,8 @@ __all__ = [
     "coupling_edges",
     "excluded_polygons",
     "log_ratio",
+    "polygons_of_field",
+    "search_names",
 ]
 
 _CLIP = 3.0
@@ -83,43 +90,89 @@ class CouplingEdges:
     n_crossings: Int[np.ndarray, " n_mass"]
 
 
-def log_ratio(dataset: xr.Dataset, quantity: str = "observed") -> np.ma.MaskedArray:
+def search_names(dataset: xr.Dataset) -> tuple[str, ...]:
+    """Searches whose single exclusions a map holds beside the joint one.
+
+    Args:
+        dataset: Result of a scan.
+
+    Returns:
+        Their names, in the order of the map; none for a map of one search.
+    """
+    if "cls_obs_single" not in dataset:
+        return ()
+    return tuple(str(name) for name in dataset["search"].values)
+
+
+def log_ratio(
+    dataset: xr.Dataset, quantity: str = "observed", *, search: str | None = None
+) -> np.ma.MaskedArray:
     r"""The field whose zero is the contour.
 
-    $$f = \log_{10}(N_{signal} / N_{up})$$
+    $$f = \log_{10}(N_{signal} / N_{up}) \quad\text{or}\quad
+      f = \log_{10}\frac{\ln \mathrm{CL_s}}{\ln(1 - \mathrm{cl})}$$
 
-    clipped to [-3, 3], which moves no zero on a grid that resolves the plane; masked
-    where the status is not 0, so that a failed point is never drawn as excluded.
+    The second one is used where the dataset has no `n_up_obs`, and for one search of
+    several. Both are clipped to [-3, 3], which moves no zero on a grid that resolves
+    the plane, and masked where the status is not 0 or a number is nan, so that a failed
+    point is never drawn as excluded.
 
     Args:
         dataset: Result of a scan.
         quantity: One of `QUANTITIES`: the observed limit, the median expected one, or
             one of its quantiles, where ``"expected-2sigma"`` is the strongest limit.
+        search: One of `search_names`, for the exclusion by that search alone; only
+            observed ones are kept. The joint exclusion where None.
 
     Returns:
         The field with the axes (mass, coupling), positive where excluded.
 
     Raises:
-        UnknownNameError: No such quantity.
+        UnknownNameError: No such quantity, or no such search.
+        InputError: The expected exclusion of one search, or a dataset that is not the
+            result of a scan.
+
+    Examples:
+        >>> plane = ("mass", "epsilon")
+        >>> result = xr.Dataset(
+        ...     {
+        ...         "n_signal": (plane, [[1.0, 9.0], [1.0, 9.0]]),
+        ...         "n_up_obs": (plane, [[3.0, 3.0], [3.0, 3.0]]),
+        ...         "status": (plane, [[0, 0], [0, 0]]),
+        ...     },
+        ...     coords={"mass": [0.1, 1.0], "epsilon": [1e-7, 1e-6]},
+        ... )
+        >>> log_ratio(result).round(3)[0].tolist()
+        [-0.477, 0.477]
     """
     if quantity not in QUANTITIES:
         kind = "quantity"
         raise UnknownNameError.from_choices(kind, quantity, QUANTITIES)
-    limit = dataset["n_up_obs"].values
-    if quantity != "observed":
-        limit = dataset["n_up_exp"].values[..., _QUANTILE_INDEX[quantity]]
-    signal = dataset["n_signal"].values
-    failed = dataset["status"].values != Status.OK
-    failed = failed | np.isnan(signal) | np.isnan(limit)
+    if search is not None:
+        _check_search(dataset, search, quantity)
+        tested, threshold = _minus_log_cls(dataset, "cls_obs_single")
+        tested = tested[search_names(dataset).index(search)]
+    elif "n_up_obs" in dataset:
+        tested = _variable(dataset, "n_signal")
+        threshold = _variable(dataset, "n_up_obs")
+        if quantity != "observed":
+            threshold = _variable(dataset, "n_up_exp")[..., _QUANTILE_INDEX[quantity]]
+    elif quantity == "observed":
+        tested, threshold = _minus_log_cls(dataset, "cls_obs")
+    else:
+        tested, threshold = _minus_log_cls(dataset, "cls_exp_quantiles")
+        tested = tested[..., _QUANTILE_INDEX[quantity]]
+    failed = _variable(dataset, "status") != Status.OK
+    failed = failed | np.isnan(tested) | np.isnan(threshold)
     tiny = np.finfo(np.float64).tiny
-    safe_signal = np.where(failed, tiny, np.maximum(signal, tiny))
-    safe_limit = np.where(failed, 1.0, np.maximum(limit, tiny))
-    field = np.log10(safe_signal) - np.log10(safe_limit)
+    safe_tested = np.where(failed, tiny, np.maximum(tested, tiny))
+    safe_threshold = np.where(failed, 1.0, np.maximum(threshold, tiny))
+    field = np.log10(safe_tested) - np.log10(safe_threshold)
     return np.ma.masked_array(np.clip(field, -_CLIP, _CLIP), mask=failed)
 
 
 def excluded_polygons(
-    dataset: xr.Dataset, quantity: str = "observed"
+    dataset: xr.Dataset, quantity: str = "observed", *, search: str | None = None
 ) -> tuple[Polygon, ...]:
     """Trace the excluded islands as closed polygons.
 
@@ -129,11 +182,31 @@ def excluded_polygons(
     Args:
         dataset: Result of a scan.
         quantity: One of `QUANTITIES`.
+        search: As in `log_ratio`.
 
     Returns:
-        The islands, with their holes; empty where nothing is excluded.
+        The islands, with their holes; empty where nothing is excluded, or where the
+        plane has one mass and so no area (`coupling_edges` has the edges).
     """
-    generator = _generator(dataset, quantity, fill_type=contourpy.FillType.OuterOffset)
+    return polygons_of_field(dataset, log_ratio(dataset, quantity, search=search))
+
+
+def polygons_of_field(
+    dataset: xr.Dataset, field: np.ma.MaskedArray
+) -> tuple[Polygon, ...]:
+    """Trace the islands where a field on the plane of a scan is positive.
+
+    Args:
+        dataset: Result of a scan, for its axes.
+        field: Values with the axes (mass, coupling), within [-3, 3]; masked points are
+            outside.
+
+    Returns:
+        The islands, with their holes.
+    """
+    if min(field.shape) < 2:
+        return ()
+    generator = _generator(dataset, field, fill_type=contourpy.FillType.OuterOffset)
     points, offsets = cast(_FilledRings, generator.filled(0.0, 2.0 * _CLIP))
     polygons = []
     for vertices, offset in zip(points, offsets, strict=True):
@@ -145,23 +218,29 @@ def excluded_polygons(
 
 
 def contour_lines(
-    dataset: xr.Dataset, quantity: str = "observed"
+    dataset: xr.Dataset, quantity: str = "observed", *, search: str | None = None
 ) -> tuple[Float[np.ndarray, "n_vertex 2"], ...]:
     """Trace the contour as lines, which end at the ends of the plane.
 
     Args:
         dataset: Result of a scan.
         quantity: One of `QUANTITIES`.
+        search: As in `log_ratio`.
 
     Returns:
         Lines of (mass [GeV], coupling) vertices; closed ones repeat their first vertex.
     """
-    generator = _generator(dataset, quantity, line_type=contourpy.LineType.Separate)
+    field = log_ratio(dataset, quantity, search=search)
+    if min(field.shape) < 2:
+        return ()
+    generator = _generator(dataset, field, line_type=contourpy.LineType.Separate)
     lines = cast(list[np.ndarray], generator.lines(0.0))
     return tuple(np.power(10.0, line) for line in lines)
 
 
-def coupling_edges(dataset: xr.Dataset, quantity: str = "observed") -> CouplingEdges:
+def coupling_edges(
+    dataset: xr.Dataset, quantity: str = "observed", *, search: str | None = None
+) -> CouplingEdges:
     """Find the outermost edges of the excluded couplings at each mass of the plane.
 
     The field is interpolated linearly in the logarithm of the coupling, as the contour
@@ -171,11 +250,12 @@ def coupling_edges(dataset: xr.Dataset, quantity: str = "observed") -> CouplingE
     Args:
         dataset: Result of a scan.
         quantity: One of `QUANTITIES`.
+        search: As in `log_ratio`.
 
     Returns:
         The edges; two intervals at one mass are told by `n_crossings` above 2.
     """
-    field = log_ratio(dataset, quantity)
+    field = log_ratio(dataset, quantity, search=search)
     log_coupling = np.log10(dataset[coupling_name(dataset)].values)
     n_mass = field.shape[0]
     lower, upper = np.full(n_mass, np.nan), np.full(n_mass, np.nan)
@@ -195,9 +275,49 @@ def coupling_edges(dataset: xr.Dataset, quantity: str = "observed") -> CouplingE
     return CouplingEdges(dataset["mass"].values, lower, upper, n_crossings)
 
 
+def _variable(dataset: xr.Dataset, name: str) -> np.ndarray:
+    """Values of a variable that every result of a scan of its kind has."""
+    if name not in dataset:
+        held = ", ".join(sorted(str(key) for key in dataset.data_vars)) or "none"
+        msg = (
+            f"the dataset has no variable {name!r} (it has: {held}); "
+            "give a result of bsmfit.scan_plane, whole"
+        )
+        raise InputError(msg)
+    return dataset[name].values
+
+
+def _minus_log_cls(dataset: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """-ln CLs of a variable, and the value that it has on the contour."""
+    tiny = np.finfo(np.float64).tiny
+    minus_log = -np.log(np.clip(_variable(dataset, name), tiny, 1.0))
+    return minus_log, np.asarray(-np.log1p(-float(dataset.attrs["cl"])))
+
+
+def _check_search(dataset: xr.Dataset, search: str, quantity: str) -> None:
+    """Refuse a search that the map does not hold by itself."""
+    names = search_names(dataset)
+    if not names:
+        msg = (
+            f"search = {search!r}: this map holds no single searches beside its own "
+            "exclusion; leave the search out"
+        )
+        raise InputError(msg)
+    if search not in names:
+        kind = "search in this map"
+        raise UnknownNameError.from_choices(kind, search, names)
+    if quantity != "observed":
+        msg = (
+            f"search = {search!r}, quantity = {quantity!r}: a map of several searches "
+            "holds the observed exclusion of each alone; pass quantity='observed', or "
+            "scan this search by itself"
+        )
+        raise InputError(msg)
+
+
 def _generator(
     dataset: xr.Dataset,
-    quantity: str,
+    field: np.ma.MaskedArray,
     *,
     line_type: contourpy.LineType | None = None,
     fill_type: contourpy.FillType | None = None,
@@ -206,7 +326,7 @@ def _generator(
     return contourpy.contour_generator(
         x=np.log10(dataset["mass"].values),
         y=np.log10(dataset[coupling_name(dataset)].values),
-        z=log_ratio(dataset, quantity).T,
+        z=field.T,
         line_type=line_type,
         fill_type=fill_type,
         corner_mask=False,

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bsmfit.catalogue.downloads import shown
+from bsmfit.catalogue.arguments import shown
 from bsmfit.catalogue.files import display_path
 from bsmfit.catalogue.hepdata.column import (
     HepDataColumn,

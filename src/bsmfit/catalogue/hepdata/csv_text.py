@@ -7,13 +7,12 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from bsmfit.catalogue.downloads import read_download
-from bsmfit.catalogue.files import display_path
+from bsmfit.catalogue.files import display_path, read_text
 from bsmfit.errors import DataFileError
 
 __all__ = ["CsvBlock", "split_blocks"]
 
-_LARGEST_MIB = 4
+_MAX_BYTES = 4_000_000
 _SEPARATORS = (",", ";", "\t")
 
 
@@ -42,7 +41,7 @@ def split_blocks(path: Path) -> tuple[dict[str, str], list[CsvBlock]]:
     Raises:
         DataFileError: The file cannot be read or is no CSV.
     """
-    lines = read_download(path, largest_mib=_LARGEST_MIB).splitlines()
+    lines = read_text(path, max_bytes=_MAX_BYTES).splitlines()
     separator = _separator(lines)
     words: dict[str, str] = {}
     blocks = [CsvBlock([], [])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from bsmfit.catalogue.downloads import shown
+from bsmfit.catalogue.arguments import shown
 from bsmfit.errors import DataFileError
 
 __all__ = ["parse_bound", "parse_error", "parse_number"]

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from bsmfit.catalogue.downloads import as_path, shown
+from bsmfit.catalogue.arguments import as_path, shown
 from bsmfit.catalogue.files import display_path
 from bsmfit.catalogue.hepdata.column import HepDataColumn, HepDataError
 from bsmfit.catalogue.hepdata.table import (

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 
-from bsmfit.catalogue.downloads import as_path, shown
+from bsmfit.catalogue.arguments import as_path, shown
 from bsmfit.catalogue.files import display_path
 from bsmfit.catalogue.hepdata.column import (
     HepDataColumn,

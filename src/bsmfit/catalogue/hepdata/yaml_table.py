@@ -6,7 +6,8 @@
           {label, symerror | asymerror: {plus, minus}}]}]}]
 
 Scalars come as text: YAML 1.1 would take ``1e-11`` for text, ``010`` for eight and
-``no`` for false.
+``no`` for false. Aliases are followed, and what they repeat counts, so that a file
+cannot multiply itself.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from bsmfit.catalogue.downloads import shown
-from bsmfit.catalogue.files import display_path
+from bsmfit.catalogue.arguments import shown
+from bsmfit.catalogue.files import display_path, read_text
 from bsmfit.catalogue.hepdata.column import (
     HepDataColumn,
     HepDataError,
@@ -25,11 +26,14 @@ from bsmfit.catalogue.hepdata.column import (
 )
 from bsmfit.catalogue.hepdata.headers import split_header, unique_label
 from bsmfit.catalogue.hepdata.numbers import parse_bound, parse_error, parse_number
-from bsmfit.catalogue.hepdata.yaml_text import read_plain_yaml
+from bsmfit.catalogue.yaml_tree import YamlRules, parse_yaml
 from bsmfit.errors import DataFileError, closest_name
 
 __all__ = ["read_yaml_columns"]
 
+_MAX_BYTES = 4_000_000
+# a table of 10 000 rows has 140 000 values
+_RULES = YamlRules(max_values=600_000, max_depth=32, has_aliases=True, is_typed=False)
 _NOTHING = ("", "null", "~", "-")
 _N_GUESSED = 1000  # keys among which a misspelt one is looked for
 _BLOCKS = ("independent_variables", "dependent_variables")
@@ -56,7 +60,7 @@ def read_yaml_columns(path: Path) -> tuple[dict[str, str], list[HepDataColumn]]:
         DataFileError: The file cannot be read or is no HEPData table.
     """
     name = display_path(path)
-    content = _mapping(name, read_plain_yaml(path), "the top level")
+    content = _mapping(name, _load(path), "the top level")
     if "data_file" in content:
         msg = (
             f"{name} is a submission.yaml, which lists tables; give the file of one "
@@ -78,6 +82,20 @@ def read_yaml_columns(path: Path) -> tuple[dict[str, str], list[HepDataColumn]]:
             columns.append(column)
     words = {key: content[key] for key in ("name", "description") if key in content}
     return {key: text for key, text in words.items() if isinstance(text, str)}, columns
+
+
+def _load(path: Path) -> Any:
+    """Text, lists and mappings of a file of one YAML document."""
+    text = read_text(path, max_bytes=_MAX_BYTES)
+    try:
+        content = parse_yaml(text, _RULES)[0]
+    except DataFileError as error:
+        msg = f"{display_path(path)}, {error}"
+        raise DataFileError(msg) from None
+    if content is None:
+        msg = f"{display_path(path)} is empty (it has comments only); download it again"
+        raise DataFileError(msg)
+    return content
 
 
 def _column(where: str, variable: Any, *, is_independent: bool) -> HepDataColumn:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bsmfit.catalogue.downloads import shown
+from bsmfit.catalogue.arguments import shown
 from bsmfit.errors import DataFileError
 
 __all__ = ["parse_json"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bsmfit.catalogue.downloads import shown
+from bsmfit.catalogue.arguments import shown
 from bsmfit.catalogue.pyhf.schema import ModifierEntry, ParameterEntry
 from bsmfit.errors import DataFileError
 from bsmfit.likelihood.response import (

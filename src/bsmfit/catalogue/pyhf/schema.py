@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bsmfit.catalogue.downloads import as_path, read_download, shown
-from bsmfit.catalogue.files import display_path
+from bsmfit.catalogue.arguments import as_path, shown
+from bsmfit.catalogue.files import display_path, read_text
 from bsmfit.catalogue.pyhf.json_text import parse_json
 from bsmfit.catalogue.schema_errors import join_keys
 from bsmfit.errors import DataFileError, InputError, UnknownNameError
@@ -26,7 +26,6 @@ __all__ = [
     "refuse_twice",
 ]
 
-_LARGEST_MIB = 256
 _N_FAULTS = 3  # as many are named in a message
 # JSON's words for what pydantic calls a tuple, and a dictionary or an instance
 _KINDS = {
@@ -119,8 +118,7 @@ def read_workspace(source: object) -> tuple[str, WorkspaceContent]:
     else:
         path = as_path(source, what="a pyhf workspace, if it is not a mapping,")
         origin = display_path(path)
-        text = read_download(path, largest_mib=_LARGEST_MIB)
-        content = parse_json(origin, text)
+        content = parse_json(origin, read_text(path))
     workspace = _validate(origin, content)
     _check_names(origin, workspace)
     return origin, workspace

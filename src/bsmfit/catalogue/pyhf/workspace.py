@@ -34,7 +34,7 @@ from typing import Any
 
 import numpy as np
 
-from bsmfit.catalogue.downloads import shown
+from bsmfit.catalogue.arguments import shown
 from bsmfit.catalogue.pyhf.fixed import (
     constraint_at_nominal,
     fixed_factor,

@@ -1,18 +1,12 @@
-"""Text of a file that somebody else made, within limits.
-
-A workspace or a table from the web is read whole, so that its size is checked first.
-Devices and named pipes are refused: reading them may never end.
-"""
+"""Paths that a caller gives, and values of files in messages."""
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 
-from bsmfit.catalogue.files import display_path, read_text
-from bsmfit.errors import DataFileError, InputError
+from bsmfit.errors import InputError
 
-__all__ = ["as_path", "read_download", "shown"]
+__all__ = ["as_path", "shown"]
 
 _LONGEST = 60  # characters of a value in a message
 _LONGEST_PATH = 4095  # bytes, PATH_MAX of Linux
@@ -50,40 +44,6 @@ def as_path(given: object, *, what: str) -> Path:
         )
         raise InputError(msg)
     return Path(given)
-
-
-def read_download(path: Path, *, largest_mib: int) -> str:
-    """Read a UTF-8 text file of limited size.
-
-    Args:
-        path: The file.
-        largest_mib: Largest size [MiB].
-
-    Returns:
-        Its text, without a byte-order mark.
-
-    Raises:
-        DataFileError: It is missing, no regular file, too large, unreadable, empty or
-            not UTF-8.
-    """
-    try:
-        status = path.stat()
-    except OSError:
-        return read_text(path)  # which says what is wrong with it
-    name = display_path(path)
-    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-        msg = (
-            f"{name} is no regular file (a device, a pipe or a socket); save its "
-            "content to a file and give that"
-        )
-        raise DataFileError(msg)
-    if status.st_size > largest_mib * 2**20:
-        msg = (
-            f"{name} has {status.st_size / 2**20:.0f} MiB, more than the {largest_mib} "
-            "MiB that are read; keep only what is needed of it"
-        )
-        raise DataFileError(msg)
-    return read_text(path)
 
 
 def shown(value: object) -> str:
