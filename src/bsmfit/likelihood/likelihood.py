@@ -23,6 +23,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from bsmfit._x64 import require_x64
@@ -121,7 +122,10 @@ class Likelihood(eqx.Module):
 
     def arrays(self) -> LikelihoodArrays:
         """Return the dense form, for a likelihood of one point."""
-        return _collect(self)
+        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(self)):
+            return _collect(self)
+        # known numbers need no program: compiling one takes seconds where many are
+        return collect_arrays(self.regions, self.correlated, self.coefficients)
 
     def with_observed(self, observed: Mapping[str, Value]) -> Likelihood:
         """Replace the observed counts of regions by name.
@@ -153,7 +157,7 @@ class Likelihood(eqx.Module):
 
 @eqx.filter_jit
 def _collect(likelihood: Likelihood) -> LikelihoodArrays:
-    """One compilation for all likelihoods of the same structure."""
+    """One compilation for all traced likelihoods of the same structure."""
     return collect_arrays(
         likelihood.regions, likelihood.correlated, likelihood.coefficients
     )
