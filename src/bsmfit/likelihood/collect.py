@@ -64,14 +64,14 @@ class _Collector:
             for index, region in enumerate(regions)
             for term in getattr(region, kind)
         ]
-        self.yields: list[tuple[Any, object]] = []
+        self.yields: list[tuple[Any, Any]] = []
         self.n_bin = n_bin
         self.names: dict[str, str] = {}
-        self.auxiliary: dict[str, tuple[object, object, float]] = {}
-        self.log_response: list[tuple[int, str, object]] = []
+        self.auxiliary: dict[str, tuple[Any, Any, float]] = {}
+        self.log_response: list[tuple[int, str, Any]] = []
         self.asymmetric: list[tuple[int, str, Asymmetric]] = []
         self.morphs: list[tuple[int, str, Morph]] = []
-        self.linear: dict[str, list[tuple[int, slice | int, object]]] = {}
+        self.linear: dict[str, list[tuple[int, slice | int, Any]]] = {}
         self.bin_factors: list[tuple[str, int, int]] = []
         self.links: list[tuple[int, str]] = []
 
@@ -192,7 +192,7 @@ class _Collector:
                     self.log_response.append((row, name, 1.0))
 
     def _factor(
-        self, row: int, name: str, auxiliary: tuple[object, object, float]
+        self, row: int, name: str, auxiliary: tuple[Any, Any, float]
     ) -> None:
         self.names.setdefault(name, "poisson")
         self.auxiliary.setdefault(name, auxiliary)
@@ -237,7 +237,7 @@ class _Collector:
 
 
 def _filled(
-    shape: tuple[int, ...], entries: Iterable[tuple[Any, object]]
+    shape: tuple[int, ...], entries: Iterable[tuple[Any, Any]]
 ) -> Float[Array, " ..."]:
     """Zeros with values in places."""
     entries = list(entries)
