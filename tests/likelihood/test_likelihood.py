@@ -108,6 +108,15 @@ def test_log_likelihood_is_the_product_written_out():
         np.testing.assert_allclose(found, expected_value(mu, values), rtol=1e-13)
 
 
+def test_known_and_traced_numbers_give_the_same_arrays():
+    likelihood = everything()[0]
+    known, traced = likelihood.arrays(), jax.jit(Likelihood.arrays)(likelihood)
+    assert jax.tree.structure(known) == jax.tree.structure(traced)
+    for one, other in zip(jax.tree.leaves(known), jax.tree.leaves(traced), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-15)
+        assert (one.dtype, one.weak_type) == (other.dtype, other.weak_type)
+
+
 def test_gradient_is_finite_everywhere_and_right():
     arrays = everything()[0].arrays()
     start = arrays.nominal_parameters()

@@ -18,8 +18,9 @@ have workspaces of one structure.
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import equinox as eqx
@@ -52,12 +53,16 @@ class PyhfParameter:
         errors: Relative errors of factors, one for each bin where there are several.
         is_written: Where pyhf leaves a factor open; elsewhere it fixes it at 1.
         control_scale: Control events at which pyhf's factor is 1.
+        name: pyhf's name of the parameter.
+        region: The region of a staterror, where several regions have one of that name.
     """
 
     kind: str
     errors: np.ndarray
     is_written: np.ndarray
     control_scale: float = 1.0
+    name: str = ""
+    region: str = ""
 
     def control_counts(self) -> np.ndarray:
         """Events of the auxiliary measurements of factors, as in the dense form."""
@@ -90,7 +95,9 @@ def pyhf_parameters(
     names = _parameter_names(likelihood)
     point = dict(zip(names, np.asarray(parameters, float).tolist(), strict=True))
     result = {strength_name: [float(strength)]}
-    for name, use in assign_parameters(likelihood).items():
+    uses = assign_parameters(likelihood)
+    # pyhf joins the factors of one name in the order of its channels, by their names
+    for name, use in sorted(uses.items(), key=lambda item: item[1].region):
         match use.kind:
             case "alpha":
                 result[name] = [point[name]]
@@ -103,25 +110,30 @@ def pyhf_parameters(
                 x = np.array([point[key] for key in keys])
                 is_normal = use.kind == "staterror"
                 factors = 1.0 + use.errors * x if is_normal else np.exp(x)
-                result[name] = np.where(use.is_written, factors, 1.0).tolist()
+                values = np.where(use.is_written, factors, 1.0).tolist()
+                result[use.name] = [*result.get(use.name, []), *values]
     return result
 
 
-def pyhf_constant(likelihood: Likelihood) -> float:
+def pyhf_constant(likelihood: Likelihood, *, has_fixed: bool = True) -> float:
     r"""$-\ln L$ of pyhf minus that of `LikelihoodArrays`, at the same parameters.
 
     pyhf's Gaussian constraints of factors are densities in the factor $1+\delta\theta$
     instead of in $\theta$: $\ln\delta$ for each staterror bin and for lumi. For a bin
     without error or without yield pyhf fixes the factor of a shapesys and constrains it
-    by $\mathrm{Pois}(1|1)$; here it has its own constraint, taken at its maximum.
+    by $\mathrm{Pois}(1|1)$; here it has its own constraint, taken at its maximum. A
+    parameter that a measurement fixes is no parameter here, but pyhf keeps its
+    constraint: $\ln\delta + \ln(2\pi)/2$ for a luminosity.
 
     Args:
         likelihood: The likelihood, of one point.
+        has_fixed: Whether pyhf's workspace has the parameters that were fixed when the
+            likelihood was imported: the imported one has, an exported one has not.
 
     Returns:
         The constant.
     """
-    constant = 0.0
+    constant = sum((value for _, value in likelihood.fixed if has_fixed), 0.0)
     for use in assign_parameters(likelihood).values():
         if use.kind in ("staterror", "lumi"):
             constant += float(np.sum(np.log(use.errors[use.is_written])))
@@ -145,7 +157,26 @@ def assign_parameters(likelihood: Likelihood) -> dict[str, PyhfParameter]:
         for term in (*region.signal, *region.background):
             for response in term.responses:
                 found.setdefault(response.name, []).append((region, term, response))
-    return {name: _assign(name, entries) for name, entries in found.items()}
+    uses = {name: _assign(name, entries) for name, entries in found.items()}
+    regions = {name: entries[0][0].name for name, entries in found.items()}
+    names = {name: _pyhf_name(name, uses, regions) for name in uses}
+    return {
+        name: dataclasses.replace(
+            use,
+            name=names[name],
+            region=regions[name] if names[name] != name else "",
+        )
+        for name, use in uses.items()
+    }
+
+
+def _pyhf_name(
+    name: str, uses: Mapping[str, PyhfParameter], regions: Mapping[str, str]
+) -> str:
+    """Name of a parameter: a staterror ``name@region`` is that of its region."""
+    base, _, region = name.rpartition("@")
+    is_of_region = uses[name].kind == "staterror" and region == regions[name]
+    return base if base and is_of_region and base not in uses else name
 
 
 def _assign(

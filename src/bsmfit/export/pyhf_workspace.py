@@ -257,7 +257,8 @@ class WorkspaceWriter:
         _refuse_products(region, term, self.uses)
         for response in term.responses:
             kind, data = self._modifier(region, term, response, scale)
-            modifiers.append({"name": response.name, "type": kind, "data": data})
+            written = self.uses[response.name].name
+            modifiers.append({"name": written, "type": kind, "data": data})
             self.differences += find_differences(
                 region, term, response, normsys=self.normsys
             )

@@ -1,11 +1,18 @@
-"""From regions to the dense arrays of a likelihood."""
+"""From regions to the dense arrays of a likelihood.
+
+Where every number is known, numpy does it: compiling a program that puts a thousand
+numbers in their places takes seconds. Traced numbers go through jax.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from types import ModuleType
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from bsmfit.likelihood.arrays import LikelihoodArrays, Structure
@@ -57,14 +64,14 @@ class _Collector:
             for index, region in enumerate(regions)
             for term in getattr(region, kind)
         ]
-        self.yields = jnp.zeros((len(self.terms), n_bin))
+        self.yields: list[tuple[Any, Any]] = []
         self.n_bin = n_bin
         self.names: dict[str, str] = {}
-        self.auxiliary: dict[str, tuple[object, object, float]] = {}
-        self.log_response: list[tuple[int, str, object]] = []
+        self.auxiliary: dict[str, tuple[Any, Any, float]] = {}
+        self.log_response: list[tuple[int, str, Any]] = []
         self.asymmetric: list[tuple[int, str, Asymmetric]] = []
         self.morphs: list[tuple[int, str, Morph]] = []
-        self.linear: dict[str, list[tuple[int, slice | int, object]]] = {}
+        self.linear: dict[str, list[tuple[int, slice | int, Any]]] = {}
         self.bin_factors: list[tuple[str, int, int]] = []
         self.links: list[tuple[int, str]] = []
 
@@ -75,25 +82,34 @@ class _Collector:
     ) -> LikelihoodArrays:
         for row, (region, term) in enumerate(self.terms):
             bins = self._bins(region)
-            self.yields = self.yields.at[row, bins].set(term.yields)
+            self.yields.append(((row, bins), term.yields))
             self._responses(row, bins, term)
         names = tuple(self.names)
         column = {name: index for index, name in enumerate(names)}
         n_term = len(self.terms)
-        log_response = jnp.zeros((n_term, len(names)))
-        for row, name, value in self.log_response:
-            log_response = log_response.at[row, column[name]].set(value)
-        linear = jnp.zeros((len(self.linear), n_term, self.n_bin))
-        for index, entries in enumerate(self.linear.values()):
-            for row, bins, value in entries:
-                linear = linear.at[index, row, bins].set(value)
-        morphs = jnp.zeros((len(self.morphs), 2, self.n_bin))
-        for index, (row, _, morph) in enumerate(self.morphs):
-            bins = self._bins(self.terms[row][0])
-            both = jnp.stack([_floats(morph.yields_up), _floats(morph.yields_down)])
-            morphs = morphs.at[index, :, bins].set(both)
+        log_response = [
+            ((row, column[name]), value) for row, name, value in self.log_response
+        ]
+        linear = [
+            ((index, row, bins), value)
+            for index, entries in enumerate(self.linear.values())
+            for row, bins, value in entries
+        ]
+        morphs = [
+            ((index, side, self._bins(self.terms[row][0])), shape)
+            for index, (row, _, morph) in enumerate(self.morphs)
+            for side, shape in enumerate((morph.yields_up, morph.yields_down))
+        ]
+        factors = [
+            ((index, side), factor)
+            for index, (*_, response) in enumerate(self.asymmetric)
+            for side, factor in enumerate((response.up, response.down))
+        ]
+        observed = [
+            (self._bins(index), region.observed)
+            for index, region in enumerate(self.regions)
+        ]
         auxiliary = [self.auxiliary.get(name, (0.0, 1.0, 0.0)) for name in names]
-        factors = [(_floats(r.up), _floats(r.down)) for *_, r in self.asymmetric]
         structure = Structure(
             region_names=tuple(region.name for region in self.regions),
             region_bins=tuple(region.n_bin for region in self.regions),
@@ -128,14 +144,14 @@ class _Collector:
             ),
         )
         return LikelihoodArrays(
-            observed=jnp.concatenate([region.observed for region in self.regions]),
-            yields=self.yields,
-            log_response=log_response,
-            asymmetric=_stack([jnp.stack(both) for both in factors], (2,)),
-            morphs=morphs,
-            linear_response=linear,
-            auxiliary=_stack([_floats(value) for value, _, _ in auxiliary], ()),
-            scale=_stack([_floats(value) for _, value, _ in auxiliary], ()),
+            observed=_filled((self.n_bin,), observed),
+            yields=_filled((n_term, self.n_bin), self.yields),
+            log_response=_filled((n_term, len(names)), log_response),
+            asymmetric=_filled((len(factors) // 2, 2), factors),
+            morphs=_filled((len(self.morphs), 2, self.n_bin), morphs),
+            linear_response=_filled((len(self.linear), n_term, self.n_bin), linear),
+            auxiliary=_filled((len(names),), enumerate(a for a, _, _ in auxiliary)),
+            scale=_filled((len(names),), enumerate(s for _, s, _ in auxiliary)),
             coefficients=coefficients,
             event_densities=self._event_densities(),
             structure=structure,
@@ -154,7 +170,7 @@ class _Collector:
             match response:
                 case LogNormal():
                     self.names.setdefault(name, "normal")
-                    value = jnp.log(_floats(response.kappa))
+                    value = _module(response.kappa).log(response.kappa)
                     self.log_response.append((row, name, value))
                 case Asymmetric():
                     self.names.setdefault(name, "normal")
@@ -164,10 +180,10 @@ class _Collector:
                     self.morphs.append((row, name, response))
                 case TruncatedNormal():
                     self.names.setdefault(name, "normal")
-                    entry = (row, bins, _floats(response.relative_error))
+                    entry = (row, bins, response.relative_error)
                     self.linear.setdefault(name, []).append(entry)
                 case Gamma():
-                    n_effective = _floats(response.relative_error) ** -2.0
+                    n_effective = response.relative_error**-2.0
                     self._factor(row, name, (n_effective, n_effective, 0.0))
                 case Sideband():
                     self._factor(row, name, (response.n_control, 1.0, 1.0))
@@ -176,14 +192,16 @@ class _Collector:
                     self.log_response.append((row, name, 1.0))
 
     def _factor(
-        self, row: int, name: str, auxiliary: tuple[object, object, float]
+        self, row: int, name: str, auxiliary: tuple[Any, Any, float]
     ) -> None:
         self.names.setdefault(name, "poisson")
         self.auxiliary.setdefault(name, auxiliary)
         self.log_response.append((row, name, 1.0))
 
     def _bin_factors(self, row: int, bins: slice, response: BinFactors) -> None:
-        errors = _floats(response.relative_errors)
+        module = _module(response.relative_errors)
+        errors = module.asarray(response.relative_errors)
+        counts = module.where(errors > 0.0, errors, _NEGLIGIBLE_ERROR) ** -2.0
         for index, column in enumerate(range(bins.start, bins.stop)):
             name = f"{response.name}[{index}]"
             self.links.append((row, name))
@@ -193,9 +211,7 @@ class _Collector:
                 self.linear.setdefault(name, []).append(entry)
                 continue
             self.names.setdefault(name, "poisson")
-            error = errors[index]
-            n_effective = jnp.where(error > 0.0, error, _NEGLIGIBLE_ERROR) ** -2.0
-            self.auxiliary.setdefault(name, (n_effective, n_effective, 0.0))
+            self.auxiliary.setdefault(name, (counts[index], counts[index], 0.0))
             self.bin_factors.append((name, row, column))
 
     def _event_densities(self) -> Float[Array, "n_term n_event"]:
@@ -220,9 +236,22 @@ class _Collector:
         return jnp.concatenate(columns, axis=1)
 
 
-def _floats(value: object) -> Float[Array, " ..."]:
-    return jnp.asarray(value, dtype=float)
+def _filled(
+    shape: tuple[int, ...], entries: Iterable[tuple[Any, Any]]
+) -> Float[Array, " ..."]:
+    """Zeros with values in places."""
+    entries = list(entries)
+    if any(isinstance(value, Tracer) for _, value in entries):
+        traced = jnp.zeros(shape)
+        for place, value in entries:
+            traced = traced.at[place].set(value)
+        return traced
+    known = np.zeros(shape)
+    for place, value in entries:
+        known[place] = value
+    return jnp.asarray(known)
 
 
-def _stack(values: list, shape: tuple[int, ...]) -> Float[Array, " ..."]:
-    return jnp.stack(values) if values else jnp.zeros((0, *shape))
+def _module(value: object) -> ModuleType:
+    """What computes with a value: jax where it is traced, else numpy."""
+    return jnp if isinstance(value, Tracer) else np

@@ -15,6 +15,7 @@ known, before anything is compiled.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -22,13 +23,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from bsmfit._x64 import require_x64
-from bsmfit.errors import InputError
+from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.likelihood.arrays import LikelihoodArrays
 from bsmfit.likelihood.checks import check_correlations, check_regions
 from bsmfit.likelihood.collect import collect_arrays
+from bsmfit.likelihood.prefix import check_names, nuisance_names, with_prefix
 from bsmfit.likelihood.region import Region
 from bsmfit.likelihood.response import Value
 
@@ -55,6 +58,9 @@ class Likelihood(eqx.Module):
         regions: The regions, in the order of the bins.
         correlated: Pairs of nuisances with a partial correlation.
         coefficients: Their correlation coefficients [1].
+        fixed: Parameters that an import took out at their nominal values, with -ln of
+            the constraint that the source has for them: a constant of its likelihood
+            that is no part of this one.
 
     Examples:
         >>> from bsmfit.likelihood.region import Region, Term
@@ -76,6 +82,7 @@ class Likelihood(eqx.Module):
     regions: tuple[Region, ...]
     correlated: tuple[tuple[str, str], ...] = eqx.field(static=True)
     coefficients: Float[Array, "*point n_pair"]
+    fixed: tuple[tuple[str, float], ...] = eqx.field(static=True, default=())
 
     @classmethod
     def from_regions(
@@ -115,7 +122,10 @@ class Likelihood(eqx.Module):
 
     def arrays(self) -> LikelihoodArrays:
         """Return the dense form, for a likelihood of one point."""
-        return _collect(self)
+        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(self)):
+            return _collect(self)
+        # known numbers need no program: compiling one takes seconds where many are
+        return collect_arrays(self.regions, self.correlated, self.coefficients)
 
     def with_observed(self, observed: Mapping[str, Value]) -> Likelihood:
         """Replace the observed counts of regions by name.
@@ -142,36 +152,68 @@ class Likelihood(eqx.Module):
             for region in self.regions
         )
         check_regions(regions)
-        return Likelihood(regions, self.correlated, self.coefficients)
+        return Likelihood(regions, self.correlated, self.coefficients, self.fixed)
 
 
 @eqx.filter_jit
 def _collect(likelihood: Likelihood) -> LikelihoodArrays:
-    """One compilation for all likelihoods of the same structure."""
+    """One compilation for all traced likelihoods of the same structure."""
     return collect_arrays(
         likelihood.regions, likelihood.correlated, likelihood.coefficients
     )
 
 
-def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
+def combine(
+    likelihoods: Sequence[Likelihood],
+    *,
+    prefixes: Sequence[str] | None = None,
+    shared: Sequence[str] = (),
+) -> Likelihood:
     """Join likelihoods of independent data into one.
 
     Nuisances of the same name become one parameter. The regions stay apart: an event in
-    a clean region says more than one in a dirty region.
+    a clean region says more than one in a dirty region. Where different things have one
+    name, prefixes tell them apart.
 
     Args:
         likelihoods: One or more, whose regions have different names.
+        prefixes: One for each likelihood, put before the names of its regions and
+            nuisances as by `bsmfit.likelihood.prefix.with_prefix`; an empty one leaves
+            the names alone. None: no name changes.
+        shared: Nuisances that keep their names under prefixes, and so stay common.
 
     Returns:
         One likelihood with all regions and correlations.
 
     Raises:
-        InputError: Nothing was given, a region occurs twice, or a pair of nuisances has
-            two correlations.
+        InputError: Nothing was given, one name stands for different things, or a pair
+            of nuisances has two correlations.
+        UnknownNameError: A shared nuisance is in none of them.
+
+    Examples:
+        >>> from bsmfit.likelihood.region import Region, Term
+        >>> from bsmfit.likelihood.response import LogNormal
+        >>> search = Likelihood.from_regions(
+        ...     [Region("sr", 0, [Term("s", 1.0, [LogNormal("lumi", 1.02)])])]
+        ... )
+        >>> both = combine([search, search], prefixes=["a", "b"], shared=["lumi"])
+        >>> [region.name for region in both.regions], both.arrays().parameter_names
+        (['a_sr', 'b_sr'], ('lumi',))
     """
-    if not likelihoods:
-        msg = "combine needs one likelihood or more; none was given"
-        raise InputError(msg)
+    likelihoods = _with_prefixes(likelihoods, prefixes, shared)
+    regions = [region for one in likelihoods for region in one.regions]
+    try:
+        check_regions(regions)  # each is right by itself: only names can clash
+        _check_fixed(likelihoods)
+    except InputError as error:
+        remedy = (
+            "tell them apart by combine([...], prefixes=['a', 'b', ...], "
+            "shared=[...]), where shared lists the nuisances that stay common"
+            if prefixes is None
+            else "give other prefixes, or leave it out of shared"
+        )
+        msg = f"the likelihoods use one name for different things: {error}; {remedy}"
+        raise InputError(msg) from error
     correlations = {}
     for likelihood in likelihoods:
         for index, pair in enumerate(likelihood.correlated):
@@ -186,10 +228,62 @@ def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
                     raise InputError(msg)
             if pair[::-1] not in correlations:
                 correlations[pair] = value
-    return Likelihood.from_regions(
-        [region for likelihood in likelihoods for region in likelihood.regions],
-        correlations,
-    )
+    joint = Likelihood.from_regions(regions, correlations)
+    fixed = dict.fromkeys(entry for one in likelihoods for entry in one.fixed)
+    return dataclasses.replace(joint, fixed=tuple(fixed))
+
+
+def _with_prefixes(
+    likelihoods: Sequence[Likelihood],
+    prefixes: Sequence[str] | None,
+    shared: Sequence[str],
+) -> list[Likelihood]:
+    """Check what `combine` was given, and rename."""
+    is_list = isinstance(likelihoods, Sequence) and not isinstance(likelihoods, str)
+    if not is_list or not all(isinstance(one, Likelihood) for one in likelihoods):
+        msg = f"combine needs a list of likelihoods, not {type(likelihoods).__name__}"
+        if is_list:
+            kinds = ", ".join(type(one).__name__ for one in likelihoods)
+            msg = f"combine needs a list of likelihoods, not of {kinds}"
+        raise InputError(msg)
+    if not likelihoods:
+        msg = "combine needs one likelihood or more; none was given"
+        raise InputError(msg)
+    check_names("shared", shared)
+    if prefixes is None:
+        return [with_prefix(one, "", shared=shared) for one in likelihoods]
+    check_names("prefixes", prefixes)
+    if len(prefixes) != len(likelihoods):
+        msg = (
+            f"{len(prefixes)} prefixes for {len(likelihoods)} likelihoods; give one "
+            "for each ('' leaves the names of one alone)"
+        )
+        raise InputError(msg)
+    names = [nuisance_names(one) for one in likelihoods]
+    for name in shared:
+        if not any(name in known for known in names):
+            every = {name for known in names for name in known}
+            kind = "nuisance in shared"
+            raise UnknownNameError.from_choices(kind, name, every)
+    return [
+        with_prefix(one, prefix, shared=[n for n in shared if prefix and n in known])
+        for one, prefix, known in zip(likelihoods, prefixes, names, strict=True)
+    ]
+
+
+def _check_fixed(likelihoods: Sequence[Likelihood]) -> None:
+    """Refuse a nuisance that one likelihood has fixed and another has not."""
+    free = {
+        response.name
+        for one in likelihoods
+        for region in one.regions
+        for term in (*region.signal, *region.background)
+        for response in term.responses
+    }
+    for name, _ in (entry for one in likelihoods for entry in one.fixed):
+        if name in free:
+            msg = f"nuisance {name!r} is fixed in one of them and free in another"
+            raise InputError(msg)
 
 
 def point_shape(likelihood: Likelihood) -> tuple[int, ...]:

@@ -373,17 +373,23 @@ def test_limit_curve_is_in_gev_with_a_gap(name, tmp_path) -> None:
     ("unit", "factor"),
     [
         ("MeV", 1e-3),
+        ("MEV", 1e-3),
         ("MeV/c^2", 1e-3),
         ("MeV/$c^{2}$", 1e-3),
         (r"\mathrm{MeV}/c^2", 1e-3),
         ("GEV", 1.0),
         ("GeV/c**2", 1.0),
+        ("GeV c$^{-2}$", 1.0),
+        ("GeV/c²", 1.0),
+        ("keV", 1e-6),
     ],
 )
 def test_units_of_mass(unit, factor, tmp_path) -> None:
-    path = write(tmp_path, "t.csv", LIMIT_CSV.replace("MeV/c2", unit))
+    masses = np.array([0.0015, 0.003, 0.15, 0.1515]) / factor
+    rows = "".join(f"{mass!r},1e-11\n" for mass in masses.tolist())
+    path = write(tmp_path, "t.csv", f"X mass [{unit}],Obs. BR UL\n{rows}")
     curve = read_limit_curve(path, widest_step=200.0)
-    np.testing.assert_allclose(curve.mass[1:], factor * np.array([1.5, 3, 150, 151.5]))
+    np.testing.assert_allclose(curve.mass, [0.0015, 0.003, 0.15, 0.1515])
     assert len(curve.segments) == 1
 
 
@@ -398,8 +404,9 @@ def test_limit_may_be_in_powers_of_ten(unit, factor, tmp_path) -> None:
 
 
 def test_expected_limits_beside_the_observed_one_are_let_pass(tmp_path) -> None:
-    text = "$M_{X}$ [GeV],OBSERVED UL,Exp. UL,+1 sigma\n0.1,1,2,3\n0.11,2,3,4\n"
-    assert read_limit_curve(write(tmp_path, "t.csv", text)).limit.tolist() == [1, 2]
+    text = "$M_{X}$ [GeV],OBSERVED UL,Exp. UL,+1 sigma\n0.1,0.1,2,3\n0.11,0.2,3,4\n"
+    curve = read_limit_curve(write(tmp_path, "t.csv", text))
+    assert curve.limit.tolist() == [0.1, 0.2]
 
 
 LIMIT_FAULTS = {
@@ -435,7 +442,10 @@ LIMIT_FAULTS = {
         "'X mass' is -1 in row 1 but must be at or",
     ),
     "zero": (("3e-11", "0"), "'Obs. BR UL' is 0 in row 2 but must be above 0"),
-    "nan": (("3e-11", "-"), "'Obs. BR UL' is nan in row 2 but must be above 0"),
+    "above one": (("3e-11", "3"), "'Obs. BR UL' is 3 in row 2 but must be a branching"),
+    "heavy": (("151.5", "1515"), "'X mass' is 1515 in row 5 but must be below that of"),
+    "twice": (("151.5", "150"), "'X mass' is 0.15 GeV in the rows 4, 5; keep one"),
+    "lower": (("3e-11", ">3e-11"), "'Obs. BR UL' is > 3e-11 in row 2 but must be an"),
 }
 
 
@@ -548,12 +558,12 @@ SPECTRUM_FAULTS = {
         "'Data' is -1 in row 1 but must be a whole number of events, 0 or above",
     ),
     "half a count": (f"{BINS},Data,SM\n0,1,0.5,1\n", "'Data' is 0.5 in row 1"),
-    "no count": (f"{BINS},Data,SM\n0,1,-,1\n", "'Data' is nan in row 1"),
+    "no count": (f"{BINS},Data,SM\n0,1,-,1\n", "'Data' is no value in row 1"),
     "negative background": (
         f"{BINS},Data,SM\n0,1,1,-0.1\n",
         "'SM' is -0.1 in row 1 but must be 0 or above",
     ),
-    "no background value": (f"{BINS},Data,SM\n0,1,1,-\n", "'SM' is nan in row 1"),
+    "no background value": (f"{BINS},Data,SM\n0,1,1,-\n", "'SM' is no value in row 1"),
     "density": (
         f"{BINS},Data,SM [events/GeV^2]\n0,1,1,1\n",
         "'SM' has the unit 'events/GeV^2', but it must be events per bin",

@@ -1,27 +1,25 @@
-"""Columns of a HEPData table; numbers and headers as both of its formats have them."""
+"""Columns of a HEPData table, as both of its formats have them."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
+from bsmfit.catalogue.hepdata.headers import plain_name
 from bsmfit.errors import DataFileError
 
 __all__ = [
     "HepDataColumn",
     "HepDataError",
-    "parse_error",
-    "parse_number",
-    "split_header",
-    "unique_label",
+    "HepDataQualifier",
+    "describe_qualifiers",
+    "keep_rows",
 ]
-
-_NO_VALUE = ("", "-", "--", "null", "~", ".nan", "nan", "NaN")
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,41 @@ class HepDataError:
 
 
 @dataclass(frozen=True)
+class HepDataQualifier:
+    """What holds for a whole column, for example the lifetime of its limits.
+
+    Attributes:
+        name: Name without the unit.
+        value: Value as the file has it.
+        unit: Unit; empty where the file states none.
+    """
+
+    name: str
+    value: str
+    unit: str = ""
+
+    def has(self, value: object) -> bool:
+        """Whether the qualifier has a value.
+
+        Args:
+            value: A number, or text with or without the unit.
+
+        Returns:
+            Whether both are the same number, or else the same letters and digits.
+
+        Examples:
+            >>> HepDataQualifier("lifetime", "1.0", "ns").has(1)
+            True
+        """
+        given = str(value)
+        first, second = _number(self.value), _number(given)
+        if first is not None and second is not None:
+            return math.isclose(first, second, rel_tol=1e-9)
+        names = (self.value, f"{self.value} {self.unit}")
+        return plain_name(given) in [plain_name(name) for name in names]
+
+
+@dataclass(frozen=True)
 class HepDataColumn:
     """One variable of a HEPData table, in the units of the file.
 
@@ -49,6 +82,12 @@ class HepDataColumn:
         low: Lower bin edges; None where the variable has no bins.
         high: Upper bin edges; likewise.
         errors: Uncertainties by label.
+        bounds: ``"<"`` or ``">"`` where the file has a bound instead of a value, else
+            nothing; empty where no row has one.
+        qualifiers: What holds for the whole column.
+        is_independent: Whether the file has it as an independent variable. A file in
+            CSV does not say so: there it is the first column of each block, and those
+            that its blocks repeat.
     """
 
     name: str
@@ -57,93 +96,62 @@ class HepDataColumn:
     low: Float64[np.ndarray, " n_row"] | None
     high: Float64[np.ndarray, " n_row"] | None
     errors: Mapping[str, HepDataError]
+    bounds: tuple[str, ...] = ()
+    qualifiers: tuple[HepDataQualifier, ...] = ()
+    is_independent: bool = False
 
 
-def split_header(header: str) -> tuple[str, str]:
-    """Take the unit off a header that carries it in square brackets.
-
-    Args:
-        header: Name with or without a unit.
-
-    Returns:
-        Name and unit; the unit is empty where there is none.
-
-    Examples:
-        >>> split_header("X mass [MeV/c2]")
-        ('X mass', 'MeV/c2')
-    """
-    match = re.fullmatch(r"(.*\S)\s*\[([^\[\]]*)\]", header.strip())
-    return (match[1], match[2].strip()) if match else (header.strip(), "")
-
-
-def parse_number(where: str, given: object) -> float:
-    """Read a number of a HEPData table.
+def keep_rows(
+    column: HepDataColumn, is_kept: Bool[np.ndarray, " n_row"]
+) -> HepDataColumn:
+    """Return some rows of a column.
 
     Args:
-        where: Place in the file, for the message.
-        given: Text of the number; ``-`` stands for no value.
+        column: The column.
+        is_kept: Which rows.
 
     Returns:
-        The number; nan for no value.
-
-    Raises:
-        DataFileError: It is neither a finite number nor ``-``.
+        The column of these rows, in the same order.
     """
-    text = given.strip() if isinstance(given, str) else None
-    if text in _NO_VALUE:
-        return math.nan
+    return dataclasses.replace(
+        column,
+        values=column.values[is_kept],
+        low=None if column.low is None else column.low[is_kept],
+        high=None if column.high is None else column.high[is_kept],
+        errors={
+            label: HepDataError(error.plus[is_kept], error.minus[is_kept])
+            for label, error in column.errors.items()
+        },
+        bounds=tuple(np.array(column.bounds)[is_kept]) if column.bounds else (),
+    )
+
+
+def describe_qualifiers(where: str, columns: Sequence[HepDataColumn]) -> DataFileError:
+    """Say how columns of one name differ, and how to choose one.
+
+    Args:
+        where: The table, for the message.
+        columns: The columns, two or more.
+
+    Returns:
+        The error, to be raised by the caller.
+    """
+    given = [{q.name: q for q in column.qualifiers} for column in columns]
+    count = f"{where} has {len(columns)} columns that are called {columns[0].name!r}"
+    for name in dict.fromkeys(name for entry in given for name in entry):
+        found = [entry.get(name) for entry in given]
+        values = dict.fromkeys(q.value for q in found if q is not None)
+        if len(values) > 1:
+            unit = next((f" [{q.unit}]" for q in found if q and q.unit), "")
+            return DataFileError(
+                f"{count}, which differ in {name}{unit}: {', '.join(values)}; choose "
+                f"one of them, for example select={{{name!r}: {next(iter(values))!r}}}"
+            )
+    return DataFileError(f"{count}; rename one of them in the file")
+
+
+def _number(text: str) -> float | None:
     try:
-        value = float("" if text is None or "_" in text else text)
+        return float(text)
     except ValueError:
-        value = math.inf
-    if not math.isfinite(value):
-        msg = f"{where} is {_shown(given)} but must be a finite number, or - for none"
-        raise DataFileError(msg)
-    return value
-
-
-def parse_error(where: str, given: object, value: float) -> float:
-    """Read an uncertainty of a HEPData table.
-
-    Args:
-        where: Place in the file, for the message.
-        given: Text of a number, or of a number with ``%``.
-        value: The value that it belongs to.
-
-    Returns:
-        The shift in the unit of the value; 0 where the file states none.
-
-    Raises:
-        DataFileError: It is no such text.
-    """
-    text = given.strip() if isinstance(given, str) else ""
-    is_relative = text.endswith("%")
-    number = parse_number(where, text[:-1] if is_relative else given)
-    if math.isnan(number):
-        return 0.0
-    return 0.01 * number * abs(value) if is_relative else number
-
-
-def unique_label(label: str, taken: Sequence[str]) -> str:
-    """Number a label that several uncertainties of a column share.
-
-    Args:
-        label: Label of the file; ``error`` stands for an empty one.
-        taken: Labels that are in use.
-
-    Returns:
-        The label, with a number from 2 on where it is in use.
-
-    Examples:
-        >>> unique_label("sys", ["stat", "sys"])
-        'sys 2'
-    """
-    label = label.strip() or "error"
-    numbered = (f"{label} {number}" for number in range(2, len(taken) + 3))
-    return next(name for name in (label, *numbered) if name not in taken)
-
-
-def _shown(given: object) -> str:
-    if isinstance(given, str):
-        return repr(given)
-    return "a list" if isinstance(given, list) else "a mapping of keys to values"
+        return None

@@ -8,33 +8,34 @@ between blocks:
     q [MeV],q [MeV] LOW,q [MeV] HIGH,N,stat +,stat -
     1.0,0.5,1.5,3.0,0.1,-0.1
 
-Lines that start with ``#:`` are words about the table and qualifiers of the columns;
-qualifiers are not read. Columns that a block repeats from the first one count once.
+Lines that start with ``#:`` are words about the table, or qualifiers of the columns
+below: each value stands where its column does, and one that stands elsewhere is for all
+columns but the first. Columns that a block repeats from the first one count once.
+Semicolons or tabs may part the fields as well.
 """
 
 from __future__ import annotations
 
-import csv
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from bsmfit.catalogue.files import display_path, read_text
+from bsmfit.catalogue.arguments import shown
+from bsmfit.catalogue.files import display_path
 from bsmfit.catalogue.hepdata.column import (
     HepDataColumn,
     HepDataError,
-    parse_error,
-    parse_number,
-    split_header,
-    unique_label,
+    HepDataQualifier,
 )
+from bsmfit.catalogue.hepdata.csv_text import CsvBlock, split_blocks
+from bsmfit.catalogue.hepdata.headers import split_header, unique_label
+from bsmfit.catalogue.hepdata.numbers import parse_bound, parse_error, parse_number
 from bsmfit.errors import DataFileError
 
 __all__ = ["read_csv_columns"]
-
-_Row = tuple[int, list[str]]
 
 
 def read_csv_columns(path: Path) -> tuple[dict[str, str], list[HepDataColumn]]:
@@ -50,18 +51,23 @@ def read_csv_columns(path: Path) -> tuple[dict[str, str], list[HepDataColumn]]:
     Raises:
         DataFileError: The file cannot be read or is no HEPData table.
     """
-    words, blocks = _split(path)
+    words, blocks = split_blocks(path)
     if not blocks:
-        msg = f"{display_path(path)} has comments only: no header row, no table"
+        msg = (
+            f"{display_path(path)} has comments only: no header row, no table; "
+            "download it again"
+        )
         raise DataFileError(msg)
     columns = first = _block_columns(path, blocks[0])
+    n_independent = 1
     for block in blocks[1:]:
         later = _block_columns(path, block)
         if later[0].values.size != first[0].values.size:
             msg = (
-                f"{display_path(path)}:{block[0][0]}: the block has {len(block) - 1} "
-                f"rows, but the first block has {first[0].values.size}; they are "
-                "different tables"
+                f"{display_path(path)}:{block.rows[0][0]}: the block has "
+                f"{len(block.rows) - 1} rows, but the first block has "
+                f"{first[0].values.size}; they are different tables: give each its "
+                "own file"
             )
             raise DataFileError(msg)
         n_repeated = 0  # the last column of a block is its own
@@ -69,46 +75,55 @@ def read_csv_columns(path: Path) -> tuple[dict[str, str], list[HepDataColumn]]:
             if not _is_repeated(column, other):
                 break
             n_repeated += 1
+        n_independent = max(n_independent, n_repeated)
         columns = [*columns, *later[n_repeated:]]
-    return words, columns
+    return words, [
+        dataclasses.replace(column, is_independent=index < n_independent)
+        for index, column in enumerate(columns)
+    ]
 
 
-def _split(path: Path) -> tuple[dict[str, str], list[list[_Row]]]:
-    """Words about the table, and the rows of every block with their line numbers."""
-    words: dict[str, str] = {}
-    blocks: list[list[_Row]] = [[]]
-    for line, content in enumerate(read_text(path).splitlines(), start=1):
-        if content.startswith("#"):
-            key, colon, text = content.lstrip("#: ").partition(":")
-            if colon:
-                words.setdefault(key.strip(), text.strip())
-        if content.startswith("#") or not content.strip(", \t"):
-            blocks.append([])
-            continue
-        try:
-            fields = next(csv.reader([content], strict=True))
-        except csv.Error as error:
-            msg = f"{display_path(path)}:{line}: not valid CSV: {error}"
-            raise DataFileError(msg) from None
-        blocks[-1].append((line, [field.strip() for field in fields]))
-    return words, [block for block in blocks if block]
-
-
-def _block_columns(path: Path, block: list[_Row]) -> list[HepDataColumn]:
+def _block_columns(path: Path, block: CsvBlock) -> list[HepDataColumn]:
     """The columns of one block."""
-    line, names = block[0]
+    line, names = block.rows[0]
     where = f"{display_path(path)}:{line}"
-    if len(block) == 1:
-        msg = f"{where}: the table has a header but no rows"
+    if len(block.rows) == 1:
+        msg = f"{where}: the table has a header but no rows; download it again"
         raise DataFileError(msg)
-    for row, fields in block[1:]:
+    for row, fields in block.rows[1:]:
         if len(fields) != len(names):
             msg = (
                 f"{display_path(path)}:{row}: the row has {len(fields)} fields, but "
-                f"the header in line {line} has {len(names)} ({', '.join(names)})"
+                f"the header in line {line} has {len(names)} "
+                f"({shown(', '.join(names))}); quote a field that has a comma in it"
             )
             raise DataFileError(msg)
-    return [_column(path, block, place) for place in _places(where, names)]
+    places = list(_places(where, names))
+    qualifiers = [_qualifiers(entry, places) for entry in block.qualifiers]
+    return [
+        dataclasses.replace(
+            _column(path, block, place),
+            qualifiers=tuple(q[index] for q in qualifiers if index in q),
+        )
+        for index, place in enumerate(places)
+    ]
+
+
+def _qualifiers(fields: list[str], places: list[_Place]) -> dict[int, HepDataQualifier]:
+    """One line of qualifiers by index of the column."""
+    name, unit = split_header(fields[0].removeprefix("qualifier "))
+    given = {position: text for position, text in enumerate(fields[1:], 1) if text}
+    index_at = {place.value: index for index, place in enumerate(places)}
+    dependent = list(range(1, len(places)))
+    if set(given) <= set(index_at):
+        found = {index_at[position]: text for position, text in given.items()}
+    elif len(given) == 1:
+        found = dict.fromkeys(dependent, next(iter(given.values())))
+    elif len(given) == len(dependent):
+        found = dict(zip(dependent, given.values(), strict=True))
+    else:  # nobody knows which column is meant
+        found = {}
+    return {index: HepDataQualifier(name, text, unit) for index, text in found.items()}
 
 
 @dataclass(frozen=True)
@@ -137,7 +152,10 @@ def _places(where: str, names: list[str]) -> Iterator[_Place]:
         if names[start + 1 : start + 2] == [f"{header} LOW"]:
             low = start + 1
         elif header.endswith((" HIGH", " +", " -")):
-            msg = f"{where}:{start + 1}: no column is there that {header!r} belongs to"
+            msg = (
+                f"{where}:{start + 1}: no column is there that {header!r} belongs to; "
+                "it must stand behind its column"
+            )
             raise DataFileError(msg)
         if low is not None:
             _check_next(where, names, low, f"{header} HIGH")
@@ -160,9 +178,9 @@ def _check_next(where: str, names: list[str], position: int, expected: str) -> N
         raise DataFileError(msg)
 
 
-def _column(path: Path, block: list[_Row], place: _Place) -> HepDataColumn:
+def _column(path: Path, block: CsvBlock, place: _Place) -> HepDataColumn:
     """One column, from its places in the rows."""
-    names, rows = block[0][1], block[1:]
+    names, rows = block.rows[0][1], block.rows[1:]
 
     def where(line: int, position: int) -> str:
         return f"{display_path(path)}:{line}:{position + 1}: {names[position]}"
@@ -178,7 +196,9 @@ def _column(path: Path, block: list[_Row], place: _Place) -> HepDataColumn:
         ]
         return np.array(numbers, dtype=np.float64)
 
-    values = read(place.value)
+    pairs = [parse_bound(where(line, place.value), f[place.value]) for line, f in rows]
+    values = np.array([value for _, value in pairs], dtype=np.float64)
+    bounds = tuple(sign for sign, _ in pairs)
     low = high = None
     if place.low is not None:
         low, high = read(place.low), read(place.low + 1)
@@ -188,7 +208,9 @@ def _column(path: Path, block: list[_Row], place: _Place) -> HepDataColumn:
     for position in place.errors:
         label = unique_label(names[position].removesuffix("+"), list(errors))
         errors[label] = HepDataError(read_shifts(position), read_shifts(position + 1))
-    return HepDataColumn(*split_header(place.header), values, low, high, errors)
+    name, unit = split_header(place.header)
+    signs = bounds if any(bounds) else ()
+    return HepDataColumn(name, unit, values, low, high, errors, signs)
 
 
 def _is_repeated(column: HepDataColumn, other: HepDataColumn) -> bool:

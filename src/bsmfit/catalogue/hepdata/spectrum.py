@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from bsmfit.catalogue.arguments import as_path, shown
 from bsmfit.catalogue.files import display_path
 from bsmfit.catalogue.hepdata.column import HepDataColumn, HepDataError
 from bsmfit.catalogue.hepdata.table import (
+    Selection,
     check_rows,
     find_column,
     plain_name,
@@ -56,6 +58,7 @@ OBSERVED_NAMES = (
 _NO_BACKGROUND = ("signal", "obs", "observed", "data", "ratio", "pull")
 _SUMS = ("total", "sum", "all")
 _ROUNDING = 1e-3  # of a bin width
+_MOST_EVENTS = 1e15  # beyond, a float64 does not count one by one
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ def read_missing_mass_spectrum(
     mass_squared: str | None = None,
     observed: str | None = None,
     background: Sequence[str] | None = None,
+    select: Selection | None = None,
 ) -> MissingMassSpectrum:
     """Read a binned spectrum of squared missing mass.
 
@@ -117,23 +121,28 @@ def read_missing_mass_spectrum(
         observed: Name of the column of events; None: one of `OBSERVED_NAMES`.
         background: Names of the columns of expected events that add up to the whole
             background; None: all other columns.
+        select: Values of qualifiers or further variables, as of
+            `bsmfit.catalogue.hepdata.limit.read_limit_curve`; of every table.
 
     Returns:
         The spectrum, in GeV^2.
 
     Raises:
-        InputError: No path is given.
+        InputError: No path is given, or an argument is of another kind.
         DataFileError: A file is no HEPData table; or its bins, names, units or numbers
             are not as they must be.
     """
     several = [path] if isinstance(path, str | Path) else path
-    paths = [Path(one) for one in several]
+    if not isinstance(several, Sequence):
+        msg = f"a HEPData table is {shown(several)}; give a path or a list of paths"
+        raise InputError(msg)
+    paths = [as_path(one, what="a HEPData table") for one in several]
     if not paths:
         msg = "no path of a HEPData table is given"
         raise InputError(msg)
-    edges, columns = _read(paths[0], mass_squared)
+    edges, columns = _read(paths[0], mass_squared, select)
     for one in paths[1:]:
-        others, more = _read(one, mass_squared)
+        others, more = _read(one, mass_squared, select)
         if others.shape != edges.shape or not np.allclose(others, edges, 1e-9, 1e-12):
             msg = (
                 f"{display_path(one)} has other bins than {display_path(paths[0])}; "
@@ -159,9 +168,12 @@ def read_missing_mass_spectrum(
     )
 
 
-def _read(path: Path, name: str | None) -> tuple[np.ndarray, list[HepDataColumn]]:
+def _read(
+    path: Path, name: str | None, select: Selection | None
+) -> tuple[np.ndarray, list[HepDataColumn]]:
     """Bins of one table [GeV^2], and its other columns."""
-    where, columns = display_path(path), read_hepdata_table(path).columns
+    where, table = display_path(path), read_hepdata_table(path)
+    columns = table.select(select or {}).columns
     names = MASS_SQUARED_NAMES if name is None else (name,)
     bins = find_column(where, columns, names=names, argument="mass_squared=")
     factor = conversion_factor(where, bins, MASS_SQUARED)
@@ -215,9 +227,12 @@ def _refuse_doubtful(where: str, columns: Sequence[HepDataColumn]) -> None:
 def _events(where: str, column: HepDataColumn) -> np.ndarray:
     """Observed events as whole numbers."""
     _check_unit(where, column)
+    _refuse_bounds(where, column)
     values = column.values
     is_count = np.isfinite(values) & (values >= 0.0) & (values == np.round(values))
     check_rows(where, column, is_count, allowed="a whole number of events, 0 or above")
+    allowed = f"at most {_MOST_EVENTS:g} events"
+    check_rows(where, column, values <= _MOST_EVENTS, allowed=allowed)
     return values.astype(np.int64)
 
 
@@ -231,11 +246,18 @@ def _backgrounds(
             msg = f"{where}: two columns of expected events are called {column.name!r}"
             raise DataFileError(msg)
         _check_unit(where, column)
+        _refuse_bounds(where, column)
         check_rows(where, column, column.values >= 0.0, allowed="0 or above")
         found[column.name] = BackgroundSpectrum(
             column.name, column.values, column.errors
         )
     return found
+
+
+def _refuse_bounds(where: str, column: HepDataColumn) -> None:
+    """Refuse a bound where a number of events must be."""
+    is_number = np.array([not b for b in column.bounds or [""] * column.values.size])
+    check_rows(where, column, is_number, allowed="a number of events, not a bound")
 
 
 def _check_unit(where: str, column: HepDataColumn) -> None:

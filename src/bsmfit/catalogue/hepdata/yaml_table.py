@@ -5,9 +5,9 @@
         {value | low, high | value, low, high, errors: [
           {label, symerror | asymerror: {plus, minus}}]}]}]
 
-Qualifiers are not read. Scalars stay text: YAML 1.1 would take ``1e-11`` for text,
-``010`` for eight and ``no`` for false. Aliases are followed, and what they repeat
-counts, so that a file cannot multiply itself.
+Scalars come as text: YAML 1.1 would take ``1e-11`` for text, ``010`` for eight and
+``no`` for false. Aliases are followed, and what they repeat counts, so that a file
+cannot multiply itself.
 """
 
 from __future__ import annotations
@@ -17,22 +17,25 @@ from typing import Any
 
 import numpy as np
 
+from bsmfit.catalogue.arguments import shown
 from bsmfit.catalogue.files import display_path, read_text
 from bsmfit.catalogue.hepdata.column import (
     HepDataColumn,
     HepDataError,
-    parse_error,
-    parse_number,
-    split_header,
-    unique_label,
+    HepDataQualifier,
 )
+from bsmfit.catalogue.hepdata.headers import split_header, unique_label
+from bsmfit.catalogue.hepdata.numbers import parse_bound, parse_error, parse_number
 from bsmfit.catalogue.yaml_tree import YamlRules, parse_yaml
 from bsmfit.errors import DataFileError, closest_name
 
 __all__ = ["read_yaml_columns"]
 
-_MAX_BYTES = 50_000_000
-_RULES = YamlRules(max_values=2_000_000, has_aliases=True, is_typed=False)
+_MAX_BYTES = 4_000_000
+# a table of 10 000 rows has 140 000 values
+_RULES = YamlRules(max_values=600_000, max_depth=32, has_aliases=True, is_typed=False)
+_NOTHING = ("", "null", "~", "-")
+_N_GUESSED = 1000  # keys among which a misspelt one is looked for
 _BLOCKS = ("independent_variables", "dependent_variables")
 _EDGES = ("low", "high")
 _KNOWN = (
@@ -56,23 +59,24 @@ def read_yaml_columns(path: Path) -> tuple[dict[str, str], list[HepDataColumn]]:
     Raises:
         DataFileError: The file cannot be read or is no HEPData table.
     """
-    shown = display_path(path)
-    content = _mapping(shown, _load(path), "the top level")
+    name = display_path(path)
+    content = _mapping(name, _load(path), "the top level")
     if "data_file" in content:
         msg = (
-            f"{shown} is a submission.yaml, which lists tables; give the file of one "
+            f"{name} is a submission.yaml, which lists tables; give the file of one "
             f"table, for example {content['data_file']}"
         )
         raise DataFileError(msg)
     columns: list[HepDataColumn] = []
     for block in _BLOCKS:
-        for position, variable in enumerate(_list(shown, content, block)):
-            column = _column(f"{shown}, {block}[{position}]", variable)
+        for position, variable in enumerate(_list(name, content, block)):
+            where = f"{name}, {block}[{position}]"
+            column = _column(where, variable, is_independent=block == _BLOCKS[0])
             if columns and column.values.size != columns[0].values.size:
                 msg = (
-                    f"{shown}, {block}[{position}] {column.name!r} has "
-                    f"{column.values.size} values, but {columns[0].name!r} has "
-                    f"{columns[0].values.size}"
+                    f"{where} {shown(column.name)} has {column.values.size} values, "
+                    f"but {shown(columns[0].name)} has {columns[0].values.size}; every "
+                    "variable needs one for each row"
                 )
                 raise DataFileError(msg)
             columns.append(column)
@@ -84,18 +88,23 @@ def _load(path: Path) -> Any:
     """Text, lists and mappings of a file of one YAML document."""
     text = read_text(path, max_bytes=_MAX_BYTES)
     try:
-        return parse_yaml(text, _RULES)[0]
+        content = parse_yaml(text, _RULES)[0]
     except DataFileError as error:
         msg = f"{display_path(path)}, {error}"
         raise DataFileError(msg) from None
+    if content is None:
+        msg = f"{display_path(path)} is empty (it has comments only); download it again"
+        raise DataFileError(msg)
+    return content
 
 
-def _column(where: str, variable: Any) -> HepDataColumn:
+def _column(where: str, variable: Any, *, is_independent: bool) -> HepDataColumn:
     """One variable of the table."""
     header = _mapping(where, _entry(where, _mapping(where, variable), "header"))
     name, unit = split_header(_text(_entry(where, header, "name")))
     unit = _text(header.get("units", "")) or unit
-    where = f"{where} {name!r}"
+    qualifiers = _qualifiers(where, variable)
+    where = f"{where} {shown(name)}"
     rows = [
         _mapping(f"{where}, values[{index}]", row)
         for index, row in enumerate(_list(where, variable, "values"))
@@ -110,8 +119,41 @@ def _column(where: str, variable: Any) -> HepDataColumn:
     if low is not None and high is not None:
         values = 0.5 * (low + high)
     given = np.array(["value" in row for row in rows])
-    values = np.where(given, _numbers(where, rows, "value"), values)
-    return HepDataColumn(name, unit, values, low, high, _errors(where, rows, values))
+    pairs = [
+        parse_bound(f"{where}, values[{index}].value", row.get("value", ""))
+        for index, row in enumerate(rows)
+    ]
+    values = np.where(given, np.array([value for _, value in pairs]), values)
+    bounds = tuple(sign for sign, _ in pairs)
+    return HepDataColumn(
+        name,
+        unit,
+        values,
+        low,
+        high,
+        _errors(where, rows, values),
+        bounds=bounds if any(bounds) else (),
+        qualifiers=qualifiers,
+        is_independent=is_independent,
+    )
+
+
+def _qualifiers(where: str, variable: dict[str, Any]) -> tuple[HepDataQualifier, ...]:
+    """What holds for the whole variable."""
+    given = variable.get("qualifiers", [])
+    if isinstance(given, str) and given in _NOTHING:
+        return ()
+    if not isinstance(given, list):
+        msg = f"{where}: qualifiers must be a list, but are {shown(given)}"
+        raise DataFileError(msg)
+    found = []
+    for index, entry in enumerate(given):
+        inside = f"{where}, qualifiers[{index}]"
+        entry = _mapping(inside, entry)
+        name, unit = split_header(_text(_entry(inside, entry, "name")))
+        value = _text(entry.get("value", ""))
+        found.append(HepDataQualifier(name, value, _text(entry.get("units")) or unit))
+    return tuple(found)
 
 
 def _numbers(where: str, rows: list[dict[str, Any]], key: str) -> np.ndarray:
@@ -132,9 +174,14 @@ def _errors(
     shifts: dict[str, np.ndarray] = {}
     for index, row in enumerate(rows):
         labels: list[str] = []
-        given = row.get("errors") or []  # an empty entry is empty text here
+        given = row.get("errors", [])
+        if isinstance(given, str) and given in _NOTHING:
+            continue
         if not isinstance(given, list):
-            msg = f"{where}, values[{index}].errors must be a list"
+            msg = (
+                f"{where}, values[{index}].errors must be a list, but is "
+                f"{shown(given)}; write [{{symerror: 0.1}}]"
+            )
             raise DataFileError(msg)
         for position, entry in enumerate(given):
             inside = f"{where}, values[{index}].errors[{position}]"
@@ -164,8 +211,11 @@ def _shifts(where: str, error: dict[str, Any], value: float) -> tuple[float, flo
 
 def _mapping(where: str, given: Any, what: str = "it") -> dict[str, Any]:
     if not isinstance(given, dict):
-        kind = "a list" if isinstance(given, list) else f"the value {given!r}"
-        msg = f"{where}: {what} must be a mapping of keys to values, but is {kind}"
+        kind = "a list" if isinstance(given, list) else f"the value {shown(given)}"
+        msg = (
+            f"{where}: {what} must be a mapping of keys to values, but is {kind}; "
+            "write it as {key: value}"
+        )
         raise DataFileError(msg)
     return given
 
@@ -174,10 +224,11 @@ def _entry(where: str, given: dict[str, Any], key: str, other: str = "") -> Any:
     """What is under a key that must be there."""
     if key not in given:
         allowed = f"{key!r} or {other!r}" if other else f"{key!r}"
-        guess = closest_name(key, [n for n in map(str, given) if n not in _KNOWN])
+        unknown = [name for name in given if name not in _KNOWN][:_N_GUESSED]
+        guess = closest_name(key, unknown)
         hint = f"; is it the key {guess!r}, misspelt?" if guess else ""
-        found = ", ".join(map(str, given)) or "nothing"
-        msg = f"{where}: the key {allowed} is missing{hint} (found: {found})"
+        found = ", ".join(list(given)[:10])[:200] or "nothing"
+        msg = f"{where}: the key {allowed} is missing{hint} (found: {found}); add it"
         raise DataFileError(msg)
     return given[key]
 
@@ -186,13 +237,15 @@ def _list(where: str, given: dict[str, Any], key: str) -> list[Any]:
     """The list under a key, with at least one entry."""
     entries = _entry(where, given, key)
     if not isinstance(entries, list) or not entries:
-        msg = f"{where}: {key} must be a list of at least one entry"
+        msg = (
+            f"{where}: {key} must be a list of at least one entry, but is "
+            f"{shown(entries) if entries else 'empty'}"
+        )
         raise DataFileError(msg)
     return entries
 
 
 def _text(given: Any) -> str:
     """Text of a scalar; empty for nothing."""
-    return (
-        given.strip() if isinstance(given, str) and given not in ("null", "~") else ""
-    )
+    is_text = isinstance(given, str) and given not in ("null", "~")
+    return given.strip() if is_text else ""
