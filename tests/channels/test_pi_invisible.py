@@ -8,8 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bsmfit.channels.beam_dump import LOG_CLOSED, ChannelNuisance
-from bsmfit.channels.pi_invisible import PROCESS, PiInvisibleChannel, StableLimit
+from bsmfit.channels.channel import ChannelNuisance, DefaultAxis
+from bsmfit.channels.pi_invisible import PROCESS, PiInvisibleChannel
+from bsmfit.channels.search_region import LOG_CLOSED
+from bsmfit.channels.stable_limit import StableLimit
 from bsmfit.core.constants import HBAR_C
 from bsmfit.core.interpolation import CubicCurve
 from bsmfit.detector.escape import EscapeTable
@@ -33,9 +35,10 @@ def channel():
         name="toy",
         datasets=("toy",),
         segments=((0.0, 0.11), (0.15, 0.26)),
-        regions=((0.0, 0.01), (0.026, 0.068)),
-        default_mass=(0.01, 0.25, 10),
-        default_coupling=(),
+        windows=((0.0, 0.01), (0.026, 0.068)),
+        mass_axis=DefaultAxis(0.01, 0.25, 10, "lin"),
+        coupling_axes=(),
+        changes=(),
         nuisances=(ChannelNuisance("acceptance", 1.1, "signal"),),
         veto_nuisance="veto_end",
         inputs=(),
@@ -115,7 +118,7 @@ def test_segments_include_their_ends(channel):
         (0.15, True),
         (0.2600001, False),
     ):
-        assert bool(channel.is_sensitive(jnp.array(mass))) is expected
+        assert bool(channel.covers(jnp.array(mass))) is expected
     assert channel.mass_range == (0.0, 0.26)
 
 
@@ -126,10 +129,34 @@ def test_limit_is_a_straight_line_in_the_logarithm(channel):
     assert float(channel.background(jnp.array(0.2))) == pytest.approx(3.0)
 
 
-def test_model_made_elsewhere_is_refused(channel):
+def test_a_particle_made_elsewhere_leaves_no_event(channel):
     strange = dataclasses.replace(mediator(), production={"pi0-decay": jnp.array(1.0)})
-    with pytest.raises(InputError, match="'kaon-to-pion'; the model has 'pi0-decay'"):
-        channel.log_signal(strange)
+    assert float(channel.log_signal(strange)[0]) == LOG_CLOSED
+
+
+def test_a_changed_count_and_sensitivity_change_the_name(channel):
+    count = dataclasses.replace(channel, published=None, n_observed=jnp.array(3.0))
+    changed = count.with_observed(5)
+    assert float(changed.regions(mediator())[0].observed) == 5.0
+    assert changed.name == "toy+5-observed"
+    better = channel.with_sensitivity(1e-11)
+    gain = better.log_signal(mediator())[0] - channel.log_signal(mediator())[0]
+    assert float(gain) == pytest.approx(np.log(2.0))
+    assert not better.is_published
+    doubled = channel.with_background(2.0)
+    assert float(doubled.background(jnp.array(0.2))) == pytest.approx(6.0)
+    with pytest.raises(InputError, match="counts are reconstructed"):
+        channel.with_observed(3)
+
+
+def test_the_region_is_an_effective_count_with_the_end_of_the_veto(channel):
+    (region,) = channel.regions(mediator(width=1e-17))
+    assert region.is_effective
+    acceptance, veto = region.signal[0].responses
+    assert (acceptance.name, veto.name) == ("acceptance", "veto_end")
+    assert acceptance.size == pytest.approx(np.log(1.1))
+    assert veto.size is None
+    assert float(veto.log_kappa) < 0.0
 
 
 def test_limit_of_ones_own_takes_the_place_of_the_published_one(channel):

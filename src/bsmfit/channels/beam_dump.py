@@ -72,7 +72,7 @@ class MassWindow(eqx.Module):
         """
         resolution = jnp.interp(mass, self.masses, self.resolutions)
         inside = jnp.abs(self.event_masses - mass) < self.half_width * resolution
-        return jnp.sum(inside) + self.everywhere
+        return jnp.sum(inside.astype(resolution.dtype)) + self.everywhere
 
     def edges(self) -> tuple[float, ...]:
         """Masses at which the count changes [GeV], for known numbers."""

@@ -191,9 +191,7 @@ class _Collector:
                     self.names.setdefault(name, "free")
                     self.log_response.append((row, name, 1.0))
 
-    def _factor(
-        self, row: int, name: str, auxiliary: tuple[Any, Any, float]
-    ) -> None:
+    def _factor(self, row: int, name: str, auxiliary: tuple[Any, Any, float]) -> None:
         self.names.setdefault(name, "poisson")
         self.auxiliary.setdefault(name, auxiliary)
         self.log_response.append((row, name, 1.0))

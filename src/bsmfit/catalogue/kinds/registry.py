@@ -19,7 +19,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from bsmfit.catalogue.files import display_path
 from bsmfit.catalogue.quantity_words import Section
@@ -42,6 +42,7 @@ KINDS = {
 """Module of each kind of search."""
 
 
+@runtime_checkable
 class SearchKind(Protocol):
     """What every kind answers; see the table above for what it may."""
 

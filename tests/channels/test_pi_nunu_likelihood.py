@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from bsmfit.catalogue.pi_nunu import load_pi_nunu
+from bsmfit.channels.pi_nunu_likelihood import UNIT, pi_nunu_likelihood
 from bsmfit.errors import PrecisionError
-from bsmfit.likelihood.pi_nunu import UNIT, pi_nunu_likelihood
 
 # Talk of M. Soldani, Excited QCD 2024: backgrounds of 2018 by source, +u -d
 S1 = [(0.23, 0.02, 0.02), (0.19, 0.06, 0.06), (0.10, 0.03, 0.03), (0.05, 0.02, 0.02)]

@@ -19,11 +19,9 @@ from bsmfit.core.constants import (
     PION_CHARGED_MASS,
 )
 from bsmfit.errors import BsmfitError, InputError
-from bsmfit.inference.counts.effective_exclusion import LARGEST_SPREAD
+from bsmfit.inference.exclusion.limits_by_spread import LARGEST_SPREAD
 from bsmfit.physics.mediator import Mediator
 from bsmfit.scan.contour import coupling_edges, excluded_polygons
-from bsmfit.scan.exclusion_map import exclusion_point
-from bsmfit.scan.invisible_point import InvisiblePoint
 from bsmfit.scan.runner import Status, run_plane
 
 RUN1, PI0 = "na62-pi-invisible-run1", "na62-pi0-invisible"
@@ -41,11 +39,11 @@ def channels():
 
 
 @pytest.fixture(scope="module")
-def branching_ratio_map(channels):
+def branching_ratio_maps(channels):
     """A model whose coupling is the branching ratio; stable below 0.1 GeV, else 2 ns.
 
     Returns:
-        The map of two searches, and how often the model was traced.
+        The maps of each search and of both, and how often the model was traced.
     """
     n_traces = 0
 
@@ -57,14 +55,18 @@ def branching_ratio_map(channels):
             mass, width, {"visible": jnp.ones_like(mass)}, {PROCESS: coupling}
         )
 
-    point = exclusion_point(
-        bsmfit.Model(model, name="branching-ratio", coupling="ratio"),
-        list(channels.values()),
-    )
-    # fewer counts than needed for the tails of the expected limits compile faster
-    few = dataclasses.replace(point, n_max=20)
-    plane = run_plane(few, BRANCHING_RATIO_MASSES, coupling=RATIOS, chunk_points=80)
-    return plane, n_traces
+    own = bsmfit.Model(model, name="branching-ratio", coupling="ratio")
+    planes = {}
+    for names in ((RUN1,), (PI0,), (RUN1, PI0)):
+        point = bsmfit.ExclusionPoint.from_model(own, [channels[n] for n in names])
+        if len(names) == 1:
+            # fewer counts than needed for the tails of the expected limits
+            kernel = dataclasses.replace(point.kernel, n_max=20)
+            point = dataclasses.replace(point, kernel=kernel)
+        planes[names] = run_plane(
+            point, BRANCHING_RATIO_MASSES, coupling=RATIOS, chunk_points=80
+        )
+    return planes, n_traces
 
 
 @pytest.fixture(scope="module")
@@ -116,18 +118,14 @@ def limit_of(plane, mass):
 
 
 @pytest.mark.parametrize("mass", [0.05, 0.08])
-def test_stable_x_has_the_published_limit_beside_a_closed_search(
-    branching_ratio_map, channels, mass
-):
+def test_stable_x_has_the_published_limit(branching_ratio_maps, channels, mass):
     published = float(jnp.exp(channels[RUN1].published(jnp.array(mass))))
-    found = limit_of(branching_ratio_map[0], mass)
+    found = limit_of(branching_ratio_maps[0][RUN1,], mass)
     assert found == pytest.approx(published, rel=1e-4)
 
 
 @pytest.mark.parametrize(("name", "mass"), [(PI0, 0.13), (RUN1, 0.2), (RUN1, 0.258)])
-def test_each_search_is_alone_where_the_other_is_closed(
-    branching_ratio_map, channels, name, mass
-):
+def test_a_lifetime_loosens_the_limit(branching_ratio_maps, channels, name, mass):
     """Published limit over the escape, loosened by the error of the veto's end."""
     channel = channels[name]
     at = jnp.array(mass)
@@ -137,33 +135,54 @@ def test_each_search_is_alone_where_the_other_is_closed(
     spread = np.hypot(own, 5.0 * float(slope))
     loosened = marginal_limit(n, b, spread) / marginal_limit(n, b, own)
     expected = float(jnp.exp(channel.published(at) - log_escape)) * loosened
-    plane = branching_ratio_map[0]
+    plane = branching_ratio_maps[0][name,]
     assert limit_of(plane, mass) == pytest.approx(expected, rel=2e-3)
     n_obs = row_of(plane, mass)["n_obs"]
     assert n_obs == pytest.approx(n, rel=1e-3, abs=1e-4)
 
 
-def test_counts_of_open_searches_are_added(branching_ratio_map, channels):
-    mass = 0.1545
-    total = sum(count_of(channel, mass)[0] for channel in channels.values())
-    n_obs = row_of(branching_ratio_map[0], mass)["n_obs"]
-    assert n_obs == pytest.approx(total, rel=1e-3)
+@pytest.mark.parametrize(
+    ("name", "mass"), [(RUN1, 0.05), (PI0, 0.13), (RUN1, 0.2), (RUN1, 0.258)]
+)
+def test_a_closed_search_changes_nothing(branching_ratio_maps, name, mass):
+    """Joint CLs are those of the search that is open, which is alone there."""
+    joint = row_of(branching_ratio_maps[0][RUN1, PI0], mass)
+    alone = row_of(branching_ratio_maps[0][name,], mass)
+    np.testing.assert_allclose(joint["cls_obs"], alone["cls_obs"], atol=1e-8)
+    single = joint["cls_obs_single"][:, (RUN1, PI0).index(name)]
+    np.testing.assert_allclose(single, alone["cls_obs"], atol=1e-8)
+    other = joint["cls_obs_single"][:, 1 - (RUN1, PI0).index(name)]
+    np.testing.assert_allclose(other, 1.0, atol=1e-12)
 
 
-def test_scan_traces_the_chain_once(branching_ratio_map):
-    """Four chunks of the plane, one program."""
-    # once to find the processes, once in the program
-    assert branching_ratio_map[1] == 2
+def test_a_weak_search_hardly_matters(branching_ratio_maps, channels):
+    """At 154.5 MeV both are open; that of the pi0 region is 50 times less sensitive."""
+    row = row_of(branching_ratio_maps[0][RUN1, PI0], 0.1545)
+    assert row["n_obs"] == pytest.approx(
+        sum(count_of(channel, 0.1545)[0] for channel in channels.values()), rel=1e-3
+    )
+    alone = row["cls_obs_single"]
+    assert alone[:, 1].min() > 0.5
+    is_near = (alone[:, 0] > 0.03) & (alone[:, 0] < 0.3)
+    assert is_near.sum() >= 3
+    np.testing.assert_allclose(row["cls_obs"][is_near], alone[is_near, 0], rtol=0.05)
+
+
+def test_scan_traces_the_chain_once(branching_ratio_maps):
+    """Four chunks of the plane, one program for each map."""
+    # once to find the processes, once for the regions, once in the program
+    assert branching_ratio_maps[1] == 9
 
 
 @pytest.mark.parametrize("mass", [0.27, 0.36])
 def test_beyond_all_segments_and_all_phase_space_there_is_no_sensitivity(
-    branching_ratio_map, mass
+    branching_ratio_maps, mass
 ):
-    row = row_of(branching_ratio_map[0], mass)
-    assert np.all(row["status"] == Status.NO_SENSITIVITY)
-    for name in ("n_signal", "n_up_obs", "n_up_exp", "cls_obs"):
-        assert np.isnan(row[name]).all()
+    for plane in branching_ratio_maps[0].values():
+        row = row_of(plane, mass)
+        assert np.all(row["status"] == Status.NO_SENSITIVITY)
+        for name in set(row) - {"n_obs", "status"}:
+            assert np.isnan(row[name]).all()
 
 
 def test_gap_is_never_excluded(scalar_map):
@@ -179,12 +198,12 @@ def test_gap_is_never_excluded(scalar_map):
         assert below or above
 
 
-def test_exclusion_by_limit_and_by_cls_are_the_same(scalar_map, branching_ratio_map):
+def test_exclusion_by_limit_and_by_cls_are_the_same(scalar_map, branching_ratio_maps):
     names = ("status", "n_signal", "n_up_obs", "cls_obs", "n_up_exp")
-    for plane in (scalar_map, branching_ratio_map[0]):
+    for plane in (scalar_map, branching_ratio_maps[0][RUN1,]):
         status, *fields = (np.asarray(plane[name]) for name in names)
         n_signal, n_up, cls, expected = (field[status == Status.OK] for field in fields)
-        assert n_signal.size >= 240
+        assert n_signal.size >= 200
         clear = np.abs(n_signal / n_up - 1.0) > 3e-3
         np.testing.assert_array_equal((n_signal > n_up)[clear], (cls < 0.1)[clear])
         assert np.all((cls >= 0.0) & (cls <= 1.0))
@@ -254,22 +273,33 @@ def test_searches_of_the_same_data_are_refused(channels):
     model = bsmfit.load_model("fv-axion")
     both = [channels[RUN1], bsmfit.load_channel("na62-pi-invisible-2016-2022")]
     with pytest.raises(InputError, match=r"share data \(na62-2016, na62-2017"):
-        exclusion_point(model, both)
+        bsmfit.ExclusionPoint.from_model(model, both)
 
 
-def test_searches_of_two_kinds_are_refused(channels):
+def test_searches_of_two_kinds_are_one_map(channels):
+    """Where the dump search is closed, kaons and both together say the same."""
+    model = bsmfit.load_model("dark-photon", "bremsstrahlung-and-kaons")
     dump = bsmfit.load_channel("na62-dump-mumu")
-    model = bsmfit.load_model("dark-photon")
-    with pytest.raises(InputError, match="one kind; make one map for each"):
-        exclusion_point(model, [dump, channels[RUN1]])
-    with pytest.raises(InputError, match="InvisiblePoint is for searches"):
-        InvisiblePoint.from_model(model, [dump])
+    grid = {"mass": np.array([0.1, 0.25]), "coupling": np.geomspace(3e-8, 3e-6, 9)}
+    both = bsmfit.scan_plane(model, [dump, channels[RUN1]], **grid)
+    assert list(both["search"].values) == ["na62-dump-mumu", RUN1]
+    assert both.attrs["ordering"] == "likelihood-ratio"
+    closed = both.sel(mass=0.1)
+    np.testing.assert_allclose(
+        closed["cls_obs"], closed["cls_obs_single"].sel(search=RUN1), atol=1e-9
+    )
+    alone = bsmfit.scan_plane(model, dump, **grid | {"mass": np.array([0.25])})
+    np.testing.assert_allclose(
+        both["cls_obs_single"].sel(search="na62-dump-mumu", mass=0.25),
+        alone["cls_obs"][0],
+        atol=1e-9,
+    )
 
 
 def test_model_made_in_the_dump_is_refused_in_one_message(channels):
     model = bsmfit.load_model("dark-photon", "bremsstrahlung")
     with pytest.raises(BsmfitError) as caught:
-        exclusion_point(model, [channels[RUN1]])
+        bsmfit.ExclusionPoint.from_model(model, [channels[RUN1]])
     message = str(caught.value)
     assert "needs the production process 'kaon-to-pion'" in message
     assert "'proton-bremsstrahlung'" in message
@@ -284,4 +314,4 @@ def test_nuisance_of_another_process_is_refused(channels):
     nuisance = bsmfit.ProductionNuisance("norm", 1.2, ("kaon-to-pions",))
     model = bsmfit.Model(function, name="own", nuisances=(nuisance,))
     with pytest.raises(BsmfitError, match="did you mean 'kaon-to-pion'"):
-        exclusion_point(model, [channels[RUN1]])
+        bsmfit.ExclusionPoint.from_model(model, [channels[RUN1]])

@@ -5,15 +5,11 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from bsmfit.likelihood.pi_invisible import (
-    BinnedBackground,
-    missing_mass_likelihood,
-    pi_invisible_likelihood,
-)
 
 from bsmfit.catalogue.kinds.pi_invisible_channel import load_pi_invisible
+from bsmfit.channels.missing_mass import BinnedBackground, missing_mass_likelihood
 from bsmfit.errors import InputError
-from bsmfit.inference.limits.upper_limit import expected_upper_limits, upper_limit
+from bsmfit.inference.limits.upper_limit import expected_upper_limits
 
 RUN1 = "na62-pi-invisible-run1"
 STEP = 5e-4
@@ -62,26 +58,6 @@ def test_a_spectrum_knows_what_the_count_of_the_same_information_does(channel):
     assert float(binned.value[0, 2]) == pytest.approx(expected, rel=0.15)
 
 
-def test_effective_counts_are_refused_by_sums_over_outcomes(channel):
-    likelihood = pi_invisible_likelihood(
-        [channel], n_observed=[0.7], log_factor=[0.0], mass=0.05
-    )
-    with pytest.raises(InputError, match=r"0\.7 observed events, an effective count"):
-        upper_limit(likelihood, cl=0.9)
-
-
-def test_count_channel_is_the_exact_count():
-    """20 events on 17.04 +- 9 %: a little above 10.68, the limit without errors."""
-    count = load_pi_invisible("na62-pi-invisible-run1-count")
-    likelihood = pi_invisible_likelihood(
-        [count], n_observed=[20], log_factor=[0.0], mass=0.2
-    )
-    limit = upper_limit(likelihood, cl=0.9, method="exact")
-    sensitivity = float(jnp.exp(count.log_sensitivity(jnp.asarray(0.2))))
-    events = float(limit.value) * 1e-11 / sensitivity
-    assert 10.68 < events < 12.0
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -100,8 +76,3 @@ def test_bad_spectra_are_refused_in_words(channel, changes, words):
     with pytest.raises(InputError) as error:
         spectrum_likelihood(channel, **({"mass": [0.2]} | changes))
     assert all(word in str(error.value) for word in words)
-
-
-def test_searches_are_refused_where_they_say_nothing(channel):
-    with pytest.raises(InputError, match=r"says nothing at a mass of 0\.13 GeV"):
-        pi_invisible_likelihood([channel], n_observed=[1], log_factor=[0.0], mass=0.13)
