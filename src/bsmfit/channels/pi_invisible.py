@@ -28,8 +28,8 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
-from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
+from numpy.typing import ArrayLike
 
 from bsmfit.channels.channel import (
     Channel,
@@ -182,7 +182,7 @@ class PiInvisibleChannel(Channel):
             inputs=tuple(inputs),
         )
 
-    def with_observed(self, n_observed: float) -> PiInvisibleChannel:
+    def with_observed(self, n_observed: int) -> PiInvisibleChannel:
         """The same search with another observed count of the whole signal region.
 
         Args:

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
+from numpy.typing import ArrayLike
 
 from bsmfit.channels.search_region import LogResponse
 from bsmfit.core.argument import level
