@@ -25,6 +25,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from bsmfit._x64 import require_x64
+from bsmfit.core.argument import choice, instance, instances, real_array
 from bsmfit.errors import InputError
 from bsmfit.likelihood.arrays import LikelihoodArrays
 from bsmfit.likelihood.checks import check_correlations, check_regions
@@ -99,10 +100,11 @@ class Likelihood(eqx.Module):
             PrecisionError: float64 is switched off.
         """
         require_x64("Likelihood.from_regions")
-        regions = tuple(regions)
+        hint = 'make one with bsmfit.Region("name", observed, signal, background)'
+        regions = instances("regions", regions, Region, hint=hint)
         check_regions(regions)
-        pairs = dict(correlations or {})
-        values = [jnp.asarray(value, dtype=float) for value in pairs.values()]
+        pairs = _correlation_pairs(correlations)
+        values = list(pairs.values())
         coefficients = (
             jnp.stack(jnp.broadcast_arrays(*values), axis=-1)
             if values
@@ -125,12 +127,14 @@ class Likelihood(eqx.Module):
 
         Returns:
             The likelihood with other data.
+
+        Raises:
+            InputError: There is no such region, or counts that are not allowed.
         """
+        hint = 'write {"region": counts}'
         names = [region.name for region in self.regions]
-        unknown = [name for name in observed if name not in names]
-        if unknown:
-            msg = f"no region {unknown[0]!r} (known: {', '.join(names)})"
-            raise InputError(msg)
+        for name in instance("observed", observed, Mapping, hint=hint):
+            choice("region", name, names)
         regions = tuple(
             Region(
                 region.name,
@@ -143,6 +147,22 @@ class Likelihood(eqx.Module):
         )
         check_regions(regions)
         return Likelihood(regions, self.correlated, self.coefficients)
+
+
+def _correlation_pairs(
+    correlations: object,
+) -> dict[tuple[str, str], Float[Array, "*point"]]:
+    """Correlation coefficients by pairs of names."""
+    hint = 'write {("first", "second"): 0.5} with the names of two nuisances'
+    given = {} if correlations is None else correlations
+    pairs = {}
+    for pair, value in instance("correlations", given, Mapping, hint=hint).items():
+        names = instances("pair of a correlation", pair, str, hint=hint)
+        if len(names) != 2:
+            msg = f"a correlation has two nuisances, not {len(names)}; {hint}"
+            raise InputError(msg)
+        pairs[names] = real_array(f"correlation of {names[0]!r}, {names[1]!r}", value)
+    return pairs
 
 
 @eqx.filter_jit
@@ -169,6 +189,8 @@ def combine(likelihoods: Sequence[Likelihood]) -> Likelihood:
         InputError: Nothing was given, a region occurs twice, or a pair of nuisances has
             two correlations.
     """
+    hint = "give a list of what Likelihood.from_regions returned"
+    likelihoods = instances("likelihoods", likelihoods, Likelihood, hint=hint)
     if not likelihoods:
         msg = "combine needs one likelihood or more; none was given"
         raise InputError(msg)

@@ -1,0 +1,479 @@
+"""What a caller may give: every argument of the public functions is checked here, once.
+
+A check returns the argument in the form that the program works with, or raises an
+`InputError` that names the argument, what was given, what is allowed and a remedy. A
+wrong type is an input error like any other. Numbers that are traced (inside `jax.jit`,
+`jax.grad` or `jax.vmap`) have a type but no value yet: `real_array` checks the type, and
+results carry a status for the value.
+
+    given --real_number, level, whole_number, choice, file_path, ...--> float, int, Path
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Float
+
+from bsmfit.errors import InputError, UnknownNameError
+
+__all__ = [
+    "HIGHEST_LEVEL",
+    "LARGEST_COUNT",
+    "LARGEST_FACTOR",
+    "LOWEST_LEVEL",
+    "check_range",
+    "choice",
+    "file_path",
+    "instance",
+    "instances",
+    "known_values",
+    "level",
+    "random_key",
+    "real_array",
+    "real_number",
+    "scalar",
+    "text",
+    "whole_number",
+]
+
+LOWEST_LEVEL = 1e-6
+"""Lowest confidence level that limits are solved for [1]."""
+
+HIGHEST_LEVEL = 1.0 - 1e-9
+"""Highest confidence level that limits are solved for [1], six standard deviations."""
+
+LARGEST_COUNT = 1e15
+"""Most events of a count or a background: doubles tell neighbouring integers apart."""
+
+LARGEST_FACTOR = 1e6
+"""Largest factor of one standard deviation of a nuisance [1]."""
+
+_LONGEST = 60
+_Kind = TypeVar("_Kind")
+
+
+def real_number(
+    name: str,
+    value: object,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    is_low_open: bool = False,
+    is_high_open: bool = False,
+    hint: str = "",
+) -> float:
+    """One finite real number in a range.
+
+    Args:
+        name: The argument, for messages.
+        value: What was given: a number of Python or numpy, or an array of one.
+        low: Lowest number allowed.
+        high: Highest number allowed.
+        is_low_open: Whether `low` itself is refused.
+        is_high_open: Whether `high` itself is refused.
+        hint: What to do instead, appended to the message.
+
+    Returns:
+        The number.
+
+    Raises:
+        InputError: It is not one, is traced, or lies outside the range.
+
+    Examples:
+        >>> real_number("mass", 0.3, low=0.0, is_low_open=True)
+        0.3
+    """
+    allowed = _range_words(low, high, is_low_open, is_high_open)
+    if isinstance(value, Tracer):
+        msg = (
+            f"{name} is traced by jax, but must be known before compilation; give a "
+            f"number {allowed}{_then(hint)}"
+        )
+        raise InputError(msg)
+    number = _as_float(value)
+    above = operator.gt if is_low_open else operator.ge
+    below = operator.lt if is_high_open else operator.le
+    if number is None or not (
+        math.isfinite(number) and above(number, low) and below(number, high)
+    ):
+        msg = f"{name} = {_shown(value)} is not a number {allowed}{_then(hint)}"
+        raise InputError(msg)
+    return number
+
+
+def level(value: object, *, name: str = "cl", low: float = LOWEST_LEVEL) -> float:
+    """A confidence level.
+
+    Args:
+        value: What was given.
+        name: The argument, for messages.
+        low: Lowest level allowed.
+
+    Returns:
+        The level [1].
+
+    Raises:
+        InputError: It is not a number between 0 and 1, or so near to an end that no
+            limit is solved for it.
+
+    Examples:
+        >>> level(0.9)
+        0.9
+    """
+    number = None if isinstance(value, Tracer) else _as_float(value)
+    if number is not None and low <= number <= HIGHEST_LEVEL:
+        return number
+    hint = "for example 0.9"
+    if number is not None and 50.0 <= number < 100.0:
+        hint = f"did you mean {number / 100.0:g}?"
+    elif number is not None and 0.0 < number < 1.0:
+        hint = f"from {low:g} to 1 - {1.0 - HIGHEST_LEVEL:.0e}"
+    given = "traced" if isinstance(value, Tracer) else _shown(value)
+    msg = (
+        f"confidence level {name} = {given} is not a number between 0 and 1{_then(hint)}"
+    )
+    raise InputError(msg)
+
+
+def whole_number(
+    name: str, value: object, *, low: int, high: int, hint: str = ""
+) -> int:
+    """A whole number in a range.
+
+    Args:
+        name: The argument, for messages.
+        value: What was given; 1e4 is a whole number, 1.5 is not.
+        low: Lowest number allowed.
+        high: Highest number allowed.
+        hint: What to do instead, appended to the message.
+
+    Returns:
+        The number.
+
+    Raises:
+        InputError: It is not one, or lies outside the range.
+
+    Examples:
+        >>> whole_number("n_toy", 1e4, low=1, high=10**8)
+        10000
+    """
+    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if is_integer:
+        number = int(value)  # pyright: ignore[reportArgumentType] an integer
+    else:
+        given = None if isinstance(value, Tracer) else _as_float(value)
+        is_whole = given is not None and given.is_integer()
+        number = int(given) if given is not None and is_whole else None
+    if number is None or not low <= number <= high:
+        given = "traced" if isinstance(value, Tracer) else _shown(value)
+        msg = f"{name} = {given} is not a whole number from {low} to {high}"
+        raise InputError(msg + _then(hint))
+    return number
+
+
+def choice(kind: str, value: object, allowed: Iterable[str]) -> str:
+    """One of several names.
+
+    Args:
+        kind: What the name stands for, for example ``"method"``.
+        value: What was given.
+        allowed: Every name that is accepted.
+
+    Returns:
+        The name.
+
+    Raises:
+        UnknownNameError: It is none of them; the message has the closest one.
+
+    Examples:
+        >>> choice("method", "exact", ("exact", "toys"))
+        'exact'
+    """
+    names = tuple(allowed)
+    if isinstance(value, str) and value in names:
+        return value
+    raise UnknownNameError.from_choices(kind, value, names)
+
+
+def text(name: str, value: object, *, hint: str = "") -> str:
+    """A string that is not empty.
+
+    Args:
+        name: The argument, for messages.
+        value: What was given.
+        hint: What to do instead, appended to the message.
+
+    Returns:
+        The string.
+
+    Raises:
+        InputError: It is not one, or holds nothing but blanks.
+    """
+    if isinstance(value, str) and value.strip():
+        return value
+    msg = f"{name} = {_shown(value)} must be text, not empty"
+    raise InputError(msg + _then(hint))
+
+
+def file_path(name: str, value: object, *, suffixes: Sequence[str] = ()) -> Path:
+    """The path of a file.
+
+    Args:
+        name: The argument, for messages.
+        value: What was given: a string or a `pathlib.Path`.
+        suffixes: Endings that are allowed, with their dot; any where empty.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: It is not a path, empty, holds a null character, or ends otherwise.
+
+    Examples:
+        >>> file_path("path", "contour.csv", suffixes=[".csv"]).name
+        'contour.csv'
+    """
+    given = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(given, str) or not given.strip() or "\0" in given:
+        example = f"file{suffixes[0]}" if suffixes else "folder/file"
+        msg = f"{name} = {_shown(value)} is not the path of a file, such as {example!r}"
+        raise InputError(msg)
+    path = Path(given)
+    if suffixes and path.suffix.lower() not in suffixes:
+        msg = (
+            f"{name} = {_shown(given)} must end in {' or '.join(suffixes)}; write "
+            f"{path.stem + suffixes[0]!r}"
+        )
+        raise InputError(msg)
+    return path
+
+
+def instance(name: str, value: object, kind: type[_Kind], *, hint: str) -> _Kind:
+    """An object of one class.
+
+    Args:
+        name: The argument, for messages.
+        value: What was given.
+        kind: The class.
+        hint: How to make one, appended to the message.
+
+    Returns:
+        The object.
+
+    Raises:
+        InputError: It is of another class.
+    """
+    if isinstance(value, kind):
+        return value
+    given = "the class itself" if value is kind else f"a {type(value).__name__}"
+    msg = f"{name} is {given}, not a {kind.__name__}{_then(hint)}"
+    raise InputError(msg)
+
+
+def instances(
+    name: str, value: object, kind: type[_Kind], *, hint: str
+) -> tuple[_Kind, ...]:
+    """Several objects of one class.
+
+    Args:
+        name: The argument, for messages.
+        value: What was given: a list, a tuple or another iterable.
+        kind: The class.
+        hint: How to make one, appended to the message.
+
+    Returns:
+        The objects, none where the iterable is empty.
+
+    Raises:
+        InputError: It is no iterable, or an entry is of another class.
+    """
+    is_list = isinstance(value, Iterable) and not isinstance(
+        value, str | bytes | Mapping
+    )
+    if isinstance(value, kind) or not is_list:
+        msg = (
+            f"{name} is a {type(value).__name__}, not a list of {kind.__name__}"
+            f"{_then(hint)}"
+        )
+        raise InputError(msg)
+    return tuple(
+        instance(f"{name}[{index}]", entry, kind, hint=hint)
+        for index, entry in enumerate(value)  # pyright: ignore[reportArgumentType] Iterable
+    )
+
+
+def random_key(name: str, value: object) -> Array:
+    """A random key of JAX.
+
+    Args:
+        name: The argument, for messages.
+        value: What was given.
+
+    Returns:
+        The key.
+
+    Raises:
+        InputError: It is not one key.
+    """
+    if isinstance(value, jax.Array):
+        is_typed = jnp.issubdtype(value.dtype, jax.dtypes.prng_key)
+        if is_typed and value.ndim == 0:
+            return value
+        if value.dtype == jnp.uint32 and value.shape == (2,):
+            return value
+    msg = (
+        f"{name} = {_shown(value)} is not a random key; make one from a whole number "
+        "with jax.random.key(0)"
+    )
+    raise InputError(msg)
+
+
+def real_array(name: str, value: object) -> Float[Array, " ..."]:
+    """Real numbers of any shape as 64-bit floats, traced or not.
+
+    Args:
+        name: The argument, for messages.
+        value: What was given: a number, an array, or nested lists of them.
+
+    Returns:
+        The array; in single precision where 64-bit floats are switched off.
+
+    Raises:
+        InputError: Text, complex numbers, truth values, None, or lists of unequal
+            length.
+
+    Examples:
+        >>> real_array("yields", [1, 2.5]).tolist()
+        [1.0, 2.5]
+    """
+    try:
+        if isinstance(value, jax.Array) or _holds_jax(value):
+            array = jnp.asarray(value)
+        else:
+            array = np.asarray(value)
+        is_real = array.dtype.kind in "fiu"
+    except (TypeError, ValueError, OverflowError):
+        is_real = False
+    if not is_real:
+        msg = f"{name} = {_shown(value)} must be a real number or an array of them"
+        raise InputError(msg)
+    return jnp.asarray(array, dtype=float)
+
+
+def scalar(name: str, value: object, *, hint: str = "") -> Float[Array, ""]:
+    """One real number as a 64-bit float, traced or not.
+
+    Args:
+        name: The argument, for messages.
+        value: What was given.
+        hint: What to do instead, appended to the message.
+
+    Returns:
+        The number, an array without axes.
+
+    Raises:
+        InputError: It is not one real number.
+    """
+    array = real_array(name, value)
+    if array.ndim:
+        msg = f"{name} has the shape {array.shape}, but must be one number{_then(hint)}"
+        raise InputError(msg)
+    return array
+
+
+def known_values(value: object) -> Float[np.ndarray, " ..."] | None:
+    """The numbers of an array, or None where they are traced."""
+    return None if isinstance(value, Tracer) else np.asarray(value, float)
+
+
+def check_range(
+    what: str,
+    value: object,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    is_low_open: bool = False,
+    hint: str = "",
+) -> None:
+    """Refuse an array with a number that is not finite or outside a range.
+
+    Args:
+        what: The argument, and where it belongs, for messages.
+        value: The array; one that is traced passes.
+        low: Lowest number allowed.
+        high: Highest number allowed.
+        is_low_open: Whether `low` itself is refused.
+        hint: What to do instead, appended to the message.
+
+    Raises:
+        InputError: A number is outside.
+
+    Examples:
+        >>> check_range("yields", [0.0, 2.5], low=0.0)
+    """
+    numbers = known_values(value)
+    if numbers is None:
+        return
+    is_above = (numbers > low) if is_low_open else (numbers >= low)
+    is_bad = ~(is_above & (numbers <= high) & np.isfinite(numbers))
+    if np.any(is_bad):
+        allowed = _range_words(low, high, is_low_open, False)
+        msg = f"{what}: {float(numbers[is_bad][0]):g} is not a number {allowed}"
+        raise InputError(msg + _then(hint))
+
+
+def _as_float(value: object) -> float | None:
+    """A real number as a float; None for anything else."""
+    if isinstance(value, np.ndarray | np.generic | jax.Array):
+        if value.ndim or value.dtype.kind not in "fiu":
+            return None
+        return float(value)  # pyright: ignore[reportArgumentType] one real number
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _holds_jax(value: object) -> bool:
+    """Whether nested lists hold an array of JAX, perhaps traced."""
+    if isinstance(value, list | tuple):
+        return any(isinstance(entry, jax.Array) or _holds_jax(entry) for entry in value)
+    return False
+
+
+def _range_words(
+    low: float, high: float, is_low_open: bool, is_high_open: bool
+) -> str:
+    """The range in words, to stand after "is not a number"."""
+    words = []
+    if low > -math.inf:
+        words.append(f"{'above' if is_low_open else 'at or above'} {low:g}")
+    if high < math.inf:
+        words.append(f"{'below' if is_high_open else 'at or below'} {high:g}")
+    return " and ".join(words) if words else "that is finite"
+
+
+def _then(hint: str) -> str:
+    return f"; {hint}" if hint else ""
+
+
+def _shown(value: object) -> str:
+    """What was given, on one line and not too long."""
+    if isinstance(value, Tracer):
+        return "a traced number"
+    if isinstance(value, int) and abs(value) > 10**_LONGEST:
+        return f"an integer of {value.bit_length()} bits"
+    shown = " ".join(repr(value).split())
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
