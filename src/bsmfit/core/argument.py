@@ -2,9 +2,9 @@
 
 A check returns the argument in the form that the program works with, or raises an
 `InputError` that names the argument, what was given, what is allowed and a remedy. A
-wrong type is an input error like any other. Numbers that are traced (inside `jax.jit`,
-`jax.grad` or `jax.vmap`) have a type but no value yet: `real_array` checks the type, and
-results carry a status for the value.
+wrong type is an input error like any other. Numbers that are traced (in `jax.jit`,
+`jax.grad` or `jax.vmap`) have a type but no value yet: `real_array` checks the type,
+and results carry a status for the value.
 
     given --real_number, level, whole_number, choice, file_path, ...--> float, int, Path
 """
@@ -31,6 +31,7 @@ __all__ = [
     "LARGEST_COUNT",
     "LARGEST_FACTOR",
     "LOWEST_LEVEL",
+    "MOST_TOYS",
     "check_range",
     "choice",
     "file_path",
@@ -54,6 +55,9 @@ HIGHEST_LEVEL = 1.0 - 1e-9
 
 LARGEST_COUNT = 1e15
 """Most events of a count or a background: doubles tell neighbouring integers apart."""
+
+MOST_TOYS = 10**8
+"""Most toys of one hypothesis, whose random numbers take a gigabyte."""
 
 LARGEST_FACTOR = 1e6
 """Largest factor of one standard deviation of a nuisance [1]."""
@@ -133,15 +137,13 @@ def level(value: object, *, name: str = "cl", low: float = LOWEST_LEVEL) -> floa
     number = None if isinstance(value, Tracer) else _as_float(value)
     if number is not None and low <= number <= HIGHEST_LEVEL:
         return number
-    hint = "for example 0.9"
+    hint = "it must be a number such as 0.9"
     if number is not None and 50.0 <= number < 100.0:
         hint = f"did you mean {number / 100.0:g}?"
     elif number is not None and 0.0 < number < 1.0:
-        hint = f"from {low:g} to 1 - {1.0 - HIGHEST_LEVEL:.0e}"
+        hint = f"limits are solved from {low:g} to 1 - {1.0 - HIGHEST_LEVEL:.0e}"
     given = "traced" if isinstance(value, Tracer) else _shown(value)
-    msg = (
-        f"confidence level {name} = {given} is not a number between 0 and 1{_then(hint)}"
-    )
+    msg = f"confidence level {name} = {given} is not between 0 and 1{_then(hint)}"
     raise InputError(msg)
 
 
@@ -300,7 +302,7 @@ def instances(
     is_list = isinstance(value, Iterable) and not isinstance(
         value, str | bytes | Mapping
     )
-    if isinstance(value, kind) or not is_list:
+    if not is_list:
         msg = (
             f"{name} is a {type(value).__name__}, not a list of {kind.__name__}"
             f"{_then(hint)}"
@@ -356,15 +358,15 @@ def real_array(name: str, value: object) -> Float[Array, " ..."]:
         >>> real_array("yields", [1, 2.5]).tolist()
         [1.0, 2.5]
     """
+    if isinstance(value, jax.Array) and _is_ready(value):
+        return value
+    array = None
     try:
-        if isinstance(value, jax.Array) or _holds_jax(value):
-            array = jnp.asarray(value)
-        else:
-            array = np.asarray(value)
-        is_real = array.dtype.kind in "fiu"
+        is_jax = isinstance(value, jax.Array) or _holds_jax(value)
+        array = jnp.asarray(value) if is_jax else np.asarray(value)
     except (TypeError, ValueError, OverflowError):
-        is_real = False
-    if not is_real:
+        pass  # refused below, with what else is no array of numbers
+    if array is None or array.dtype.kind not in "fiu":
         msg = f"{name} = {_shown(value)} must be a real number or an array of them"
         raise InputError(msg)
     return jnp.asarray(array, dtype=float)
@@ -446,6 +448,11 @@ def _as_float(value: object) -> float | None:
         return math.inf
 
 
+def _is_ready(array: Array) -> bool:
+    """Whether an array needs no conversion: the very object is handed on."""
+    return array.dtype == jnp.result_type(float) and not array.weak_type
+
+
 def _holds_jax(value: object) -> bool:
     """Whether nested lists hold an array of JAX, perhaps traced."""
     if isinstance(value, list | tuple):
@@ -453,9 +460,7 @@ def _holds_jax(value: object) -> bool:
     return False
 
 
-def _range_words(
-    low: float, high: float, is_low_open: bool, is_high_open: bool
-) -> str:
+def _range_words(low: float, high: float, is_low_open: bool, is_high_open: bool) -> str:
     """The range in words, to stand after "is not a number"."""
     words = []
     if low > -math.inf:

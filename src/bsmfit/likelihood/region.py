@@ -53,7 +53,9 @@ class Term(eqx.Module):
     """
 
     name: str = eqx.field(static=True)
-    yields: Float[Array, "*point n_bin"] = eqx.field(converter=partial(_per_bin, "yields"))
+    yields: Float[Array, "*point n_bin"] = eqx.field(
+        converter=partial(_per_bin, "yields")
+    )
     responses: tuple[Response, ...] = eqx.field(converter=response_list, default=())
 
     def __check_init__(self) -> None:
@@ -99,9 +101,15 @@ class Region(eqx.Module):
     """
 
     name: str = eqx.field(static=True)
-    observed: Float[Array, "*point n_bin"] = eqx.field(converter=partial(_per_bin, "observed"))
-    signal: tuple[Term, ...] = eqx.field(converter=partial(_terms, "signal"), default=())
-    background: tuple[Term, ...] = eqx.field(converter=partial(_terms, "background"), default=())
+    observed: Float[Array, "*point n_bin"] = eqx.field(
+        converter=partial(_per_bin, "observed")
+    )
+    signal: tuple[Term, ...] = eqx.field(
+        converter=partial(_terms, "signal"), default=()
+    )
+    background: tuple[Term, ...] = eqx.field(
+        converter=partial(_terms, "background"), default=()
+    )
     events: EventDensities | None = eqx.field(converter=_events, default=None)
 
     def __check_init__(self) -> None:

@@ -102,7 +102,9 @@ class TruncatedNormal(NamedResponse):
         relative_error: $\delta$ [1], > 0.
     """
 
-    relative_error: Float[Array, "*point"] = eqx.field(converter=partial(real_array, "relative_error"))
+    relative_error: Float[Array, "*point"] = eqx.field(
+        converter=partial(real_array, "relative_error")
+    )
 
 
 class Morph(NamedResponse):
@@ -115,8 +117,12 @@ class Morph(NamedResponse):
         interpolation: ``"code4p"`` or ``"code0"``.
     """
 
-    yields_up: Float[Array, "*point n_bin"] = eqx.field(converter=partial(real_array, "yields_up"))
-    yields_down: Float[Array, "*point n_bin"] = eqx.field(converter=partial(real_array, "yields_down"))
+    yields_up: Float[Array, "*point n_bin"] = eqx.field(
+        converter=partial(real_array, "yields_up")
+    )
+    yields_down: Float[Array, "*point n_bin"] = eqx.field(
+        converter=partial(real_array, "yields_down")
+    )
     interpolation: str = eqx.field(static=True, default="code4p")
 
     def __check_init__(self) -> None:
@@ -131,7 +137,9 @@ class Gamma(NamedResponse):
         relative_error: $\delta$ [1], > 0.
     """
 
-    relative_error: Float[Array, "*point"] = eqx.field(converter=partial(real_array, "relative_error"))
+    relative_error: Float[Array, "*point"] = eqx.field(
+        converter=partial(real_array, "relative_error")
+    )
 
 
 class Sideband(NamedResponse):
@@ -146,7 +154,9 @@ class Sideband(NamedResponse):
         n_control: Events seen in the control region, >= 0.
     """
 
-    n_control: Float[Array, "*point"] = eqx.field(converter=partial(real_array, "n_control"))
+    n_control: Float[Array, "*point"] = eqx.field(
+        converter=partial(real_array, "n_control")
+    )
 
 
 class BinFactors(NamedResponse):
@@ -161,7 +171,9 @@ class BinFactors(NamedResponse):
         constraint: ``"poisson"`` (as `Gamma`) or ``"normal"`` (as `TruncatedNormal`).
     """
 
-    relative_errors: Float[Array, "*point n_bin"] = eqx.field(converter=partial(real_array, "relative_errors"))
+    relative_errors: Float[Array, "*point n_bin"] = eqx.field(
+        converter=partial(real_array, "relative_errors")
+    )
     constraint: str = eqx.field(static=True, default="poisson")
 
     def __check_init__(self) -> None:
@@ -174,7 +186,6 @@ class Free(NamedResponse):
     Attributes:
         name: The parameter.
     """
-
 
 
 Response: TypeAlias = (

@@ -39,8 +39,8 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array, Bool, Float, Int
 
 from bsmfit._x64 import require_x64
+from bsmfit.core.argument import level, whole_number
 from bsmfit.core.illinois import illinois_root
-from bsmfit.errors import InputError
 
 __all__ = ["FeldmanCousinsBelt", "feldman_cousins_belt"]
 
@@ -101,9 +101,8 @@ def feldman_cousins_belt(
         [0.11, 4.36]
     """
     require_x64("feldman_cousins_belt")
-    if not 0.5 <= cl < 1.0:
-        msg = f"cl = {cl} is outside [0.5, 1); give for example cl=0.90"
-        raise InputError(msg)
+    cl = level(cl, low=0.5)
+    n_max = whole_number("n_max", n_max, low=0, high=100_000)
     n_segment = _segment_count(n_max, cl)
     n = jnp.arange(n_max + 1, dtype=background.dtype)
     m = jnp.arange(n_segment, dtype=background.dtype)

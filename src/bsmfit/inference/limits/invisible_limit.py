@@ -12,12 +12,17 @@ from __future__ import annotations
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from bsmfit.channels.pi_invisible import PROCESS, PiInvisibleChannel
-from bsmfit.errors import InputError
+from bsmfit.core.argument import (
+    check_range,
+    instance,
+    level,
+    scalar,
+    whole_number,
+)
 from bsmfit.inference.counts.effective_exclusion import LimitsBySpread
 from bsmfit.inference.counts.observed_count import (
     largest_expected_count,
@@ -72,7 +77,7 @@ def invisible_limit(
 
     Args:
         channel: The search.
-        mass: Mass of X [GeV].
+        mass: Mass of X [GeV], >= 0.
         decay_width: Its total width [GeV], >= 0; 0 for a stable or invisible X.
         cl: Confidence level, within (0, 1).
         n_max: Largest count that is expected without signal; found from the
@@ -86,19 +91,16 @@ def invisible_limit(
         InputError: A confidence level outside (0, 1), a width below 0, or several
             masses at once.
     """
-    if not 0.0 < cl < 1.0:
-        msg = f"cl = {cl:g} must lie between 0 and 1, for example 0.9"
-        raise InputError(msg)
-    mass, width = jnp.asarray(mass, dtype=float), jnp.asarray(decay_width, dtype=float)
-    if mass.ndim or width.ndim:
-        msg = (
-            f"mass and decay_width have the shapes {mass.shape} and {width.shape}: "
-            "give one of each, and map over several with jax.vmap"
-        )
-        raise InputError(msg)
-    if not isinstance(width, Tracer) and not 0.0 <= float(width) < jnp.inf:
-        msg = f"decay_width = {float(width):g} GeV must be 0 (stable) or above"
-        raise InputError(msg)
+    hint = 'load one with bsmfit.load_channel("na62-pi-invisible-run1")'
+    instance("channel", channel, PiInvisibleChannel, hint=hint)
+    cl = level(cl)
+    hint = "map over several with jax.vmap"
+    mass = scalar("mass", mass, hint=hint)
+    width = scalar("decay_width", decay_width, hint=hint)
+    check_range("mass", mass, low=0.0)
+    check_range("decay_width", width, low=0.0, hint="0 is a stable particle")
+    if n_max is not None:
+        n_max = whole_number("n_max", n_max, low=1, high=10_000)
     most = largest_expected_count([channel]) if n_max is None else n_max
     return _limit(channel, mass, width, cl, most)
 

@@ -18,6 +18,8 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
 from bsmfit._x64 import require_x64
+from bsmfit.core.argument import instance
+from bsmfit.core.argument import level as check_level
 from bsmfit.errors import InputError
 from bsmfit.inference.counts.ensemble import nominal_yields
 from bsmfit.inference.limits.result import Status
@@ -58,9 +60,11 @@ class Points(eqx.Module):
             The points.
 
         Raises:
-            InputError: The likelihood has no signal term.
+            InputError: It is no likelihood, or has no signal term.
         """
         require_x64(caller)
+        hint = "make one with bsmfit.Likelihood.from_regions([...])"
+        instance(f"likelihood of {caller}", likelihood, Likelihood, hint=hint)
         shape = point_shape(likelihood)
         if not any(region.signal for region in likelihood.regions):
             msg = f"{caller} needs a signal: no region has a signal term"
@@ -112,14 +116,15 @@ def point_status(
     points: Points,
     is_converged: Bool[Array, " n_point"],
     *,
-    is_signal_needed: bool = True,
+    strength: Float[Array, " n_point"] | None = None,
 ) -> Int[Array, " n_point"]:
     """Status of each point.
 
     Args:
         points: The points.
         is_converged: Whether the method found its answer.
-        is_signal_needed: Whether a point without signal has no answer.
+        strength: Tested strengths; None where a limit is asked for, to which a point
+            without signal has no answer.
 
     Returns:
         `Status` codes.
@@ -130,23 +135,10 @@ def point_status(
         return ~jnp.all(is_fine.reshape(array.shape[0], -1), axis=1)
 
     status = jnp.where(is_converged, int(Status.OK), int(Status.NOT_CONVERGED))
-    if is_signal_needed:
+    if strength is None:
         has_signal = jnp.any(points.signal > 0.0, axis=-1)
         status = jnp.where(has_signal, status, int(Status.NO_SIGNAL))
     is_invalid = is_bad(points.arrays.yields) | is_bad(points.arrays.observed)
+    if strength is not None:
+        is_invalid = is_invalid | is_bad(strength)
     return jnp.where(is_invalid, int(Status.INVALID_INPUT), status)
-
-
-def check_level(cl: float) -> None:
-    """Refuse a confidence level that is not between 0 and 1.
-
-    Args:
-        cl: Confidence level.
-
-    Raises:
-        InputError: It is not.
-    """
-    if not 0.0 < cl < 1.0:
-        hint = f"; did you mean {cl / 100.0:g}?" if 50.0 <= cl < 100.0 else ""
-        msg = f"confidence level cl = {cl:g} is not between 0 and 1{hint}"
-        raise InputError(msg)
