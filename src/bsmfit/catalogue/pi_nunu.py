@@ -21,6 +21,7 @@ from bsmfit.channels.pi_nunu_sensitivity import (
     SensitivityFactors,
     single_event_sensitivity,
 )
+from bsmfit.core.argument import choice
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.records.pi_nunu_record import (
     Category,
@@ -95,9 +96,7 @@ def load_pi_nunu(name: str, *, sensitivity: str = "stated") -> PiNunuChannel:
         >>> load_pi_nunu("na62-pi-nunu-run1").n_observed
         20
     """
-    if sensitivity not in SENSITIVITIES:
-        kind = "choice of sensitivity"
-        raise UnknownNameError.from_choices(kind, sensitivity, SENSITIVITIES)
+    choice("choice of sensitivity", sensitivity, SENSITIVITIES)
     path = _locate(name)
     record = read_yaml(path, PiNunuRecord)
     dataset = next(entry for entry in record.datasets if entry.id == name)
@@ -184,10 +183,7 @@ def _datasets() -> dict[str, Path]:
 
 def _locate(name: str) -> Path:
     known = _datasets()
-    if name not in known:
-        kind = "pi nu nu data set"
-        raise UnknownNameError.from_choices(kind, name, known)
-    return known[name]
+    return known[choice("pi nu nu data set", name, known)]
 
 
 def _inputs(record: PiNunuRecord, name: str) -> SensitivityInputs:

@@ -12,16 +12,19 @@ are islands, with two couplings or more at one mass.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
+from bsmfit.core.argument import file_path
 from bsmfit.errors import DataFileError
 from bsmfit.scan.atomic import atomic_file
 from bsmfit.scan.contour import Polygon, excluded_polygons
 from bsmfit.scan.runner import Status
+from bsmfit.scan.scan_checks import check_scan
 from bsmfit.scan.store import coupling_name
 
 __all__ = ["ContourFile", "read_contour", "write_contour"]
@@ -55,9 +58,12 @@ def write_contour(
         quantity: One of `bsmfit.scan.contour.QUANTITIES`.
 
     Raises:
+        InputError: The dataset is not the result of one scan, or has one coupling.
         OutputError: The file cannot be written.
         UnknownNameError: No such quantity.
     """
+    path = file_path("path", path)
+    check_scan(dataset)
     header = _header(dataset, quantity)
     lines = [f"# {key}: {value}" for key, value in header.items()]
     lines.append(",".join((*_COLUMNS, coupling_name(dataset))))
@@ -68,7 +74,7 @@ def write_contour(
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def read_contour(path: Path) -> ContourFile:
+def read_contour(path: Path | str) -> ContourFile:
     """Read what `write_contour` wrote.
 
     Args:
@@ -78,13 +84,11 @@ def read_contour(path: Path) -> ContourFile:
         Its header and its polygons.
 
     Raises:
+        InputError: `path` is not a path.
         DataFileError: The file is missing, malformed or has a ring that is not closed.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}"
-        raise DataFileError(msg) from error
+    path = file_path("path", path)
+    lines = _lines(path)
     comments = [line[1:].partition(":") for line in lines if line.startswith("#")]
     header = {key.strip(): value.strip() for key, _, value in comments}
     table = [line.split(",") for line in lines if line and not line.startswith("#")]
@@ -99,9 +103,27 @@ def read_contour(path: Path) -> ContourFile:
         except (ValueError, IndexError) as error:
             msg = f"{path}: vertex {number} is malformed: {','.join(row)}"
             raise DataFileError(msg) from error
+        if not all(0.0 < value < math.inf for value in vertex):
+            msg = f"{path}: vertex {number} is not above 0 and finite: {','.join(row)}"
+            raise DataFileError(msg)
         rings.setdefault(polygon_id, {}).setdefault(ring_id, []).append(vertex)
     polygons = tuple(_polygon(path, rings[key]) for key in sorted(rings))
     return ContourFile(table[0][3], header, polygons)
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a text file."""
+    if path.exists() and not path.is_file():
+        msg = f"{path} cannot be read: it is not a regular file"
+        raise DataFileError(msg)
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}"
+        raise DataFileError(msg) from error
+    except UnicodeDecodeError as error:
+        msg = f"{path} cannot be read: byte {error.start} is not UTF-8 text"
+        raise DataFileError(msg) from error
 
 
 def _polygon(path: Path, rings: dict[int, list[tuple[float, float]]]) -> Polygon:

@@ -27,6 +27,7 @@ from matplotlib.ticker import (
     NullFormatter,
 )
 
+from bsmfit.core.argument import real_number
 from bsmfit.scan.store import coupling_name
 
 __all__ = [
@@ -38,6 +39,8 @@ __all__ = [
     "paper_style",
 ]
 
+# a single mass stands in the middle of an axis of this factor to either side
+_ROOM_FACTOR = 1.1
 _SYMBOLS = {"epsilon": r"$\varepsilon$", "sin_theta": r"$\sin\theta$"}
 
 
@@ -53,11 +56,15 @@ def new_figure(width_inch: float) -> tuple[Figure, Axes]:
     """Make an empty figure without pyplot.
 
     Args:
-        width_inch: Width of the figure [in].
+        width_inch: Width of the figure [in], 1 to 100.
 
     Returns:
         The figure and its axes.
+
+    Raises:
+        InputError: A width outside 1 to 100 inches.
     """
+    width_inch = real_number("width_inch", width_inch, low=1.0, high=100.0)
     figure = Figure(figsize=(width_inch, 0.65 * width_inch + 1.0))
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()
@@ -134,7 +141,7 @@ def finish_axes(
     else:
         axes.set_xscale("log")
         _set_mass_ticks(axes, float(masses.min()), float(masses.max()))
-    axes.set_xlim(masses.min(), masses.max())
+    axes.set_xlim(*_mass_limits(float(masses.min()), float(masses.max())))
     symbol = datasets[0]["mass"].attrs.get("symbol", "$m$")
     axes.set_xlabel(f"{symbol} [{unit_name}]")
     axes.set_ylabel(coupling_label(datasets[0]))
@@ -147,6 +154,13 @@ def finish_axes(
         )
 
 
+def _mass_limits(low: float, high: float) -> tuple[float, float]:
+    """Ends of the mass axis; some room around a single mass."""
+    if low < high:
+        return low, high
+    return low / _ROOM_FACTOR, high * _ROOM_FACTOR
+
+
 def _set_coupling_ticks(axes: Axes, n_decades: float) -> None:
     """Mark every decade, label as many as have room."""
     axes.yaxis.set_major_locator(LogLocator(numticks=8))
@@ -157,6 +171,7 @@ def _set_coupling_ticks(axes: Axes, n_decades: float) -> None:
 
 def _set_mass_ticks(axes: Axes, low: float, high: float) -> None:
     """Label 1, 2, 5 of each decade, and more where there is room, in plain numbers."""
+    low, high = _mass_limits(low, high)
     n_decades = np.log10(high / low)
     steps = (1, 2, 3, 4, 5, 6, 8) if n_decades < 0.7 else (1, 2, 3, 5, 7)
     steps = (1,) if n_decades > 3 else (1, 2, 5) if n_decades > 1.2 else steps

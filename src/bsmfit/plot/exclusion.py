@@ -25,11 +25,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 
+from bsmfit.core.argument import file_path, instance, instances
+from bsmfit.errors import InputError
 from bsmfit.plot.axes import finish_axes, mass_unit, new_figure, paper_style
 from bsmfit.plot.mass_gaps import closing_lines, draw_gaps
 from bsmfit.plot.published import PublishedContour, published_contours
 from bsmfit.scan.atomic import atomic_file
 from bsmfit.scan.contour import Polygon, contour_lines, excluded_polygons
+from bsmfit.scan.scan_checks import check_scan
+from bsmfit.scan.store import coupling_name
 
 __all__ = [
     "PublishedContour",
@@ -50,6 +54,8 @@ _EXPECTED = "#6B3D00"
 _BAND_TWO_SIGMA = "#FBE0AE"
 _BAND_ONE_SIGMA = "#EFB040"
 _PUBLISHED = "#000000"
+SUFFIXES = (".png", ".pdf")
+"""Endings of figures."""
 _LONGEST_TITLE = 55  # characters of a line above a figure of one column
 
 
@@ -66,21 +72,25 @@ def plot_exclusion(
         *paths: Files to write, ``.png`` or ``.pdf``; none for the figure alone.
         published: Published contours to compare with; those of the scan's channels
             that are shipped and belong to its model where None.
-        width_inch: Width of the figure [in]: 3.4 for a column, 6 for a page.
+        width_inch: Width of the figure [in], 1 to 100: 3.4 for a column, 6 for a page.
 
     Returns:
         The figure.
 
     Raises:
+        InputError: The dataset is not the result of one scan, a path does not end in
+            .png or .pdf, or a contour or width that is none.
         OutputError: A file cannot be written.
 
     Examples:
         >>> plot_exclusion(result, "contour.png", "contour.pdf")  # doctest: +SKIP
     """
+    files = [file_path("path", path, suffixes=SUFFIXES) for path in paths]
+    check_scan(dataset)
     shown = published_contours(dataset) if published is None else published
     figure = exclusion_figure(dataset, shown, width_inch=width_inch)
-    for path in paths:
-        save_figure(figure, FilePath(path))
+    for path in files:
+        save_figure(figure, path)
     return figure
 
 
@@ -100,10 +110,13 @@ def exclusion_figure(
     Returns:
         The figure, to be saved by `save_figure`.
     """
+    check_scan(dataset)
+    hint = "give what bsmfit.plot.published.published_contours returned"
+    overlaid = instances("published", published, PublishedContour, hint=hint)
     with paper_style():
         figure, axes = new_figure(width_inch)
         handles = draw_scan(axes, dataset)
-        for contour in published:
+        for contour in overlaid:
             (line,) = axes.plot(
                 contour.mass * mass_unit(dataset)[0],
                 contour.coupling,
@@ -135,7 +148,11 @@ def comparison_figure(
 
     Returns:
         The figure.
+
+    Raises:
+        InputError: No scan, scans of different couplings, or not one label for each.
     """
+    _check_comparison(datasets, labels)
     with paper_style():
         figure, axes = new_figure(width_inch)
         handles = draw_results(axes, datasets, labels)
@@ -202,7 +219,7 @@ def draw_scan(axes: Axes, dataset: xr.Dataset) -> list[Patch | Line2D]:
     return [observed, region, expected, bands[1], bands[0]]
 
 
-def save_figure(figure: Figure, path: FilePath) -> None:
+def save_figure(figure: Figure, path: FilePath | str) -> None:
     """Save a figure as png (300 dpi) or pdf, whole or not at all.
 
     Args:
@@ -210,11 +227,33 @@ def save_figure(figure: Figure, path: FilePath) -> None:
         path: The file; its ending says which.
 
     Raises:
+        InputError: It is no figure, or the path ends otherwise.
         OutputError: It cannot be written.
     """
-    metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
+    path = file_path("path", path, suffixes=SUFFIXES)
+    instance("figure", figure, Figure, hint="make one with plot_exclusion")
+    kind = path.suffix[1:].lower()
+    metadata = {"CreationDate": None} if kind == "pdf" else None
     with paper_style(), atomic_file(path) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:], metadata=metadata)
+        figure.savefig(temporary, format=kind, metadata=metadata)
+
+
+def _check_comparison(datasets: object, labels: object) -> None:
+    """Refuse what cannot be drawn on the same axes."""
+    hint = "give what bsmfit.scan_plane or bsmfit.read_scan returned"
+    scans = instances("datasets", datasets, xr.Dataset, hint=hint)
+    names = instances("labels", labels, str, hint="write one for each dataset")
+    couplings = {
+        coupling_name(check_scan(scan, f"datasets[{index}]"))
+        for index, scan in enumerate(scans)
+    }
+    if not scans or len(scans) != len(names) or len(couplings) > 1:
+        msg = (
+            f"{len(scans)} datasets of the couplings {', '.join(sorted(couplings))} "
+            f"and {len(names)} labels: give one scan or more of the same coupling, "
+            "and one label for each"
+        )
+        raise InputError(msg)
 
 
 def _rings(dataset: xr.Dataset, quantity: str) -> list[np.ndarray]:

@@ -23,8 +23,10 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
 
-from bsmfit.errors import UnknownNameError
+from bsmfit.core.argument import choice
+from bsmfit.errors import InputError
 from bsmfit.scan.runner import Status
+from bsmfit.scan.scan_checks import check_scan
 from bsmfit.scan.store import coupling_name
 
 __all__ = [
@@ -100,11 +102,11 @@ def log_ratio(dataset: xr.Dataset, quantity: str = "observed") -> np.ma.MaskedAr
         The field with the axes (mass, coupling), positive where excluded.
 
     Raises:
+        InputError: The dataset is not the result of one scan.
         UnknownNameError: No such quantity.
     """
-    if quantity not in QUANTITIES:
-        kind = "quantity"
-        raise UnknownNameError.from_choices(kind, quantity, QUANTITIES)
+    check_scan(dataset)
+    choice("quantity", quantity, QUANTITIES)
     limit = dataset["n_up_obs"].values
     if quantity != "observed":
         limit = dataset["n_up_exp"].values[..., _QUANTILE_INDEX[quantity]]
@@ -124,7 +126,8 @@ def excluded_polygons(
     """Trace the excluded islands as closed polygons.
 
     An island that reaches the end of the plane, or points that have failed, is closed
-    along them.
+    along them. A plane of one mass has intervals of couplings in place of islands: each
+    is a ring of no width, up and down again.
 
     Args:
         dataset: Result of a scan.
@@ -132,7 +135,16 @@ def excluded_polygons(
 
     Returns:
         The islands, with their holes; empty where nothing is excluded.
+
+    Raises:
+        InputError: The dataset is not the result of one scan, or has one coupling.
+        UnknownNameError: No such quantity.
     """
+    if _has_one_mass(dataset, quantity):
+        return tuple(
+            Polygon(np.concatenate([line, line[:1]]))
+            for line in _vertical_lines(dataset, quantity)
+        )
     generator = _generator(dataset, quantity, fill_type=contourpy.FillType.OuterOffset)
     points, offsets = cast(_FilledRings, generator.filled(0.0, 2.0 * _CLIP))
     polygons = []
@@ -155,7 +167,14 @@ def contour_lines(
 
     Returns:
         Lines of (mass [GeV], coupling) vertices; closed ones repeat their first vertex.
+        Of a plane of one mass, the excluded intervals of couplings.
+
+    Raises:
+        InputError: The dataset is not the result of one scan, or has one coupling.
+        UnknownNameError: No such quantity.
     """
+    if _has_one_mass(dataset, quantity):
+        return _vertical_lines(dataset, quantity)
     generator = _generator(dataset, quantity, line_type=contourpy.LineType.Separate)
     lines = cast(list[np.ndarray], generator.lines(0.0))
     return tuple(np.power(10.0, line) for line in lines)
@@ -174,6 +193,10 @@ def coupling_edges(dataset: xr.Dataset, quantity: str = "observed") -> CouplingE
 
     Returns:
         The edges; two intervals at one mass are told by `n_crossings` above 2.
+
+    Raises:
+        InputError: The dataset is not the result of one scan.
+        UnknownNameError: No such quantity.
     """
     field = log_ratio(dataset, quantity)
     log_coupling = np.log10(dataset[coupling_name(dataset)].values)
@@ -181,18 +204,62 @@ def coupling_edges(dataset: xr.Dataset, quantity: str = "observed") -> CouplingE
     lower, upper = np.full(n_mass, np.nan), np.full(n_mass, np.nan)
     n_crossings = np.zeros(n_mass, dtype=np.int64)
     for i in range(n_mass):
-        row, known = field.data[i], ~np.ma.getmaskarray(field)[i]
-        inside = (row > 0.0) & known
-        crosses = (inside[1:] != inside[:-1]) & known[1:] & known[:-1]
-        left = np.flatnonzero(crosses)
-        step = row[left] / (row[left] - row[left + 1])
-        edges = log_coupling[left] + step * np.diff(log_coupling)[left]
-        candidates = np.concatenate([edges, log_coupling[inside]])
-        n_crossings[i] = left.size
-        if candidates.size:
-            lower[i] = 10.0 ** candidates.min()
-            upper[i] = 10.0 ** candidates.max()
+        ends, n_crossings[i] = _intervals(field[i], log_coupling)
+        if ends:
+            lower[i], upper[i] = 10.0 ** ends[0][0], 10.0 ** ends[-1][1]
     return CouplingEdges(dataset["mass"].values, lower, upper, n_crossings)
+
+
+def _intervals(
+    row: np.ma.MaskedArray, log_coupling: Float[np.ndarray, " n_coupling"]
+) -> tuple[list[tuple[float, float]], int]:
+    """Excluded intervals of log couplings at one mass, and how many edges they have.
+
+    An end at a failed point or at the end of the plane is the last coupling known to be
+    excluded, and no edge.
+    """
+    known = ~np.ma.getmaskarray(row)
+    inside = (row.data > 0.0) & known
+
+    def end(last: int, beyond: int) -> tuple[float, bool]:
+        if not 0 <= beyond < row.size or not known[beyond]:
+            return float(log_coupling[last]), False
+        step = row.data[last] / (row.data[last] - row.data[beyond])
+        gap = log_coupling[beyond] - log_coupling[last]
+        return float(log_coupling[last] + step * gap), True
+
+    steps = np.diff(np.concatenate([[0], inside.astype(int), [0]]))
+    firsts, lasts = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1) - 1
+    found, n_edge = [], 0
+    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+        (low, has_low), (high, has_high) = end(first, first - 1), end(last, last + 1)
+        found.append((low, high))
+        n_edge += has_low + has_high
+    return found, n_edge
+
+
+def _has_one_mass(dataset: xr.Dataset, quantity: str) -> bool:
+    """Whether a plane is one row; one of one coupling has no contour at all."""
+    n_mass, n_coupling = log_ratio(dataset, quantity).shape
+    if n_coupling < 2:
+        msg = (
+            "a contour needs two couplings or more, and the plane has one; use "
+            "coupling_edges, or the variable n_signal itself"
+        )
+        raise InputError(msg)
+    return n_mass == 1
+
+
+def _vertical_lines(
+    dataset: xr.Dataset, quantity: str
+) -> tuple[Float[np.ndarray, "2 2"], ...]:
+    """The excluded intervals of couplings at the one mass of a plane."""
+    mass = float(dataset["mass"].values[0])
+    log_coupling = np.log10(dataset[coupling_name(dataset)].values)
+    found, _ = _intervals(log_ratio(dataset, quantity)[0], log_coupling)
+    return tuple(
+        np.array([[mass, 10.0**low], [mass, 10.0**high]]) for low, high in found
+    )
 
 
 def _generator(

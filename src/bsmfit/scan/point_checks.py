@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from bsmfit._x64 import require_x64
 from bsmfit.channels.channel import Channel
+from bsmfit.core.argument import instance, level
 from bsmfit.errors import InputError, PrecisionError, UnknownNameError
 from bsmfit.physics.model import Model
 
-__all__ = ["check_nuisances", "check_parts"]
+__all__ = ["as_channels", "check_nuisances", "check_parts"]
 
 
 def check_parts(model: Model, channels: Sequence[Channel], cl: float) -> None:
@@ -30,36 +30,44 @@ def check_parts(model: Model, channels: Sequence[Channel], cl: float) -> None:
         PrecisionError: float64 is off, or was when a part was made.
     """
     require_x64("a scan")
-    _check_types(model, channels, cl)
-    if not 0.0 < cl < 1.0:
-        msg = f"cl = {cl:g} must lie between 0 and 1, for example 0.9"
-        raise InputError(msg)
-    names = [channel.name for channel in channels]
+    hint = (
+        'load one with bsmfit.load_model("dark-photon") or wrap a function: '
+        'bsmfit.Model(function, name="mine")'
+    )
+    instance("the model", model, Model, hint=hint)
+    names = [channel.name for channel in as_channels(channels)]
+    level(cl)
     if not names or len(set(names)) != len(names):
         msg = f"give one or more different channels, not {names}"
         raise InputError(msg)
     _check_precision(model, channels)
 
 
-def _check_types(model: object, channels: Sequence[object], cl: object) -> None:
-    """Refuse what is not a model, a channel or a level, in words."""
-    if not isinstance(model, Model):
-        msg = (
-            f"the model is a {type(model).__name__}, not a bsmfit.Model; load one with "
-            'bsmfit.load_model("dark-photon") or wrap a function: '
-            'bsmfit.Model(function, name="mine")'
-        )
-        raise InputError(msg)
-    for channel in channels:
-        if not isinstance(channel, Channel):
-            msg = (
-                f"a channel is a {type(channel).__name__}, not a channel; load it with "
-                'bsmfit.load_channel("na62-dump-mumu")'
-            )
-            raise InputError(msg)
-    if isinstance(cl, str | bytes) or not np.isscalar(cl):
-        msg = f"cl = {cl!r} must be a number between 0 and 1, for example 0.9"
-        raise InputError(msg)
+def as_channels(channels: object) -> tuple[Channel, ...]:
+    """Searches from what a user may write for them: one, or several in a list.
+
+    Args:
+        channels: What was given.
+
+    Returns:
+        The searches.
+
+    Raises:
+        InputError: It is neither, or an entry is no search.
+    """
+    if isinstance(channels, Channel):
+        return (channels,)
+    given = channels
+    is_text = isinstance(channels, str | bytes | Mapping)
+    if isinstance(channels, Iterable) and not is_text:
+        entries = tuple(channels)
+        searches = tuple(entry for entry in entries if isinstance(entry, Channel))
+        if len(searches) == len(entries):
+            return searches
+        given = next(entry for entry in entries if not isinstance(entry, Channel))
+    hint = 'load it with bsmfit.load_channel("na62-dump-mumu")'
+    msg = f"a channel is a {type(given).__name__}, not a channel; {hint}"
+    raise InputError(msg)
 
 
 def check_nuisances(model: Model, processes: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ from pydantic import ValidationError
 
 from bsmfit.catalogue.files import display_path, read_text
 from bsmfit.catalogue.schema_errors import join_keys
+from bsmfit.core.argument import file_path
 from bsmfit.errors import DataFileError, InputError, UnknownNameError
 from bsmfit.likelihood.likelihood import Likelihood
 from bsmfit.likelihood.region import Region, Term
@@ -175,7 +176,7 @@ def _read(source: Path | str | Mapping[str, Any]) -> tuple[str, Any]:
     """Return what the workspace is called in messages, and its content."""
     if isinstance(source, Mapping):
         return "workspace", source
-    path = Path(source)
+    path = file_path("source", source)
     origin = display_path(path)
     try:
         return origin, json.loads(read_text(path))

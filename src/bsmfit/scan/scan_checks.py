@@ -1,0 +1,183 @@
+"""Whether a dataset is the result of a scan, whole and unchanged.
+
+Everything drawn, exported or stored goes through `check_scan`: a dataset that was
+concatenated, cut or made elsewhere is refused with what to do. A stored result carries
+the digest of all that is in it (`scan_digest`), so that a flipped bit anywhere, axes
+and attributes included, is found when it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from bsmfit.core.argument import check_range, instance, level
+from bsmfit.errors import InputError
+
+__all__ = ["REQUIRED_ATTRIBUTES", "REQUIRED_VARIABLES", "check_scan", "scan_digest"]
+
+REQUIRED_VARIABLES = (
+    "n_signal",
+    "n_up_obs",
+    "n_up_exp",
+    "cls_obs",
+    "cls_exp",
+    "n_obs",
+    "status",
+)
+"""Variables of every result."""
+
+REQUIRED_ATTRIBUTES = (
+    "model",
+    "channels",
+    "method",
+    "ensemble",
+    "version",
+    "plan",
+    "cl",
+)
+"""Attributes of every result."""
+
+_HINT = "give what bsmfit.scan_plane or bsmfit.read_scan returned"
+
+
+def check_scan(dataset: object, name: str = "dataset") -> xr.Dataset:
+    """Refuse what is not the result of one scan.
+
+    Args:
+        dataset: What was given for one.
+        name: What it is called in messages.
+
+    Returns:
+        The dataset.
+
+    Raises:
+        InputError: It is no dataset, lacks a variable, an axis or an attribute, has
+            further axes, or its axes do not ascend.
+    """
+    scan = instance(name, dataset, xr.Dataset, hint=_HINT)
+    missing = [key for key in REQUIRED_VARIABLES if key not in scan.variables]
+    missing += [key for key in REQUIRED_ATTRIBUTES if key not in scan.attrs]
+    if missing:
+        lacking = ", ".join(missing)
+        msg = f"{name} is not the result of a scan: it lacks {lacking}; {_HINT}"
+        raise InputError(msg)
+    plane = _plane(scan, name)
+    for axis in plane:
+        _check_axis(scan, axis, name)
+    allowed = {
+        "n_up_exp": ((*plane, "quantile"),),
+        "cls_exp": (plane, (*plane, "quantile")),
+        "n_obs": (("mass",),),
+    }
+    for key in REQUIRED_VARIABLES:
+        dims = tuple(str(dim) for dim in scan[key].dims)
+        if dims not in allowed.get(key, (plane,)):
+            axes = ", ".join(dims) or "none"
+            msg = f"{name}: {key} has the axes {axes}, not those of a scan; {_HINT}"
+            raise InputError(msg)
+        kinds = "iu" if key == "status" else "fiu"
+        if scan[key].dtype.kind not in kinds:
+            msg = (
+                f"{name}: {key} holds {scan[key].dtype}, no numbers of a scan; {_HINT}"
+            )
+            raise InputError(msg)
+    level(scan.attrs["cl"], name=f"of {name}")
+    _check_channels(scan.attrs["channels"], name)
+    return scan
+
+
+def scan_digest(dataset: xr.Dataset) -> str:
+    """SHA-256 of every variable, axis and attribute of a dataset.
+
+    The same before it is written and after it is read: numbers count bit by bit, any
+    nan as one, and attributes in the order of their names.
+
+    Args:
+        dataset: Result of a scan.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256(_attributes(dataset.attrs))
+    for name in sorted(map(str, dataset.variables)):
+        variable = dataset.variables[name]
+        values = np.asarray(variable.values)
+        head = [name, list(map(str, variable.dims)), list(values.shape)]
+        if values.dtype.kind in "fiub":
+            if values.dtype.kind == "f":
+                values = np.where(np.isnan(values), np.nan, values)
+            values = values.astype(values.dtype.newbyteorder("<"))
+            head.append(values.dtype.str)
+            content = values.tobytes()
+        else:
+            content = json.dumps([str(entry) for entry in values.reshape(-1)]).encode()
+        digest.update(json.dumps(head).encode())
+        digest.update(content)
+        digest.update(_attributes(variable.attrs))
+    return digest.hexdigest()
+
+
+def _plane(scan: xr.Dataset, name: str) -> tuple[str, str]:
+    """Names of both axes."""
+    dims = tuple(str(dim) for dim in scan["n_signal"].dims)
+    if len(dims) == 2 and dims[0] == "mass":
+        return dims[0], dims[1]
+    more = [dim for dim in dims if dim != "mass"][:-1]
+    advice = f"select one, dataset.isel({more[0]}=0)" if more else _HINT
+    if len(dims) == 2:
+        advice = f'transpose it, dataset.transpose("mass", "{dims[0]}", ...)'
+    msg = (
+        f"{name}: n_signal and status must have the axes mass and coupling, not "
+        f"{', '.join(dims) or 'none'}; {advice}"
+    )
+    raise InputError(msg)
+
+
+def _check_axis(scan: xr.Dataset, axis: str, name: str) -> None:
+    """Refuse an axis without coordinates above 0 that ascend."""
+    if axis not in scan.coords or scan.sizes[axis] == 0:
+        msg = f"{name}: the axis {axis} has no coordinates; {_HINT}"
+        raise InputError(msg)
+    points: Float[np.ndarray, " n_point"] = scan[axis].values
+    if points.dtype.kind not in "fiu":
+        msg = f"{name}: the coordinates of {axis} are {points.dtype}, no numbers"
+        raise InputError(msg)
+    check_range(f"{name}: {axis}", points, low=0.0, is_low_open=True)
+    if not (np.diff(points) > 0).all():
+        msg = (
+            f"{name}: the points of {axis} must ascend without repetition; write "
+            f"dataset.sortby({axis!r}).drop_duplicates({axis!r})"
+        )
+        raise InputError(msg)
+
+
+def _check_channels(channels: object, name: str) -> None:
+    """Refuse an attribute that does not list the searches."""
+    try:
+        names = json.loads(channels) if isinstance(channels, str) else None
+    except ValueError:
+        names = None
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+        msg = f"{name}: the attribute channels is no list of names; {_HINT}"
+        raise InputError(msg)
+
+
+def _attributes(attributes: Mapping) -> bytes:
+    """Attributes in one form, whether they were stored or not."""
+    rows = []
+    for key in sorted(map(str, attributes)):
+        value = attributes[key]
+        if isinstance(value, str):
+            rows.append([key, "text", value])
+            continue
+        entries = np.atleast_1d(np.asarray(value))
+        kind = entries.dtype.kind
+        shown = [repr(x) if kind == "f" else str(x) for x in entries.tolist()]
+        rows.append([key, kind if kind in "fiu" else "text", shown])
+    return json.dumps(rows).encode()
