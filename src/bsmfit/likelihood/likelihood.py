@@ -230,6 +230,10 @@ def point_shape(likelihood: Likelihood) -> tuple[int, ...]:
         jax.tree_util.keystr(path): np.shape(leaf)[: np.ndim(leaf) - _rank(path)]
         for path, leaf in jax.tree_util.tree_leaves_with_path(likelihood)
     }
+    empty = next((path for path, shape in shapes.items() if 0 in shape), None)
+    if empty is not None:
+        msg = f"likelihood{empty} is empty: a grid has one point or more"
+        raise InputError(msg)
     try:
         return np.broadcast_shapes(*shapes.values()) if shapes else ()
     except ValueError as error:

@@ -19,7 +19,13 @@ from jaxtyping import Float
 from bsmfit.core.argument import check_range, instance, level
 from bsmfit.errors import InputError
 
-__all__ = ["REQUIRED_ATTRIBUTES", "REQUIRED_VARIABLES", "check_scan", "scan_digest"]
+__all__ = [
+    "REQUIRED_ATTRIBUTES",
+    "REQUIRED_VARIABLES",
+    "check_scan",
+    "check_storable",
+    "scan_digest",
+]
 
 REQUIRED_VARIABLES = (
     "n_signal",
@@ -90,6 +96,28 @@ def check_scan(dataset: object, name: str = "dataset") -> xr.Dataset:
     level(scan.attrs["cl"], name=f"of {name}")
     _check_channels(scan.attrs["channels"], name)
     return scan
+
+
+def check_storable(dataset: xr.Dataset) -> None:
+    """Refuse attributes that NetCDF does not know.
+
+    Args:
+        dataset: Result of a scan.
+
+    Raises:
+        InputError: An attribute is neither text nor numbers.
+    """
+    owners = {"the dataset": dataset.attrs}
+    owners |= {str(name): v.attrs for name, v in dataset.variables.items()}
+    for owner, attributes in owners.items():
+        for key, value in attributes.items():
+            entries = np.asarray(value)
+            if entries.dtype.kind not in "fiuU" or entries.ndim > 1:
+                msg = (
+                    f"the attribute {key!r} of {owner} is a {type(value).__name__}, "
+                    "which NetCDF does not store; write text or numbers, or delete it"
+                )
+                raise InputError(msg)
 
 
 def scan_digest(dataset: xr.Dataset) -> str:

@@ -23,7 +23,7 @@ from bsmfit.inference.counts.expected import QUANTILE_LEVELS
 from bsmfit.scan.atomic import atomic_file
 from bsmfit.scan.plan import ScanPlan
 from bsmfit.scan.runner import Status
-from bsmfit.scan.scan_checks import check_scan, scan_digest
+from bsmfit.scan.scan_checks import check_scan, check_storable, scan_digest
 
 __all__ = ["build_dataset", "coupling_name", "read_scan", "write_scan"]
 
@@ -119,6 +119,7 @@ def write_scan(dataset: xr.Dataset, path: Path | str) -> None:
     """
     path = file_path("path", path)
     check_scan(dataset)
+    check_storable(dataset)
     encoding = {
         str(name): {"zlib": True, "complevel": 4, "shuffle": True}
         for name, variable in dataset.data_vars.items()

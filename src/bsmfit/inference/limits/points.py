@@ -8,6 +8,7 @@ many bins there are. Results get their shape back at the end.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TypeVar
 
 import equinox as eqx
@@ -69,10 +70,12 @@ class Points(eqx.Module):
         if not any(region.signal for region in likelihood.regions):
             msg = f"{caller} needs a signal: no region has a signal term"
             raise InputError(msg)
-        arrays, signal, background = _spread(likelihood)
         is_concrete = not any(
             isinstance(leaf, Tracer) for leaf in jax.tree.leaves(likelihood)
         )
+        # known numbers stay known where a strength is traced around them
+        with jax.ensure_compile_time_eval() if is_concrete else nullcontext():
+            arrays, signal, background = _spread(likelihood)
         return cls(arrays, signal, background, shape, is_concrete)
 
     @property
