@@ -468,7 +468,8 @@ OTHERS: list[str] = [
         for x in LIKELIHOODS
     ],
     *[
-        f"to_pyhf_patchset(grid, labels={labels}, values={values}, inspire_record={ref})"
+        f"to_pyhf_patchset(grid, labels={labels}, values={values}, "
+        f"inspire_record={ref})"
         for labels, values, ref in (
             ("3", "[[1.0], [2.0]]", "'ins1234567'"),
             ("[3]", "[[1.0], [2.0]]", "'ins1234567'"),

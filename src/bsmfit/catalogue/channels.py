@@ -23,7 +23,8 @@ from bsmfit.catalogue.tables.table_files import (
 from bsmfit.channels.beam_dump import BeamDumpChannel, ChannelNuisance, MassWindow
 from bsmfit.channels.channel import Channel
 from bsmfit.errors import DataFileError
-from bsmfit.records.beam_dump_record import Axis, BeamDumpRecord
+from bsmfit.records.beam_dump_record import BeamDumpRecord
+from bsmfit.records.shared_entries import Axis
 
 __all__ = ["channel_names", "load_channel"]
 
