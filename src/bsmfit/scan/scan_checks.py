@@ -1,16 +1,12 @@
-"""Whether a dataset is the result of a scan, whole and unchanged.
+"""Whether a dataset is the result of one scan.
 
 Everything drawn, exported or stored goes through `check_scan`: a dataset that was
-concatenated, cut or made elsewhere is refused with what to do. A stored result carries
-the digest of all that is in it (`scan_digest`), so that a flipped bit anywhere, axes
-and attributes included, is found when it is read.
+concatenated, cut or made elsewhere is refused with what to do.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
@@ -24,7 +20,6 @@ __all__ = [
     "REQUIRED_VARIABLES",
     "check_scan",
     "check_storable",
-    "scan_digest",
 ]
 
 REQUIRED_VARIABLES = (
@@ -120,37 +115,6 @@ def check_storable(dataset: xr.Dataset) -> None:
                 raise InputError(msg)
 
 
-def scan_digest(dataset: xr.Dataset) -> str:
-    """SHA-256 of every variable, axis and attribute of a dataset.
-
-    The same before it is written and after it is read: numbers count bit by bit, any
-    nan as one, and attributes in the order of their names.
-
-    Args:
-        dataset: Result of a scan.
-
-    Returns:
-        64 hexadecimal digits.
-    """
-    digest = hashlib.sha256(_attributes(dataset.attrs))
-    for name in sorted(map(str, dataset.variables)):
-        variable = dataset.variables[name]
-        values = np.asarray(variable.values)
-        head = [name, list(map(str, variable.dims)), list(values.shape)]
-        if values.dtype.kind in "fiub":
-            if values.dtype.kind == "f":
-                values = np.where(np.isnan(values), np.nan, values)
-            values = values.astype(values.dtype.newbyteorder("<"))
-            head.append(values.dtype.str)
-            content = values.tobytes()
-        else:
-            content = json.dumps([str(entry) for entry in values.reshape(-1)]).encode()
-        digest.update(json.dumps(head).encode())
-        digest.update(content)
-        digest.update(_attributes(variable.attrs))
-    return digest.hexdigest()
-
-
 def _plane(scan: xr.Dataset, name: str) -> tuple[str, str]:
     """Names of both axes."""
     dims = tuple(str(dim) for dim in scan["n_signal"].dims)
@@ -194,18 +158,3 @@ def _check_channels(channels: object, name: str) -> None:
     if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
         msg = f"{name}: the attribute channels is no list of names; {_HINT}"
         raise InputError(msg)
-
-
-def _attributes(attributes: Mapping) -> bytes:
-    """Attributes in one form, whether they were stored or not."""
-    rows = []
-    for key in sorted(map(str, attributes)):
-        value = attributes[key]
-        if isinstance(value, str):
-            rows.append([key, "text", value])
-            continue
-        entries = np.atleast_1d(np.asarray(value))
-        kind = entries.dtype.kind
-        shown = [repr(x) if kind == "f" else str(x) for x in entries.tolist()]
-        rows.append([key, kind if kind in "fiu" else "text", shown])
-    return json.dumps(rows).encode()

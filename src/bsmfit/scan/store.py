@@ -6,11 +6,14 @@ inputs) and follow the CF conventions, so that it is readable without bsmfit.
 
     run_plane --> build_dataset --> write_scan --> scan.nc --> read_scan
 
-A file carries the digest of its content: a file that was changed since is not read.
+Behind its content a file carries the SHA-256 of it, which other readers of NetCDF pass
+over: a file of which a bit was changed, in an axis or an attribute too, is not read.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from pathlib import Path
 
@@ -23,7 +26,7 @@ from bsmfit.inference.counts.expected import QUANTILE_LEVELS
 from bsmfit.scan.atomic import atomic_file
 from bsmfit.scan.plan import ScanPlan
 from bsmfit.scan.runner import Status
-from bsmfit.scan.scan_checks import check_scan, check_storable, scan_digest
+from bsmfit.scan.scan_checks import check_scan, check_storable
 
 __all__ = ["build_dataset", "coupling_name", "read_scan", "write_scan"]
 
@@ -36,7 +39,7 @@ _LONG_NAMES = {
     "n_obs": "observed events",
     "status": "status of the point",
 }
-_DIGEST = "digest"
+_SEAL = b"\nbsmfit-sha256:"
 _AGAIN = "delete it, or pass --overwrite to compute it again"
 
 
@@ -126,14 +129,13 @@ def write_scan(dataset: xr.Dataset, path: Path | str) -> None:
         if variable.ndim > 1
     }
     # in memory first: HDF5 does not survive a disk that fills while it writes
-    stored = dataset.assign_attrs({_DIGEST: scan_digest(dataset)})
     try:
-        content = stored.to_netcdf(engine="h5netcdf", encoding=encoding)
+        content = bytes(dataset.to_netcdf(engine="h5netcdf", encoding=encoding))
     except (TypeError, ValueError) as error:
         msg = f"a variable or attribute of the dataset cannot be stored: {error}"
         raise InputError(msg) from error
     with atomic_file(path) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(content + _seal(content))
 
 
 def read_scan(path: Path | str) -> xr.Dataset:
@@ -152,32 +154,36 @@ def read_scan(path: Path | str) -> xr.Dataset:
     """
     path = file_path("path", path)
     dataset = _load(path)
-    digest = dataset.attrs.pop(_DIGEST, None)
     try:
-        check_scan(dataset, name=str(path))
+        return check_scan(dataset, name=str(path))
     except InputError as error:
         raise DataFileError(str(error)) from error
-    if digest is None:
-        msg = f"{path} carries no digest of its content; {_AGAIN}"
-        raise DataFileError(msg)
-    if digest != scan_digest(dataset):
-        msg = f"{path} was changed or damaged after it was written; {_AGAIN}"
-        raise DataFileError(msg)
-    return dataset
 
 
 def _load(path: Path) -> xr.Dataset:
-    """Read a file into memory."""
+    """Read a file into memory, if it is what was written."""
     if not path.is_file():
         msg = f"{path} is not a readable scan: there is no such file"
         raise DataFileError(msg)
     try:
-        with xr.open_dataset(path, engine="h5netcdf") as stored:
-            return stored.load()
-    # a damaged file makes HDF5 and its bindings raise errors of any kind
-    except Exception as error:
-        msg = f"{path} is not a readable scan ({type(error).__name__}); {_AGAIN}"
+        whole = path.read_bytes()
+    except OSError as error:
+        msg = f"{path} is not a readable scan: {error.strerror}"
         raise DataFileError(msg) from error
+    content, mark, digest = whole.rpartition(_SEAL)
+    if not mark:
+        msg = f"{path} is not a readable scan: it carries no digest; {_AGAIN}"
+        raise DataFileError(msg)
+    if mark + digest != _seal(content):
+        msg = f"{path} was changed or damaged after it was written; {_AGAIN}"
+        raise DataFileError(msg)
+    with xr.open_dataset(io.BytesIO(content), engine="h5netcdf") as stored:
+        return stored.load()
+
+
+def _seal(content: bytes | memoryview) -> bytes:
+    """What is written behind the content of a file."""
+    return _SEAL + hashlib.sha256(content).hexdigest().encode()
 
 
 def _attributes(plan: ScanPlan) -> dict[str, str | float]:
