@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import jax
@@ -13,6 +14,9 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+# Commands that tests start keep nothing in the user's folder.
+os.environ["BSMFIT_CACHE"] = "off"
 
 UP_EXP = (2.30, 2.32, 2.45, 3.9, 5.3)
 
@@ -55,5 +59,27 @@ def make_dataset() -> Callable[..., xr.Dataset]:
             inputs=(("record.yaml", "ab12"),),
         )
         return build_dataset(plane, plan, mass=mass, coupling=coupling)
+
+    return make
+
+
+@pytest.fixture
+def make_joint_dataset(
+    make_dataset: Callable[..., xr.Dataset],
+) -> Callable[..., xr.Dataset]:
+    """Map of several searches with given fields: log10 of ln CLs / ln(1 - cl)."""
+
+    def make(joint: np.ndarray, **single: np.ndarray) -> xr.Dataset:
+        dataset = make_dataset(n_mass=joint.shape[0], n_coupling=joint.shape[1])
+        axes = ("mass", "epsilon")
+        levels = np.array([0.02, 0.01, 0.0, -0.2, -0.3])
+        fields = {
+            "cls_obs": (axes, joint),
+            "cls_exp_quantiles": ((*axes, "quantile"), joint[..., None] + levels),
+            "cls_obs_single": (("search", *axes), np.stack(list(single.values()))),
+        }
+        cls = {name: (dims, 0.1 ** (10.0**f)) for name, (dims, f) in fields.items()}
+        dataset = dataset.drop_vars(["n_up_obs", "n_up_exp", "cls_obs", "cls_exp"])
+        return dataset.assign(cls).assign_coords(search=list(single))
 
     return make

@@ -112,7 +112,7 @@ DATASETS = [
     "repeated",
     "scan.transpose()",
     "scan.isel(mass=0)",
-    "scan.drop_vars('n_up_obs')",
+    "scan.drop_vars('cls_obs')",
     "scan.assign_coords(mass=[0.2, nan, 0.4])",
     "scan.assign_coords(mass=[-0.2, 0.3, 0.4])",
     "scan.assign_coords(mass=['a', 'b', 'c'])",
@@ -296,7 +296,6 @@ CALLS: dict[str, list[str]] = {
     "excluded_polygons": [
         *[f"excluded_polygons({x})" for x in DATASETS],
         "excluded_polygons(scan, 'x')",
-        "excluded_polygons(plane(3, 1))",
     ],
     "expected_upper_limits": [
         *[f"expected_upper_limits({x}, cl=0.9)" for x in LIKELIHOODS],

@@ -1,7 +1,7 @@
 """Statistically valid limits on light new particles from NA62.
 
-The public names below are all that a study needs; they are loaded when first used, so
-that importing the package costs little more than importing JAX.
+The public names below are all that a study needs; they are loaded when first used, JAX
+included, so that importing the package costs next to nothing.
 
     import bsmfit
 
@@ -21,12 +21,12 @@ from bsmfit._version import __version__ as __version__
 from bsmfit._x64 import enable_x64 as enable_x64
 
 if TYPE_CHECKING:
-    from bsmfit.catalogue.channels import channel_names as channel_names
     from bsmfit.catalogue.channels import load_channel as load_channel
     from bsmfit.catalogue.models import load_model as load_model
-    from bsmfit.catalogue.models import model_names as model_names
-    from bsmfit.catalogue.models import preset_names as preset_names
     from bsmfit.catalogue.pi_nunu import load_pi_nunu as load_pi_nunu
+    from bsmfit.catalogue.records import channel_names as channel_names
+    from bsmfit.catalogue.records import model_names as model_names
+    from bsmfit.catalogue.records import preset_names as preset_names
     from bsmfit.export.contour_csv import write_contour as write_contour
     from bsmfit.inference.intervals.branching_ratio import (
         measure_branching_ratio as measure_branching_ratio,
@@ -98,7 +98,7 @@ _HOMES = {
     "Region": "bsmfit.likelihood.region",
     "Term": "bsmfit.likelihood.region",
     "Toys": "bsmfit.inference.toys.limits",
-    "channel_names": "bsmfit.catalogue.channels",
+    "channel_names": "bsmfit.catalogue.records",
     "cls_test": "bsmfit.inference.limits.upper_limit",
     "combine": "bsmfit.likelihood.likelihood",
     "coupling_edges": "bsmfit.scan.contour",
@@ -110,9 +110,9 @@ _HOMES = {
     "load_model": "bsmfit.catalogue.models",
     "load_pi_nunu": "bsmfit.catalogue.pi_nunu",
     "measure_branching_ratio": "bsmfit.inference.intervals.branching_ratio",
-    "model_names": "bsmfit.catalogue.models",
+    "model_names": "bsmfit.catalogue.records",
     "plot_exclusion": "bsmfit.plot.exclusion",
-    "preset_names": "bsmfit.catalogue.models",
+    "preset_names": "bsmfit.catalogue.records",
     "read_scan": "bsmfit.scan.store",
     "scan_plane": "bsmfit.scan.exclusion_map",
     "upper_limit": "bsmfit.inference.limits.upper_limit",

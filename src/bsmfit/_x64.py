@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import jax
-
 from bsmfit.errors import PrecisionError
 
 __all__ = ["enable_x64", "require_x64"]
@@ -19,6 +17,8 @@ def enable_x64() -> None:
         >>> import bsmfit
         >>> bsmfit.enable_x64()
     """
+    import jax
+
     jax.config.update("jax_enable_x64", True)
 
 
@@ -31,6 +31,8 @@ def require_x64(caller: str) -> None:
     Raises:
         PrecisionError: float64 is switched off.
     """
+    import jax
+
     if not jax.config.read("jax_enable_x64"):
         msg = (
             f"{caller} needs 64-bit floats: call bsmfit.enable_x64() first, "

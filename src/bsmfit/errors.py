@@ -8,6 +8,7 @@ derives from the built-in exception that it is a case of.
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable
 
 __all__ = [
@@ -82,14 +83,18 @@ def closest_name(given: str, allowed: Iterable[str]) -> str | None:
 
     Args:
         given: A misspelt name.
-        allowed: The names to choose from.
+        allowed: The names to choose from, of which the first 1000 are looked at.
 
     Returns:
-        The closest name, or None where nothing is close.
+        The closest name, or None where nothing is close or `given` is longer than a
+        name (100 letters).
 
     Examples:
         >>> closest_name("dark-foton", ["dark-photon", "dark-scalar"])
         'dark-photon'
     """
-    matches = difflib.get_close_matches(given, list(allowed), n=1, cutoff=0.5)
+    if len(given) > 100:
+        return None
+    choices = list(itertools.islice(allowed, 1000))
+    matches = difflib.get_close_matches(given, choices, n=1, cutoff=0.5)
     return matches[0] if matches else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,7 @@ from bsmfit.catalogue.files import (
     locate_model,
     locate_record,
     model_root,
+    read_text,
     sha256_of,
 )
 from bsmfit.catalogue.records import (
@@ -92,3 +95,40 @@ def test_shipped_files_are_named_alike_on_every_machine() -> None:
     hashes = hash_files([path, model_root() / "dark-photon.yaml", path])
     assert list(hashes) == ["data/NA62_dump/geometry.yaml", "models/dark-photon.yaml"]
     assert all(len(digest) == 64 for digest in hashes.values())
+
+
+def test_pipes_and_devices_are_refused_and_never_waited_for(tmp_path) -> None:
+    pipe = tmp_path / "record.yaml"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero")):
+        for read in (read_text, sha256_of):
+            with pytest.raises(DataFileError, match="no regular file but a pipe or a"):
+                read(path)
+
+
+def test_text_larger_than_its_limit_is_refused_unread(tmp_path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("x" * 1001)
+    assert len(read_text(path, max_bytes=1001)) == 1001
+    with pytest.raises(DataFileError, match=r"a\.yaml has more than 0\.001 MB"):
+        read_text(path, max_bytes=1000)
+    with path.open("wb") as stream:
+        stream.truncate(10**13)  # sparse: it would not fit into memory
+    with pytest.raises(DataFileError, match="has more than 5 MB"):
+        read_beam_dump_record(path)
+
+
+def lowest_free_descriptor() -> int:
+    descriptor = os.dup(0)
+    os.close(descriptor)
+    return descriptor
+
+
+def test_reading_leaves_no_file_open(tmp_path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("a")
+    free = lowest_free_descriptor()
+    read_text(path)
+    with pytest.raises(DataFileError, match="directory"):
+        read_text(tmp_path)
+    assert lowest_free_descriptor() == free

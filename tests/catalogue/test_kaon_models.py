@@ -7,8 +7,8 @@ import pytest
 
 from bsmfit.catalogue.describe import describe
 from bsmfit.catalogue.files import model_root
-from bsmfit.catalogue.models import load_model, model_names, preset_names
-from bsmfit.catalogue.records import read_model_card
+from bsmfit.catalogue.models import load_model
+from bsmfit.catalogue.records import model_names, preset_names, read_model_card
 from bsmfit.core.constants import KAON_CHARGED_MASS, PION_CHARGED_MASS
 from bsmfit.errors import DataFileError
 from bsmfit.physics.kaon_to_pion import TOP_MASS_MSBAR, scalar_coefficient

@@ -6,19 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bsmfit.catalogue.channels import channel_names, load_channel
+from bsmfit.catalogue.channels import load_channel
 from bsmfit.catalogue.citations import bibliography
 from bsmfit.catalogue.describe import describe
 from bsmfit.catalogue.files import data_root, model_root
-from bsmfit.catalogue.models import load_model, model_names, preset_names
-from bsmfit.catalogue.pi_nunu import pi_nunu_names
+from bsmfit.catalogue.models import load_model
 from bsmfit.catalogue.published import load_published_limit
-from bsmfit.catalogue.tables.build import channels_with_yields
-from bsmfit.catalogue.tables.table_files import (
-    read_metadata,
-    read_yield_table,
-    table_path,
+from bsmfit.catalogue.records import (
+    channel_names,
+    model_names,
+    pi_nunu_names,
+    preset_names,
 )
+from bsmfit.catalogue.tables.build import channels_with_yields
+from bsmfit.catalogue.tables.metadata import read_metadata
+from bsmfit.catalogue.tables.table_files import read_yield_table, table_path
 from bsmfit.errors import DataFileError, UnknownNameError
 
 

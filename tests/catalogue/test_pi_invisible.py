@@ -13,12 +13,9 @@ import bsmfit
 from bsmfit.catalogue.files import data_root
 from bsmfit.catalogue.pi_invisible import background_density
 from bsmfit.catalogue.records import read_pi_invisible_record
+from bsmfit.catalogue.tables.metadata import read_metadata
 from bsmfit.catalogue.tables.pi_invisible_build import table_inputs
-from bsmfit.catalogue.tables.table_files import (
-    read_invisible_table,
-    read_metadata,
-    table_path,
-)
+from bsmfit.catalogue.tables.table_files import read_invisible_table, table_path
 from bsmfit.errors import DataFileError
 
 RUN1 = "na62-pi-invisible-run1"

@@ -10,13 +10,8 @@ import numpy as np
 import pytest
 
 from bsmfit.catalogue.files import data_root
-from bsmfit.catalogue.pi_nunu import (
-    load_pi_nunu,
-    pi_nunu_names,
-    read_pi_nunu_record,
-    sensitivity_factors,
-)
-from bsmfit.catalogue.records import channel_records
+from bsmfit.catalogue.pi_nunu import load_pi_nunu, sensitivity_factors
+from bsmfit.catalogue.records import channel_records, pi_nunu_names, read_pi_nunu_record
 from bsmfit.catalogue.yaml_file import load_yaml
 from bsmfit.errors import InputError, UnknownNameError
 

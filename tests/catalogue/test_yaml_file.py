@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import pytest
 
+from bsmfit.catalogue import schema_errors, yaml_file
 from bsmfit.catalogue.files import data_root, model_root
 from bsmfit.catalogue.records import (
     read_beam_dump_record,
     read_geometry,
     read_model_card,
 )
-from bsmfit.catalogue.yaml_file import load_yaml
-from bsmfit.errors import BsmfitError, DataFileError
+from bsmfit.catalogue.yaml_file import load_yaml, top_level_text
+from bsmfit.catalogue.yaml_tree import parse_yaml
+from bsmfit.errors import BsmfitError, DataFileError, closest_name
 
 RECORD = (data_root() / "NA62_2303.08666" / "record.yaml").read_text()
 CARD = (model_root() / "dark-photon.yaml").read_text()
@@ -433,3 +436,74 @@ def test_byte_order_mark_and_windows_line_ends_are_accepted(tmp_path) -> None:
 def test_every_message_is_a_bsmfit_error(tmp_path) -> None:
     with pytest.raises(BsmfitError):
         read_model_card(tmp_path / "absent.yaml")
+
+
+def test_fifty_of_very_many_faults_are_described(monkeypatch, tmp_path) -> None:
+    """Looking for the closest of 20 keys, 3e5 times, took minutes."""
+    guesses = []
+
+    def guess(given, allowed):
+        guesses.append(given)
+        return closest_name(given, allowed)
+
+    monkeypatch.setattr(schema_errors, "closest_name", guess)
+    text = RECORD + "".join(f"titel{i}: 1\n" for i in range(20_000))
+    message = message_of(tmp_path / "mine.yaml", text, read_beam_dump_record)
+    first, *others = message.splitlines()
+    assert first.endswith("mine.yaml has 50 and 19950 more faults:")
+    assert len(others) == 50
+    assert "'titel0'; did you mean 'title'?" in others[0]
+    assert len(guesses) <= 4 * 50  # twice a fault, at most two looks each
+
+
+def test_very_long_key_is_shortened_in_its_message(tmp_path) -> None:
+    text = RECORD + "? " + "k" * 1_000_000 + "\n: 1\n"
+    message = message_of(tmp_path / "mine.yaml", text, read_beam_dump_record)
+    assert "unknown key 'kkk" in message
+    assert len(message) < 1000
+
+
+def test_what_is_handed_out_is_the_callers_own(tmp_path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(CARD)
+    first = load_yaml(path)
+    first.content["name"] = "changed"
+    first.content["presets"].clear()
+    first.lines.clear()
+    read_model_card(path).presets.clear()
+    assert load_yaml(path).content["name"] == "dark-photon"
+    assert load_yaml(path).lines[("name",)] == line_of(CARD, "name:")
+    assert read_model_card(path).presets
+
+
+def test_file_that_was_changed_is_read_again_whatever_its_date(tmp_path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("a: 1\n")
+    status = path.stat()
+    assert load_yaml(path).content == {"a": 1}
+    path.write_text("a: 2\n")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert load_yaml(path).content == {"a": 2}
+
+
+def test_same_text_is_parsed_once(monkeypatch, tmp_path) -> None:
+    parsed = []
+
+    def parse(text, rules):
+        parsed.append(text)
+        return parse_yaml(text, rules)
+
+    monkeypatch.setattr(yaml_file, "parse_yaml", parse)
+    text = f"a: {tmp_path}\n"  # not met before
+    for name in ("one.yaml", "two.yaml", "one.yaml"):
+        (tmp_path / name).write_text(text)
+        assert load_yaml(tmp_path / name).path.name == name
+    assert parsed == [text]
+
+
+def test_text_at_the_top_level_is_read_without_the_schema(tmp_path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("id: a-b\nkind: 3\nnobody: knows\n")
+    assert top_level_text(path, "id") == "a-b"
+    assert top_level_text(path, "kind") is None
+    assert top_level_text(path, "title") is None

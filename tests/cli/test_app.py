@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import bsmfit.catalogue.channels
 import bsmfit.catalogue.models
-import bsmfit.catalogue.pi_nunu
+import bsmfit.catalogue.records
 import bsmfit.scan.exclusion_map
 import bsmfit.validation.report
 from bsmfit.catalogue.files import data_root, model_root
@@ -304,12 +304,12 @@ def test_help_has_examples():
 
 
 def test_list_names_models_and_groups_channels_by_command(monkeypatch):
-    monkeypatch.setattr(bsmfit.catalogue.models, "model_names", lambda: ("toy",))
-    monkeypatch.setattr(bsmfit.catalogue.models, "preset_names", lambda _: ("plain",))
+    monkeypatch.setattr(bsmfit.catalogue.records, "model_names", lambda: ("toy",))
+    monkeypatch.setattr(bsmfit.catalogue.records, "preset_names", lambda _: ("plain",))
     monkeypatch.setattr(
-        bsmfit.catalogue.channels, "channel_names", lambda: ("toy-ee", "toy-mumu")
+        bsmfit.catalogue.records, "channel_names", lambda: ("toy-ee", "toy-mumu")
     )
-    monkeypatch.setattr(bsmfit.catalogue.pi_nunu, "pi_nunu_names", lambda: ("toy-pi",))
+    monkeypatch.setattr(bsmfit.catalogue.records, "pi_nunu_names", lambda: ("toy-pi",))
     assert run("list", "models").stdout == "toy\n"
     channels = ["for scan and limit:", "  toy-ee", "  toy-mumu"]
     channels += ["for measure:", "  toy-pi"]

@@ -5,7 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from bsmfit.catalogue.pi_nunu import load_pi_nunu, pi_nunu_names
+from bsmfit.catalogue.pi_nunu import load_pi_nunu
+from bsmfit.catalogue.records import pi_nunu_names
 from bsmfit.cli.app import app
 from bsmfit.cli.measure import LimitMethod, _chosen
 from bsmfit.cli.measure_words import measurement_in_words

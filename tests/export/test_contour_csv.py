@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,38 @@ def test_empty_contour_is_a_header_and_no_rows(make_dataset, tmp_path: Path):
     dataset = dataset.assign(n_signal=0.0 * dataset["n_signal"])
     write_contour(dataset, tmp_path / "contour.csv")
     assert read_contour(tmp_path / "contour.csv").polygons == ()
+
+
+def test_joint_map_has_its_ordering_and_its_single_searches(
+    make_joint_dataset, tmp_path: Path
+):
+    plane = np.linspace(-1.0, 1.0, 21) + np.zeros((9, 1))
+    dataset = make_joint_dataset(plane, a=plane - 0.5, b=plane).assign_attrs(
+        ordering="sum", channels=json.dumps(["a", "b"])
+    )
+    write_contour(dataset, tmp_path / "contour.csv")
+    write_contour(dataset, tmp_path / "a.csv", search="a")
+    joint = read_contour(tmp_path / "contour.csv")
+    single = read_contour(tmp_path / "a.csv")
+    assert joint.header["quantity"] == "observed limit: excluded where CLs < 1 - cl"
+    assert joint.header["ordering"] == "sum"
+    assert "search" not in joint.header
+    assert single.header["search"] == "a alone, of the channels above"
+    # the fields cross zero at half and at three quarters of 10^-7 to 10^-5
+    for contour, edge in ((joint, 1e-6), (single, 10**-5.5)):
+        assert contour.polygons[0].outer[:, 1].min() == pytest.approx(edge, rel=1e-9)
+
+
+def test_changed_search_is_not_called_published_data(make_dataset, tmp_path: Path):
+    write_contour(make_dataset().assign_attrs(is_published=0), tmp_path / "c.csv")
+    header = read_contour(tmp_path / "c.csv").header
+    assert header["label"] == "Changed inputs, not the published NA62 data"
+
+
+def test_path_may_be_a_text(make_dataset, tmp_path: Path):
+    path = str(tmp_path / "contour.csv")
+    write_contour(make_dataset(), path)
+    assert read_contour(path).coupling_name == "epsilon"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from bsmfit.plot.exclusion import (
     exclusion_figure,
 )
 from bsmfit.plot.published import published_contours
+from bsmfit.plot.ticks import log_ticks
 
 
 def with_equal_steps(dataset: xr.Dataset) -> xr.Dataset:
@@ -63,7 +64,15 @@ def test_axes_of_mixed_spacing_are_logarithmic(make_dataset):
         ({"symbol": "$F_V$", "units": "GeV"}, "$F_V$ [GeV]"),
         ({"symbol": r"$\sin^2\theta$", "units": "1"}, r"$\sin^2\theta$"),
         ({"units": "1"}, r"$\varepsilon$"),
-        ({"units": "1/GeV"}, r"$\varepsilon$ [1/GeV]"),
+        ({"units": "1/GeV"}, r"$\varepsilon$ [GeV$^{-1}$]"),
+        ({"units": "GeV-1"}, r"$\varepsilon$ [GeV$^{-1}$]"),
+        ({"units": "GeV^-1"}, r"$\varepsilon$ [GeV$^{-1}$]"),
+        ({"units": "GeV**-2"}, r"$\varepsilon$ [GeV$^{-2}$]"),
+        ({"units": "GeV^{-1}"}, r"$\varepsilon$ [GeV$^{-1}$]"),
+        ({"units": "1/TeV^2"}, r"$\varepsilon$ [TeV$^{-2}$]"),
+        ({"units": "1 / GeV**2"}, r"$\varepsilon$ [GeV$^{-2}$]"),
+        ({"units": "GeV$^{-1}$"}, r"$\varepsilon$ [GeV$^{-1}$]"),
+        ({"units": "GeV2"}, r"$\varepsilon$ [GeV$^{2}$]"),
     ],
 )
 def test_coupling_has_its_symbol_and_its_unit(
@@ -106,8 +115,86 @@ def test_published_edge_is_not_drawn_over_another_model(make_dataset):
     assert published_contours(dataset) == []
 
 
-def test_long_titles_take_another_line(make_dataset):
-    names = ["na62-pi-invisible-2016-2022", "na62-pi0-invisible"]
-    dataset = make_dataset().assign_attrs(channels=json.dumps(names))
-    title = exclusion_figure(dataset).axes[0].get_title(loc="left")
-    assert title.splitlines()[1:] == ["dark-photon (brems),", " + ".join(names)]
+@pytest.mark.parametrize("n_extra", [2, 6])
+def test_masses_between_equal_steps_leave_the_axis_linear(make_dataset, n_extra: int):
+    dataset = with_equal_steps(make_dataset())
+    masses = dataset["mass"].values
+    extra = masses[40] * (1.0 + np.arange(1, n_extra + 1) * 1e-9)
+    dataset = dataset.interp(mass=np.sort(np.concatenate([masses, extra])))
+    assert has_equal_steps(dataset)
+    logarithmic = make_dataset()
+    masses = logarithmic["mass"].values
+    extra = masses[40] * (1.0 + np.arange(1, n_extra + 1) * 1e-9)
+    logarithmic = logarithmic.interp(mass=np.sort(np.concatenate([masses, extra])))
+    assert not has_equal_steps(logarithmic)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "n_decade"), [(0.9e-7, 1.1e-4, 4), (1e-8, 1e-4, 5), (1e10, 1e13, 4)]
+)
+def test_powers_of_ten_are_enough_where_there_are_many(
+    low: float, high: float, n_decade: int
+):
+    ticks = log_ticks(low, high, n_least=3)
+    assert len(ticks) == n_decade
+    np.testing.assert_allclose(np.log10(ticks), np.round(np.log10(ticks)), atol=1e-12)
+
+
+@pytest.mark.parametrize("n_least", [3, 4])
+@pytest.mark.parametrize("ratio", [1.0003, 1.01, 1.1, 1.5, 2.0, 4.0, 9.0, 30.0, 1e3])
+@pytest.mark.parametrize("low", [1.03e-7, 2.9e-7, 0.95, 404.0])
+def test_short_and_long_axes_have_labels(low: float, ratio: float, n_least: int):
+    high = low * ratio
+    ticks = np.array(log_ticks(low, high, n_least=n_least))
+    assert n_least <= ticks.size <= 16
+    assert np.all(np.diff(ticks) > 0.0)
+    assert ticks[0] >= low * (1 - 1e-8)
+    assert ticks[-1] <= high * (1 + 1e-8)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(1e-7, 1e-5), (3e-7, 9e-7), (2e-6, 2.2e-5), (1e-18, 1e-6)]
+)
+def test_coupling_axis_is_labelled_three_times_and_more(
+    make_dataset, low: float, high: float
+):
+    dataset = make_dataset()
+    couplings = np.geomspace(low, high, dataset["epsilon"].size)
+    figure = exclusion_figure(dataset.assign_coords(epsilon=couplings))
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    low, high = axes.get_ylim()
+    labels = [
+        label.get_text()
+        for label in axes.get_yticklabels()
+        if label.get_text() and low * 0.999 <= label.get_position()[1] <= high * 1.001
+    ]
+    assert 3 <= len(labels) <= 9
+    assert len(set(labels)) == len(labels)
+    assert all(r"10^{" in label for label in labels)
+
+
+def test_narrow_mass_axis_has_plain_labels(make_dataset):
+    dataset = make_dataset()
+    masses = np.geomspace(0.404, 0.440, dataset["mass"].size)
+    axes = exclusion_figure(dataset.assign_coords(mass=masses)).axes[0]
+    axes.figure.draw_without_rendering()
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert labels == ["405", "410", "415", "420", "425", "430", "435", "440"]
+
+
+@pytest.mark.parametrize("width_inch", [3.4, 6.0])
+def test_title_and_legend_stay_inside_the_figure(make_joint_dataset, width_inch: float):
+    plane = np.linspace(-1.0, 1.0, 9) + np.zeros((5, 1))
+    names = ["na62-pi-invisible-2016-2022-count", "na62-dump-mumu+10x-protons"]
+    dataset = make_joint_dataset(plane, **dict.fromkeys(names, plane))
+    title = f"dark-photon-invisible: exclusion by {' + '.join(names)} at 90 % CL"
+    dataset = dataset.assign_attrs(title=title, preset="bremsstrahlung")
+    figure = exclusion_figure(dataset, width_inch=width_inch)
+    figure.draw_without_rendering()
+    for text in (figure.legends[0], figure.texts[0]):
+        extent = text.get_window_extent()
+        assert extent.x0 >= 0.0
+        assert extent.x1 <= figure.bbox.x1
+    words = figure.get_suptitle().replace("\N{NO-BREAK SPACE}", " ").split()
+    assert " ".join(words).endswith(title)

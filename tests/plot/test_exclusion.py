@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.lines import Line2D
@@ -15,6 +16,7 @@ from bsmfit.plot.exclusion import (
     PublishedContour,
     comparison_figure,
     exclusion_figure,
+    published_contours,
     save_figure,
 )
 from bsmfit.scan.contour import contour_lines, excluded_polygons
@@ -94,7 +96,7 @@ def test_style_tells_observed_from_expected_without_colour(make_dataset):
 def test_figure_says_what_it_is(make_dataset):
     figure = exclusion_figure(make_dataset(), [PUBLISHED])
     axes = figure.axes[0]
-    title = axes.get_title(loc="left")
+    title = figure.get_suptitle()
     assert "NA62 data, bsmfit reinterpretation" in title
     for word in ("dark-photon", "brems", "na62-dump-mumu"):
         assert word in title
@@ -135,7 +137,120 @@ def test_comparison_draws_one_line_and_region_for_each(make_dataset):
     colours = {line.get_color() for line in figure.axes[0].lines}
     assert len(styles) == len(colours) == 2
     assert len(figure.axes[0].patches) == 2
-    assert "90 % CL" in figure.axes[0].get_title(loc="left")
+    title = figure.get_suptitle()
+    assert title == "NA62 data, bsmfit reinterpretation, 90 % CL"
+
+
+def test_excluded_region_is_a_veil_over_the_bands(make_dataset):
+    found = patches(exclusion_figure(make_dataset()))
+    region = found["Excluded at 90 % CL"]
+    red, green, blue, opacity = region.get_facecolor()
+    assert 0.2 < opacity < 0.5
+    for n_sigma in (1, 2):
+        band = found[rf"Expected $\pm{n_sigma}\sigma$"]
+        assert band.get_zorder() < region.get_zorder()
+        below = np.array(band.get_facecolor()[:3])
+        veiled = (1 - opacity) * below + opacity * np.array([red, green, blue])
+        # a band is grey; under the region it is blue, and darker
+        assert np.ptp(below) < 0.01
+        assert veiled[2] - veiled[0] > 0.15
+        assert veiled.mean() < below.mean() - 0.02
+
+
+def joint_map(make_joint_dataset) -> xr.Dataset:
+    plane = np.linspace(-1.0, 1.0, 21) + np.zeros((9, 1))
+    part = plane - 0.4
+    part[6:] = np.nan
+    return make_joint_dataset(plane, first=part, second=plane - 0.5)
+
+
+def test_joint_map_has_thin_single_searches_and_a_bold_joint_limit(make_joint_dataset):
+    dataset = joint_map(make_joint_dataset)
+    figure = exclusion_figure(dataset)
+    drawn = lines(figure)
+    joint = drawn["Observed, joint"]
+    singles = [drawn["first"], drawn["second"]]
+    for single in singles:
+        assert single.get_linewidth() < 0.5 * joint.get_linewidth()
+    assert len({joint.get_color(), *(line.get_color() for line in singles)}) == 3
+    # 10^-7 to 10^-5: the fields cross zero at 0.5, 0.7 and 0.75 of the two decades
+    for line, height in zip([joint, *singles], (0.5, 0.7, 0.75), strict=True):
+        couplings = np.asarray(line.get_ydata(), dtype=float)
+        lowest = np.nanmin(couplings)
+        assert lowest == pytest.approx(10.0 ** (2 * height - 7), rel=1e-9)
+    # the first one is closed where it ends
+    ends = np.asarray(drawn["first"].get_xdata(), dtype=float)
+    at_end = np.isclose(ends, 1e3 * dataset["mass"].values[5])
+    heights = np.asarray(drawn["first"].get_ydata(), dtype=float)[at_end]
+    assert heights.max() == pytest.approx(1e-5)
+    assert np.nanmax(ends) == pytest.approx(1e3 * dataset["mass"].values[5])
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend[-2:] == ["first", "second"]
+    assert legend[0] == "Observed, joint"
+
+
+@pytest.mark.parametrize(
+    ("ordering", "words"),
+    [
+        ("likelihood-ratio", None),
+        ("qtilde", "Ordered by qtilde, not the likelihood ratio"),
+        ("sum", "Ordered by the sum of counts, not the likelihood ratio"),
+    ],
+)
+def test_title_tells_an_unusual_ordering(
+    make_joint_dataset, ordering: str, words: str | None
+):
+    dataset = joint_map(make_joint_dataset).assign_attrs(ordering=ordering)
+    last = exclusion_figure(dataset).get_suptitle().splitlines()[-1]
+    assert last == words if words else "Ordered" not in last
+
+
+def test_one_search_has_no_ordering_to_tell(make_dataset):
+    dataset = make_dataset().assign_attrs(ordering="count")
+    assert "Ordered" not in exclusion_figure(dataset).get_suptitle()
+
+
+@pytest.mark.parametrize("flag", [0, np.int64(0), False, np.bool_(False)])
+def test_changed_search_is_not_called_published_data(make_dataset, flag: object):
+    name = "na62-dump-mumu+10x-protons"
+    dataset = make_dataset().assign_attrs(
+        title=f"dark-photon: exclusion by {name} at 90 % CL",
+        is_published=flag,
+    )
+    # the name alone would find the published contour
+    assert published_contours(dataset) == []
+    for figure in (
+        exclusion_figure(dataset),
+        comparison_figure([make_dataset(), dataset], ["a", "b"]),
+    ):
+        label = figure.get_suptitle().splitlines()[0]
+        assert label.startswith("Changed inputs, not the published NA62 data")
+    assert name in exclusion_figure(dataset).get_suptitle()
+
+
+@pytest.mark.parametrize("attributes", [{}, {"is_published": 1}])
+def test_unchanged_search_has_its_published_points(make_dataset, attributes: dict):
+    dataset = make_dataset().assign_attrs(attributes)
+    assert [c.source for c in published_contours(dataset)] == [
+        "NA62, arXiv:2303.08666 (digitised)"
+    ]
+    title = exclusion_figure(dataset).get_suptitle()
+    assert title.startswith("NA62 data, bsmfit reinterpretation (brems)")
+
+
+def test_title_of_the_dataset_is_that_of_the_figure(make_dataset):
+    dataset = make_dataset().assign_attrs(title="Toy study, blinded")
+    lines_of_title = exclusion_figure(dataset).get_suptitle().splitlines()
+    assert lines_of_title[1:] == ["Toy study, blinded"]
+
+
+def test_one_mass_has_a_figure_with_the_mass_in_its_middle(make_dataset):
+    one = make_dataset().isel(mass=[3])
+    mass = 1e3 * float(one["mass"][0])
+    for figure in (exclusion_figure(one), comparison_figure([one, one], ["a", "b"])):
+        low, high = figure.axes[0].get_xlim()
+        assert low * high == pytest.approx(mass**2)
+        assert low < mass < high
 
 
 def test_files_have_print_resolution_and_repeat_to_the_byte(

@@ -129,3 +129,24 @@ def test_closing_lines_are_none_without_a_gap(make_dataset, name: str):
     dataset = make_dataset("wedge" if name == "plane" else name)
     rings = [polygon.outer for polygon in excluded_polygons(dataset)]
     assert closing_lines(dataset, rings) == []
+
+
+def test_gap_between_nearly_equal_masses_is_closed_once_on_each_side(make_dataset):
+    dataset = make_dataset()
+    masses = dataset["mass"].values.copy()
+    masses[40], masses[50] = masses[39] * (1 + 1e-9), masses[51] * (1 - 1e-9)
+    dataset = all_excluded(dataset.assign_coords(mass=masses))
+    dataset = closed(dataset, masses[40], masses[50])
+    assert mass_gaps([dataset]) == [(masses[39], masses[51])]
+    rings = [polygon.outer for polygon in excluded_polygons(dataset)]
+    pieces = closing_lines(dataset, rings)
+    assert len(pieces) == 2
+    ends = sorted(piece[0, 0] for piece in pieces)
+    np.testing.assert_allclose(ends, masses[[39, 51]], rtol=1e-13)
+    # with sensitivity at the inner ones, the gap begins there and the strip is a region
+    dataset = all_excluded(make_dataset().assign_coords(mass=masses))
+    dataset = closed(dataset, masses[41], masses[49])
+    assert mass_gaps([dataset]) == [(masses[40], masses[50])]
+    rings = [polygon.outer for polygon in excluded_polygons(dataset)]
+    ends = sorted(piece[0, 0] for piece in closing_lines(dataset, rings))
+    np.testing.assert_allclose(ends, masses[[40, 50]], rtol=1e-13)

@@ -4,14 +4,16 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import xarray as xr
 
-from bsmfit.errors import UnknownNameError
+from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.scan.contour import (
     QUANTITIES,
     contour_lines,
     coupling_edges,
     excluded_polygons,
     log_ratio,
+    search_names,
 )
 
 LIMITS = dict(zip(QUANTITIES[1:], (2.302585092994046, 2.4, 2.6, 3.9, 5.3), strict=True))
@@ -133,3 +135,111 @@ def test_field_is_clipped_and_quantities_are_ordered(make_scan, toy):
         assert np.all(stronger >= weaker)
     with pytest.raises(UnknownNameError, match="did you mean 'expected'"):
         log_ratio(dataset, "expectd")
+
+
+def without_limits(dataset: xr.Dataset) -> xr.Dataset:
+    return dataset.drop_vars(["n_up_obs", "n_up_exp"])
+
+
+def test_field_of_cls_is_that_of_counts_where_nothing_is_observed(make_scan, toy):
+    # CLs(0) = exp(-N), and the limit is -ln(1 - cl): the toy's 2.3026 at 90 %
+    dataset = make_scan(toy)
+    counts, cls = log_ratio(dataset), log_ratio(without_limits(dataset))
+    inside = np.abs(counts) < 3.0
+    assert inside.any()
+    np.testing.assert_allclose(cls[inside], counts[inside], rtol=0.0, atol=1e-12)
+    np.testing.assert_array_equal(cls > 0.0, counts > 0.0)
+
+
+@pytest.mark.parametrize("cl", [0.683, 0.9, 0.95, 0.9973])
+def test_contour_of_cls_is_where_cls_is_one_minus_the_level(make_scan, toy, cl: float):
+    dataset = without_limits(make_scan(toy, n_coupling=401)).assign_attrs(cl=cl)
+    low, high = toy.edges(dataset["mass"].values, -np.log1p(-cl))
+    edges = coupling_edges(dataset)
+    np.testing.assert_allclose(edges.lower, low, rtol=1e-3)
+    np.testing.assert_allclose(edges.upper, high, rtol=1e-3)
+
+
+def test_cls_of_zero_and_one_are_the_ends_of_the_field(make_scan, toy):
+    dataset = without_limits(make_scan(toy))
+    cls = dataset["cls_obs"].copy()
+    cls[0], cls[1], cls[2, :3] = 1.0, 0.0, np.nan
+    field = log_ratio(dataset.assign(cls_obs=cls))
+    assert np.all(field[0] == -3.0)
+    # exp(-708) is the smallest normal number: 10^2.49 times ln 10
+    assert np.all(field[1] > 2.4)
+    assert np.ma.getmaskarray(field)[2].tolist() == [True] * 3 + [False] * 158
+
+
+def test_quantiles_of_a_joint_map_run_from_the_strongest(make_joint_dataset):
+    plane = np.linspace(-1.0, 1.0, 9) + np.zeros((5, 1))
+    dataset = make_joint_dataset(plane, a=plane - 0.5)
+    shifts = dict(zip(QUANTITIES[1:], (0.02, 0.01, 0.0, -0.2, -0.3), strict=True))
+    for quantity, shift in shifts.items():
+        field = log_ratio(dataset, quantity)
+        np.testing.assert_allclose(field, plane + shift, rtol=0.0, atol=1e-12)
+    single = log_ratio(dataset, search="a")
+    np.testing.assert_allclose(single, plane - 0.5, rtol=0.0, atol=1e-12)
+
+
+def test_single_search_has_its_own_mask(make_joint_dataset):
+    plane = np.linspace(-1.0, 1.0, 9) + np.zeros((5, 1))
+    part = plane.copy()
+    part[3:] = np.nan
+    dataset = make_joint_dataset(plane, a=part, b=plane)
+    assert search_names(dataset) == ("a", "b")
+    mask = np.ma.getmaskarray(log_ratio(dataset, search="a")).all(axis=1)
+    assert mask.tolist() == [False, False, False, True, True]
+    assert not np.ma.getmaskarray(log_ratio(dataset)).any()
+    (polygon,) = excluded_polygons(dataset, search="a")
+    assert polygon.outer[:, 0].max() == pytest.approx(dataset["mass"].values[2])
+    assert np.isnan(coupling_edges(dataset, search="a").lower[3:]).all()
+    (line,) = contour_lines(dataset, search="a")
+    assert line[:, 0].max() == pytest.approx(dataset["mass"].values[2])
+
+
+def test_search_that_a_map_does_not_hold_is_refused(make_joint_dataset, make_dataset):
+    plane = np.linspace(-1.0, 1.0, 9) + np.zeros((5, 1))
+    dataset = make_joint_dataset(plane, mumu=plane, ee=plane)
+    with pytest.raises(UnknownNameError, match="did you mean 'mumu'"):
+        log_ratio(dataset, search="mumuu")
+    with pytest.raises(InputError, match="quantity='observed'"):
+        log_ratio(dataset, "expected", search="mumu")
+    with pytest.raises(InputError, match="leave the search out"):
+        log_ratio(make_dataset(), search="na62-dump-mumu")
+
+
+def test_dataset_that_is_no_scan_is_an_input_error(make_dataset):
+    dataset = make_dataset().drop_vars(["n_up_obs", "cls_obs"])
+    with pytest.raises(InputError, match="no variable 'cls_obs'"):
+        log_ratio(dataset)
+
+
+@pytest.mark.parametrize("gap", [1e-6, 1e-9, 1e-12, 0.0])
+def test_edge_between_two_nearly_equal_masses_is_a_vertical_line(
+    make_joint_dataset, gap: float
+):
+    edge = 0.41
+    after = np.nextafter(edge, 1.0) if gap == 0.0 else edge * (1.0 + gap)
+    mass = np.array([0.215, 0.3, edge, after, 0.5, 0.8])
+    low, high = np.linspace(-0.5, 1.5, 9), np.linspace(-1.5, 0.5, 9)
+    plane = np.where((mass <= edge)[:, None], low, high)
+    dataset = make_joint_dataset(plane, a=plane).assign_coords(mass=mass)
+    (polygon,) = excluded_polygons(dataset)
+    np.testing.assert_array_equal(polygon.outer[0], polygon.outer[-1])
+    decades = np.log10(edge / 0.215) * 1.5 + np.log10(0.8 / edge) * 0.5
+    # a strip of the width of the gap is all that may be missing
+    assert signed_area(polygon.outer) == pytest.approx(decades, rel=2 * gap + 1e-12)
+    edges = coupling_edges(dataset)
+    np.testing.assert_allclose(edges.lower[2:4], [10**-6.5, 10**-5.5], rtol=1e-12)
+    vertices = polygon.outer[np.isclose(polygon.outer[:, 0], edge, rtol=1e-5)]
+    for end in (10**-6.5, 10**-5.5):
+        assert np.isclose(vertices[:, 1], end, rtol=1e-9).any()
+
+
+def test_plane_of_one_mass_has_edges(make_scan, toy):
+    dataset = make_scan(toy, n_coupling=401).isel(mass=[5])
+    low, high = toy.edges(dataset["mass"].values, LIMITS["observed"])
+    edges = coupling_edges(dataset)
+    np.testing.assert_allclose(edges.lower, low, rtol=1e-3)
+    np.testing.assert_allclose(edges.upper, high, rtol=1e-3)

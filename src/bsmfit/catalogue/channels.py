@@ -10,32 +10,19 @@ import numpy as np
 from bsmfit.catalogue.files import display_path, locate_geometry, sha256_of
 from bsmfit.catalogue.pi_invisible import load_pi_invisible
 from bsmfit.catalogue.records import (
-    channel_records,
     locate_channel,
     read_beam_dump_record,
     record_kind,
 )
-from bsmfit.catalogue.tables.table_files import (
-    read_metadata,
-    read_yield_table,
-    table_path,
-)
-from bsmfit.channels.beam_dump import BeamDumpChannel, ChannelNuisance, MassWindow
-from bsmfit.channels.channel import Channel
+from bsmfit.catalogue.tables.metadata import read_metadata
+from bsmfit.catalogue.tables.table_files import read_yield_table, table_path
+from bsmfit.channels.beam_dump import BeamDumpChannel, MassWindow
+from bsmfit.channels.channel import Channel, ChannelNuisance, DefaultAxis
 from bsmfit.errors import DataFileError
 from bsmfit.records.beam_dump_record import BeamDumpRecord
 from bsmfit.records.shared_entries import Axis
 
-__all__ = ["channel_names", "load_channel"]
-
-
-def channel_names() -> tuple[str, ...]:
-    """Ids of the shipped channels.
-
-    Returns:
-        Ids, sorted.
-    """
-    return tuple(channel_records())
+__all__ = ["load_channel"]
 
 
 def load_channel(name: str | Path) -> Channel:
@@ -86,10 +73,13 @@ def _load_beam_dump(name: str | Path) -> BeamDumpChannel:
     return BeamDumpChannel(
         name=record.id,
         final_state=record.final_state,
+        datasets=(record.id,),
+        changes=(),
         mass_range=(float(masses[0]), float(masses[-1])),
-        default_mass=_axis(record.default_plane.mass),
-        default_coupling=_axis(record.default_plane.coupling),
-        n_observed=record.counts.n_observed.value,
+        default_plane=(
+            _axis(record.default_plane.mass),
+            _axis(record.default_plane.coupling),
+        ),
         efficiency_preset=record.default_preset,
         nuisances=tuple(
             ChannelNuisance(entry.name, 1.0 + entry.size, entry.affects)
@@ -140,8 +130,8 @@ def _values(content: object) -> object:
     return content
 
 
-def _axis(axis: Axis) -> tuple[float, float, int]:
-    return axis.low, axis.high, axis.n_points
+def _axis(axis: Axis) -> DefaultAxis:
+    return DefaultAxis(axis.low, axis.high, axis.n_points)
 
 
 def _mass_window(record: BeamDumpRecord) -> MassWindow:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from bsmfit.catalogue.channels import channel_names
 from bsmfit.catalogue.describe_kaon import describe_pi_invisible, describe_pi_nunu
-from bsmfit.catalogue.files import list_models
-from bsmfit.catalogue.pi_nunu import pi_nunu_names
 from bsmfit.catalogue.quantity_words import (
     Section,
     nuisance_in_words,
     quantity_in_words,
 )
 from bsmfit.catalogue.records import (
+    channel_names,
     locate_channel,
+    model_names,
+    pi_nunu_names,
     read_beam_dump_record,
     read_model_card,
     record_kind,
 )
-from bsmfit.catalogue.tables.table_files import read_metadata
+from bsmfit.catalogue.tables.metadata import read_metadata
 from bsmfit.errors import UnknownNameError
 from bsmfit.records.model_card import ModelCard
 from bsmfit.records.model_preset import DarkPhotonPreset, DarkScalarPreset
@@ -37,7 +37,7 @@ def describe(name: str) -> list[Section]:
     Raises:
         UnknownNameError: Nothing has this name.
     """
-    if name in list_models():
+    if name in model_names():
         return _describe_model(name)
     if name in channel_names():
         is_invisible = record_kind(name) == "pi-invisible"
@@ -47,7 +47,7 @@ def describe(name: str) -> list[Section]:
     if name in pi_nunu_names():
         return describe_pi_nunu(name)
     kind = "model or channel"
-    known = [*list_models(), *channel_names(), *pi_nunu_names()]
+    known = [*model_names(), *channel_names(), *pi_nunu_names()]
     raise UnknownNameError.from_choices(kind, name, known)
 
 

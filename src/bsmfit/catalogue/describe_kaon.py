@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bsmfit.catalogue.pi_nunu import read_pi_nunu_record
 from bsmfit.catalogue.quantity_words import (
     Section,
     nuisance_in_words,
@@ -12,8 +11,9 @@ from bsmfit.catalogue.records import (
     locate_channel,
     read_kaon_setup,
     read_pi_invisible_record,
+    read_pi_nunu_record,
 )
-from bsmfit.catalogue.tables.table_files import read_metadata, table_path
+from bsmfit.catalogue.tables.metadata import read_metadata
 from bsmfit.records.kaon_setup_record import KaonSetupRecord
 from bsmfit.records.pi_invisible_record import PiInvisibleRecord, SampleRecord, Window
 from bsmfit.records.pi_nunu_record import Category, Subset
@@ -32,10 +32,11 @@ def describe_pi_invisible(name: str) -> list[Section]:
         Sections of rows.
     """
     record = read_pi_invisible_record(name)
-    setup = read_kaon_setup(record.setup, beside=locate_channel(name).parent)
+    folder = locate_channel(name).parent
+    setup = read_kaon_setup(record.setup, beside=folder)
     nuisances = [(entry.name, nuisance_in_words(entry)) for entry in record.nuisances]
     veto = f"{setup.veto_end.uncertainty:g} m of the end of the veto, see the setup"
-    table = table_path("forward", name)
+    table = folder / "forward.npz"
     made_by = read_metadata(table)["made_by"] if table.exists() else "missing"
     return [
         (f"channel {record.id}", _head(record)),

@@ -9,14 +9,19 @@ path (a `Path`, a suffix ``.yaml``, or a separator) is one, anything else is a n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib import resources
+from io import BufferedReader
 from pathlib import Path
 
 from bsmfit.core.argument import file_path, text
 from bsmfit.errors import DataFileError, UnknownNameError
 
 __all__ = [
+    "MAX_TEXT_BYTES",
     "data_root",
     "display_path",
     "hash_files",
@@ -28,9 +33,13 @@ __all__ = [
     "locate_model",
     "locate_record",
     "model_root",
+    "open_regular",
     "read_text",
     "sha256_of",
 ]
+
+MAX_TEXT_BYTES = 200_000_000
+"""Largest text file that is read: a workspace or a table of other people."""
 
 _YAML_SUFFIXES = (".yaml", ".yml")
 
@@ -166,23 +175,72 @@ def locate_model(name: str | Path) -> Path:
     return model_root() / f"{name}.yaml"
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> str:
     """Read a UTF-8 text file.
 
     Args:
         path: The file.
+        max_bytes: Its largest size.
 
     Returns:
         Its text, without a byte-order mark.
 
     Raises:
-        DataFileError: It is missing, a folder, unreadable, empty or not UTF-8.
+        DataFileError: It is missing, no regular file, unreadable, too large, empty or
+            not UTF-8.
     """
-    text = _decode(path, _read_bytes(path))
+    with open_regular(path) as stream:
+        content = stream.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        msg = (
+            f"{display_path(path)} has more than {max_bytes / 1e6:g} MB, the most that "
+            "is read here: give the right file, or one without what is not needed"
+        )
+        raise DataFileError(msg)
+    text = _decode(path, content)
     if not text.strip():
         msg = f"{display_path(path)} is empty"
         raise DataFileError(msg)
     return text
+
+
+@contextmanager
+def open_regular(path: Path) -> Iterator[BufferedReader]:
+    """Open a regular file; a pipe, which might never end, and a device are refused.
+
+    Args:
+        path: The file.
+
+    Yields:
+        Its bytes.
+
+    Raises:
+        DataFileError: It is missing, no regular file or unreadable.
+    """
+    try:
+        # non-blocking: opening a pipe that nobody writes to would wait for ever
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            mode = os.fstat(descriptor).st_mode
+            if stat.S_ISDIR(mode):
+                msg = f"{display_path(path)} is a directory; give a file in it"
+                raise DataFileError(msg)
+            if not stat.S_ISREG(mode):
+                msg = (
+                    f"{display_path(path)} is no regular file but a pipe or a device; "
+                    "save what comes from it and give that file"
+                )
+                raise DataFileError(msg)
+            with os.fdopen(descriptor, "rb", closefd=False) as stream:
+                yield stream
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError:
+        msg = f"{display_path(path)} does not exist{_siblings(path)}"
+        raise DataFileError(msg) from None
+    except OSError as error:
+        msg = f"{display_path(path)} cannot be read: {error.strerror or error}"
+        raise DataFileError(msg) from error
 
 
 def sha256_of(path: Path) -> str:
@@ -197,7 +255,8 @@ def sha256_of(path: Path) -> str:
     Raises:
         DataFileError: It cannot be read.
     """
-    return hashlib.sha256(_read_bytes(path)).hexdigest()
+    with open_regular(path) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def hash_files(paths: Iterable[Path]) -> dict[str, str]:
@@ -259,21 +318,6 @@ def _is_path(name: str | Path) -> bool:
     if isinstance(name, Path):
         return True
     return "/" in name or "\\" in name or name.lower().endswith(_YAML_SUFFIXES)
-
-
-def _read_bytes(path: Path) -> bytes:
-    shown = display_path(path)
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        msg = f"{shown} does not exist{_siblings(path)}"
-        raise DataFileError(msg) from None
-    except IsADirectoryError:
-        msg = f"{shown} is a directory; give a file in it"
-        raise DataFileError(msg) from None
-    except OSError as error:
-        msg = f"{shown} cannot be read: {error.strerror or error}"
-        raise DataFileError(msg) from error
 
 
 def _siblings(path: Path) -> str:

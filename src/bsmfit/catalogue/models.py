@@ -7,7 +7,6 @@ from pathlib import Path
 
 from bsmfit.catalogue.files import (
     data_root,
-    list_models,
     locate_model,
     sha256_of,
 )
@@ -30,33 +29,12 @@ from bsmfit.physics.mediator import Mediator
 from bsmfit.physics.model import Model, ProductionNuisance
 from bsmfit.records.model_preset import DarkPhotonPreset, DarkScalarPreset, Preset
 
-__all__ = ["load_model", "model_names", "preset_names"]
+__all__ = ["load_model"]
 
 _WITHOUT_CHOICES: dict[str, Callable[[], Callable[..., Mediator]]] = {
     "flavour-violating-axion": FlavourViolatingAxion,
     "invisible-dark-photon": InvisibleDarkPhoton,
 }
-
-
-def model_names() -> tuple[str, ...]:
-    """Names of the shipped models.
-
-    Returns:
-        Names, sorted.
-    """
-    return list_models()
-
-
-def preset_names(name: str | Path) -> tuple[str, ...]:
-    """Names of the production presets of a model.
-
-    Args:
-        name: Name of a shipped model, or path of a card.
-
-    Returns:
-        Names, sorted.
-    """
-    return tuple(sorted(read_model_card(name).presets))
 
 
 def load_model(name: str | Path, preset: str | None = None) -> Model:

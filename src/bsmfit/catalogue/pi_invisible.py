@@ -33,14 +33,12 @@ from bsmfit.catalogue.records import (
     read_kaon_setup,
     read_pi_invisible_record,
 )
+from bsmfit.catalogue.tables.metadata import read_metadata
 from bsmfit.catalogue.tables.pi_invisible_build import table_inputs
-from bsmfit.catalogue.tables.table_files import (
-    read_invisible_table,
-    read_metadata,
-    table_path,
-)
-from bsmfit.channels.beam_dump import ChannelNuisance
-from bsmfit.channels.pi_invisible import PiInvisibleChannel, StableLimit
+from bsmfit.catalogue.tables.table_files import read_invisible_table, table_path
+from bsmfit.channels.channel import ChannelNuisance, DefaultAxis
+from bsmfit.channels.pi_invisible import PiInvisibleChannel
+from bsmfit.channels.stable_limit import StableLimit
 from bsmfit.core.interpolation import CubicCurve
 from bsmfit.detector.escape import EscapeTable
 from bsmfit.detector.invisible_table import InvisibleTable
@@ -85,15 +83,17 @@ def load_pi_invisible(name: str | Path) -> PiInvisibleChannel:
     return PiInvisibleChannel(
         name=record.id,
         datasets=record.datasets,
+        changes=(),
         segments=tuple((segment.low, segment.high) for segment in record.segments),
-        regions=_regions(record),
-        default_mass=(
+        windows=_regions(record),
+        mass_axis=DefaultAxis(
             record.default_mass.low,
             record.default_mass.high,
             record.default_mass.n_points,
+            spacing="lin",
         ),
-        default_coupling=tuple(
-            (model, (axis.low, axis.high, axis.n_points))
+        coupling_axes=tuple(
+            (model, DefaultAxis(axis.low, axis.high, axis.n_points))
             for model, axis in record.default_coupling.items()
         ),
         nuisances=tuple(

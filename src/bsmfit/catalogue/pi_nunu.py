@@ -2,13 +2,11 @@ r"""Build channels of the $K^+\to\pi^+\nu\bar\nu$ measurement from its record.""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from bsmfit.catalogue.files import data_root, sha256_of
-from bsmfit.catalogue.yaml_file import read_yaml
+from bsmfit.catalogue.files import sha256_of
+from bsmfit.catalogue.records import locate_pi_nunu, read_pi_nunu_record
 from bsmfit.channels.pi_nunu import (
     BackgroundSource,
     PiNunuCategory,
@@ -35,45 +33,12 @@ from bsmfit.records.quantity import Quantity
 __all__ = [
     "SENSITIVITIES",
     "load_pi_nunu",
-    "pi_nunu_names",
-    "read_pi_nunu_record",
     "sensitivity_errors",
     "sensitivity_factors",
 ]
 
 SENSITIVITIES = ("stated", "computed")
 """Where sensitivities come from: the published signal events, or their factors."""
-
-_FILE = "pi_nunu.yaml"
-
-
-def pi_nunu_names() -> tuple[str, ...]:
-    """Ids of the shipped data sets.
-
-    Returns:
-        Ids, sorted.
-
-    Examples:
-        >>> pi_nunu_names()[-1]
-        'na62-pi-nunu-run1'
-    """
-    return tuple(sorted(_datasets()))
-
-
-def read_pi_nunu_record(name: str) -> PiNunuRecord:
-    """Read the record that holds a data set.
-
-    Args:
-        name: Id of the data set.
-
-    Returns:
-        The validated record.
-
-    Raises:
-        UnknownNameError: There is no such data set.
-        DataFileError: The file is not a valid record.
-    """
-    return read_yaml(_locate(name), PiNunuRecord)
 
 
 def load_pi_nunu(name: str, *, sensitivity: str = "stated") -> PiNunuChannel:
@@ -97,8 +62,8 @@ def load_pi_nunu(name: str, *, sensitivity: str = "stated") -> PiNunuChannel:
         20
     """
     choice("choice of sensitivity", sensitivity, SENSITIVITIES)
-    path = _locate(name)
-    record = read_yaml(path, PiNunuRecord)
+    path = locate_pi_nunu(name)
+    record = read_pi_nunu_record(name)
     dataset = next(entry for entry in record.datasets if entry.id == name)
     categories = tuple(
         _category(record, category, is_computed=sensitivity == "computed")
@@ -170,20 +135,6 @@ def sensitivity_errors(record: PiNunuRecord, subset: str) -> SensitivityErrors:
         trigger_efficiency=relative(inputs.trigger_efficiency),
         remaining=_float(inputs.remaining_error.value),
     )
-
-
-def _datasets() -> dict[str, Path]:
-    """Path of the record by id of the data set."""
-    found = {}
-    for path in sorted(data_root().glob(f"*/{_FILE}")):
-        for dataset in read_yaml(path, PiNunuRecord).datasets:
-            found[dataset.id] = path
-    return found
-
-
-def _locate(name: str) -> Path:
-    known = _datasets()
-    return known[choice("pi nu nu data set", name, known)]
 
 
 def _inputs(record: PiNunuRecord, name: str) -> SensitivityInputs:

@@ -12,29 +12,38 @@ from pathlib import Path
 from bsmfit.catalogue.csv_file import CsvTable, read_csv
 from bsmfit.catalogue.files import (
     data_root,
+    list_models,
     list_record_folders,
     locate_geometry,
     locate_kaon_setup,
     locate_model,
     locate_record,
 )
-from bsmfit.catalogue.yaml_file import load_yaml, read_yaml
+from bsmfit.catalogue.yaml_file import read_yaml, top_level_text
+from bsmfit.core.argument import choice
 from bsmfit.errors import UnknownNameError
 from bsmfit.records.beam_dump_record import BeamDumpRecord
 from bsmfit.records.geometry_record import GeometryRecord
 from bsmfit.records.kaon_setup_record import KaonSetupRecord
 from bsmfit.records.model_card import ModelCard
 from bsmfit.records.pi_invisible_record import PiInvisibleRecord
+from bsmfit.records.pi_nunu_record import PiNunuRecord
 
 __all__ = [
+    "channel_names",
     "channel_records",
     "locate_channel",
+    "locate_pi_nunu",
+    "model_names",
+    "pi_nunu_names",
+    "preset_names",
     "read_beam_dump_record",
     "read_contour",
     "read_geometry",
     "read_kaon_setup",
     "read_model_card",
     "read_pi_invisible_record",
+    "read_pi_nunu_record",
     "record_kind",
 ]
 
@@ -50,8 +59,55 @@ def channel_records() -> dict[str, Path]:
         ['na62-dump-ee', 'na62-dump-mumu']
     """
     paths = [data_root() / name / "record.yaml" for name in list_record_folders()]
-    found = {str(load_yaml(path).content.get("id")): path for path in paths}
+    found = {str(top_level_text(path, "id")): path for path in paths}
     return dict(sorted(found.items()))
+
+
+def channel_names() -> tuple[str, ...]:
+    """Ids of the shipped searches.
+
+    Returns:
+        Ids, sorted.
+    """
+    return tuple(channel_records())
+
+
+def model_names() -> tuple[str, ...]:
+    """Names of the shipped models.
+
+    Returns:
+        Names, sorted.
+    """
+    return list_models()
+
+
+def preset_names(name: str | Path) -> tuple[str, ...]:
+    """Names of the production presets of a model.
+
+    Args:
+        name: Name of a shipped model, or path of a card.
+
+    Returns:
+        Names, sorted.
+
+    Raises:
+        UnknownNameError: There is no shipped card of that name.
+        DataFileError: The file is not a valid card.
+    """
+    return tuple(sorted(read_model_card(name).presets))
+
+
+def pi_nunu_names() -> tuple[str, ...]:
+    """Ids of the shipped data sets of K+ -> pi+ nu nu.
+
+    Returns:
+        Ids, sorted.
+
+    Examples:
+        >>> pi_nunu_names()[-1]
+        'na62-pi-nunu-run1'
+    """
+    return tuple(sorted(_pi_nunu_datasets()))
 
 
 def locate_channel(name: str | Path) -> Path:
@@ -88,9 +144,7 @@ def record_kind(name: str | Path) -> str:
     Raises:
         UnknownNameError: There is no shipped search of that name.
     """
-    content = load_yaml(locate_channel(name)).content
-    is_mapping = isinstance(content, dict)
-    kind = content.get("kind", "beam-dump") if is_mapping else "beam-dump"
+    kind = top_level_text(locate_channel(name), "kind")
     return "pi-invisible" if kind == "pi-invisible" else "beam-dump"
 
 
@@ -176,6 +230,38 @@ def read_model_card(name: str | Path) -> ModelCard:
     return read_yaml(locate_model(name), ModelCard)
 
 
+def locate_pi_nunu(name: str) -> Path:
+    """Find the record that holds a data set of K+ -> pi+ nu nu.
+
+    Args:
+        name: Id of the data set.
+
+    Returns:
+        Path of the record file.
+
+    Raises:
+        UnknownNameError: There is no such data set.
+    """
+    known = _pi_nunu_datasets()
+    return known[choice("pi nu nu data set", name, known)]
+
+
+def read_pi_nunu_record(name: str) -> PiNunuRecord:
+    """Read the record that holds a data set of K+ -> pi+ nu nu.
+
+    Args:
+        name: Id of the data set.
+
+    Returns:
+        The validated record.
+
+    Raises:
+        UnknownNameError: There is no such data set.
+        DataFileError: The file is not a valid record.
+    """
+    return read_yaml(locate_pi_nunu(name), PiNunuRecord)
+
+
 def read_contour(path: Path) -> CsvTable:
     """Read the published contour of a dark-photon search.
 
@@ -194,3 +280,12 @@ def read_contour(path: Path) -> CsvTable:
         text=("reading",),
         minimum={"mass_gev": 0.0, "epsilon_lower": 0.0, "epsilon_upper": 0.0},
     )
+
+
+def _pi_nunu_datasets() -> dict[str, Path]:
+    """Path of the record by id of the data set."""
+    found = {}
+    for path in sorted(data_root().glob("*/pi_nunu.yaml")):
+        for dataset in read_yaml(path, PiNunuRecord).datasets:
+            found[dataset.id] = path
+    return found

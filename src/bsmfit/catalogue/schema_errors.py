@@ -15,9 +15,12 @@ from pydantic_core import ErrorDetails
 
 from bsmfit.errors import closest_name
 
-__all__ = ["KeyPath", "describe_errors", "join_keys"]
+__all__ = ["MAX_FAULTS", "KeyPath", "describe_errors", "join_keys"]
 
 KeyPath = tuple[str | int, ...]
+
+MAX_FAULTS = 50
+"""Faults that are described; looking for the closest key takes 0.3 ms each."""
 
 _EXPECTED = {
     "float_type": "must be a number",
@@ -56,9 +59,10 @@ def describe_errors(
         lines: Line of every key, counted from 1, by key path.
 
     Returns:
-        One sentence per fault, in the order of the file.
+        One sentence per fault, in the order of the file, of the first `MAX_FAULTS`.
     """
-    found = [(_path_of(d), d) for d in error.errors(include_url=False)]
+    first = error.errors(include_url=False)[:MAX_FAULTS]
+    found = [(_path_of(details), details) for details in first]
     guessed: set[KeyPath] = set()
     for path, details in found:
         if details["type"] == "extra_forbidden":
@@ -184,7 +188,7 @@ def _describe_unknown_key(
     guess, allowed = _closest_key(path, schema, content)
     where = f" in {join_keys(parent)}" if parent else ""
     hint = f"; did you mean {guess!r}?" if guess else ""
-    return f"unknown key {given!r}{where}{hint} (allowed: {', '.join(allowed)})"
+    return f"unknown key {_shown(given)}{where}{hint} (allowed: {', '.join(allowed)})"
 
 
 def _describe_missing(parent: KeyPath, keys: list[str]) -> str:

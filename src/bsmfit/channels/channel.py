@@ -1,13 +1,167 @@
-"""A search of any kind."""
+"""What a search is to everything above it: the one protocol of a channel.
+
+Generic code (maps, combinations, limits, the command line) asks a channel these
+questions and knows no kind of search. A new kind is a subclass.
+
+    model(mass, coupling) --> Mediator --channel.regions--> SearchRegion, ...
+"""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import abc
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from bsmfit.channels.beam_dump import BeamDumpChannel
-from bsmfit.channels.pi_invisible import PiInvisibleChannel
+import equinox as eqx
+from jaxtyping import Array, Bool, Float
 
-__all__ = ["Channel"]
+from bsmfit.channels.search_region import LargestCount, LogResponse, SearchRegion
+from bsmfit.physics.mediator import Mediator
 
-Channel: TypeAlias = BeamDumpChannel | PiInvisibleChannel
-"""What a map takes: a search in beam-dump mode, or one for K+ -> pi+ X."""
+__all__ = ["Channel", "ChannelNuisance", "DefaultAxis", "log_responses"]
+
+
+@dataclass(frozen=True)
+class ChannelNuisance:
+    """A log-normal uncertainty of a channel's signal or of its background.
+
+    Attributes:
+        name: Name; channels that use the same name share the parameter.
+        kappa: Factor of one standard deviation, > 1.
+        affects: ``"signal"`` or ``"background"``.
+    """
+
+    name: str
+    kappa: float
+    affects: str
+
+
+@dataclass(frozen=True)
+class DefaultAxis:
+    """An axis of a scan that names none.
+
+    Attributes:
+        low: First point, > 0 (masses: GeV).
+        high: Last point.
+        n_points: Number of points.
+        spacing: ``"log"`` or ``"lin"``.
+    """
+
+    low: float
+    high: float
+    n_points: int
+    spacing: str = "log"
+
+
+class Channel(eqx.Module):
+    """A search, ready to be evaluated: subclasses are the kinds of search.
+
+    Attributes:
+        name: Channel id, for example ``"na62-dump-mumu"``.
+        datasets: Data that went into it; searches of the same data are not independent
+            and are refused together.
+        inputs: Digests of the data files that went into it, by file name.
+        changes: What was changed by hand, in words; nothing in a published search.
+    """
+
+    name: eqx.AbstractVar[str]
+    datasets: eqx.AbstractVar[tuple[str, ...]]
+    inputs: eqx.AbstractVar[tuple[tuple[str, str], ...]]
+    changes: eqx.AbstractVar[tuple[str, ...]]
+
+    @property
+    @abc.abstractmethod
+    def processes(self) -> tuple[str, ...]:
+        """Production processes that the search knows."""
+
+    @property
+    @abc.abstractmethod
+    def known_masses(self) -> tuple[float, float]:
+        """Lowest and highest mass that the search can be asked about [GeV]."""
+
+    @property
+    @abc.abstractmethod
+    def default_mass(self) -> DefaultAxis:
+        """Mass axis of a scan that names none [GeV]."""
+
+    @abc.abstractmethod
+    def default_coupling(self, model: str) -> DefaultAxis | None:
+        """Coupling axis of a scan that names none, for a model by name."""
+
+    @abc.abstractmethod
+    def select(self, processes: Sequence[str]) -> Channel:
+        """The same search for some of its production processes only."""
+
+    @abc.abstractmethod
+    def covers(self, mass: Float[Array, ""]) -> Bool[Array, ""]:
+        """Whether the search says anything at a mass [GeV]."""
+
+    @abc.abstractmethod
+    def regions(self, mediator: Mediator) -> tuple[SearchRegion, ...]:
+        """What the search says at one point of a model.
+
+        Args:
+            mediator: The new particle.
+
+        Returns:
+            Its counting regions, always the same number in the same order.
+
+        Raises:
+            InputError: The model lacks a branching ratio that the search needs.
+        """
+
+    @abc.abstractmethod
+    def largest_counts(self) -> tuple[LargestCount, ...]:
+        """Largest observed count and background of each region, at any mass."""
+
+    @abc.abstractmethod
+    def caveats(self, preset: str) -> tuple[str, ...]:
+        """What a reader of a result must know, for a production preset."""
+
+    @property
+    def mass_nodes(self) -> tuple[float, ...]:
+        """Masses at which the answer jumps: a map has points on both sides of each."""
+        return ()
+
+    @property
+    def is_published(self) -> bool:
+        """Whether all numbers are those of the record."""
+        return not self.changes
+
+    def changed(self, label: str, **fields: object) -> Channel:
+        """A copy with other numbers, a name that says so, and no claim to be published.
+
+        Args:
+            label: What was changed, in a word or two, for example ``"10x-protons"``.
+            **fields: New values of attributes.
+
+        Returns:
+            The channel.
+        """
+        return dataclasses.replace(
+            self,
+            name=f"{self.name}+{label}",
+            changes=(*self.changes, label),
+            **fields,
+        )
+
+
+def log_responses(
+    nuisances: Sequence[ChannelNuisance], affects: str
+) -> tuple[LogResponse, ...]:
+    """Responses of the signal or of the background to a channel's own nuisances.
+
+    Args:
+        nuisances: The nuisances of the channel.
+        affects: ``"signal"`` or ``"background"``.
+
+    Returns:
+        The responses.
+    """
+    return tuple(
+        LogResponse(entry.name, math.log(entry.kappa))
+        for entry in nuisances
+        if entry.affects == affects
+    )

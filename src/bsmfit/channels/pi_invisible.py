@@ -11,7 +11,7 @@ therefore two-sided where the lifetime follows from the coupling.
 What the search saw comes in one of two forms:
 
 - a *published limit* curve for stable X, from which the count that makes it is
-  reconstructed at each mass (`bsmfit.likelihood.effective_count`);
+  reconstructed at each mass (`bsmfit.channels.stable_limit`);
 - an *observed count* in the whole signal region.
 
 Where the search says nothing (the $\pi^0$ band, outside the published masses, above
@@ -21,69 +21,67 @@ $m_K-m_\pi$) it is closed: no signal, and the map marks the point.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import math
+from collections.abc import Sequence
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
-from numpy.typing import ArrayLike
 
-from bsmfit.channels.beam_dump import LOG_CLOSED, ChannelNuisance
+from bsmfit.channels.channel import (
+    Channel,
+    ChannelNuisance,
+    DefaultAxis,
+    log_responses,
+)
+from bsmfit.channels.search_region import (
+    LOG_CLOSED,
+    BackgroundTerm,
+    LargestCount,
+    LogResponse,
+    SearchRegion,
+    SignalTerm,
+)
+from bsmfit.channels.stable_limit import (
+    ReconstructedCount,
+    StableLimit,
+    total_error,
+)
+from bsmfit.core.argument import real_number, whole_number
 from bsmfit.core.interpolation import CubicCurve
 from bsmfit.detector.escape import EscapeTable
 from bsmfit.errors import InputError
+from bsmfit.likelihood.effective_count import LARGEST_EFFECTIVE_COUNT
 from bsmfit.physics.mediator import Mediator
 
-__all__ = ["PROCESS", "PiInvisibleChannel", "StableLimit"]
+__all__ = ["OWN_LIMIT", "PROCESS", "PiInvisibleChannel"]
 
 PROCESS = "kaon-to-pion"
 """The production process of these searches; its strength is BR(K+ -> pi+ X)."""
 
+OWN_LIMIT = "own-limit"
+"""What a search is called whose counts come from a limit of the user's."""
+
 _SMALLEST_SHARE = 1e-12
-_OWN_LIMIT = "+own-limit"
 
 
-class StableLimit(eqx.Module):
-    """Upper limits on BR(K+ -> pi+ X) for stable X, by mass.
-
-    Attributes:
-        masses: Nodes [GeV], increasing.
-        log_limits: ln of the limits at the nodes.
-        cl: Their confidence level.
-    """
-
-    masses: Float[Array, " n_mass"]
-    log_limits: Float[Array, " n_mass"]
-    cl: float = eqx.field(static=True)
-
-    def __call__(self, mass: Float[Array, ""]) -> Float[Array, ""]:
-        """Log of the limit at a mass, linear between the nodes.
-
-        Args:
-            mass: Mass of X [GeV]; clamped to the nodes.
-
-        Returns:
-            ln of the branching ratio.
-        """
-        return jnp.interp(mass, self.masses, self.log_limits)
-
-
-class PiInvisibleChannel(eqx.Module):
+class PiInvisibleChannel(Channel):
     """One search, ready to be evaluated.
 
     Attributes:
         name: Channel id, for example ``"na62-pi-invisible-run1"``.
         datasets: Data that went into it; searches of the same data are not independent.
         segments: Masses at which the search says something, (low, high) [GeV].
-        regions: Windows of the squared missing mass, (low, high) [GeV^2].
-        default_mass: Mass axis of a scan that names none: low, high, points [GeV], in
-            equal steps.
-        default_coupling: Coupling axis by model, likewise in equal ratios.
+        windows: Windows of the squared missing mass, (low, high) [GeV^2].
+        mass_axis: Mass axis of a scan that names none [GeV].
+        coupling_axes: Coupling axis of a scan that names none, by model.
         nuisances: Log-normal uncertainties of the signal and of the background.
         veto_nuisance: Name of the uncertainty of the end of the veto.
         inputs: Digests of the data files that went into it, by file name.
+        changes: What was changed by hand.
         single_event_sensitivity: Branching ratio of pi nu nu for one event.
         veto_end_error: Uncertainty of the end of the veto [m].
         log_acceptance_ratio: ln r(m).
@@ -99,11 +97,9 @@ class PiInvisibleChannel(eqx.Module):
     name: str = eqx.field(static=True)
     datasets: tuple[str, ...] = eqx.field(static=True)
     segments: tuple[tuple[float, float], ...] = eqx.field(static=True)
-    regions: tuple[tuple[float, float], ...] = eqx.field(static=True)
-    default_mass: tuple[float, float, int] = eqx.field(static=True)
-    default_coupling: tuple[tuple[str, tuple[float, float, int]], ...] = eqx.field(
-        static=True
-    )
+    windows: tuple[tuple[float, float], ...] = eqx.field(static=True)
+    mass_axis: DefaultAxis = eqx.field(static=True)
+    coupling_axes: tuple[tuple[str, DefaultAxis], ...] = eqx.field(static=True)
     nuisances: tuple[ChannelNuisance, ...] = eqx.field(static=True)
     veto_nuisance: str = eqx.field(static=True)
     inputs: tuple[tuple[str, str], ...] = eqx.field(static=True)
@@ -115,6 +111,7 @@ class PiInvisibleChannel(eqx.Module):
     escape: EscapeTable
     published: StableLimit | None
     n_observed: Float[Array, ""] | None
+    changes: tuple[str, ...] = eqx.field(static=True)
 
     def __check_init__(self) -> None:
         if (self.published is None) == (self.n_observed is None):
@@ -152,9 +149,14 @@ class PiInvisibleChannel(eqx.Module):
             InputError: Masses that do not increase, limits that are not positive, no
                 mass inside the segments, or a channel that has a count of its own.
         """
-        nodes, values = np.asarray(masses, float), np.asarray(limits, float)
-        self._check_limit(nodes, values, cl)
-        ends = (float(nodes[0]), float(nodes[-1]))
+        if self.n_observed is not None:
+            msg = (
+                f"{self.name} has a count of its own; give the limit to a search that "
+                "reconstructs its counts, such as na62-pi-invisible-run1"
+            )
+            raise InputError(msg)
+        curve = StableLimit.from_values(masses, limits, cl=cl)
+        ends = (float(curve.masses[0]), float(curve.masses[-1]))
         kept = tuple(
             (max(low, first, ends[0]), min(high, last, ends[1]))
             for low, high in self.segments
@@ -168,46 +170,112 @@ class PiInvisibleChannel(eqx.Module):
                 f"of {self.name}, {own} GeV (is the unit GeV?)"
             )
             raise InputError(msg)
-        curve = StableLimit(jnp.asarray(nodes), jnp.asarray(np.log(values)), cl)
         inputs = [pair for pair in self.inputs if "limit_stable.csv" not in pair[0]]
+        base = self.name.partition("+")[0]
         return dataclasses.replace(
             self,
-            name=f"{self.name.removesuffix(_OWN_LIMIT)}{_OWN_LIMIT}",
+            name=f"{base}+{OWN_LIMIT}",
+            changes=(OWN_LIMIT,),
             segments=kept,
             published=curve,
             inputs=tuple(inputs),
         )
 
-    def _check_limit(self, masses: np.ndarray, limits: np.ndarray, cl: float) -> None:
-        """Refuse a curve that is none."""
-        if self.n_observed is not None:
+    def with_observed(self, n_observed: float) -> PiInvisibleChannel:
+        """The same search with another observed count of the whole signal region.
+
+        Args:
+            n_observed: Observed events, 0 to 60.
+
+        Returns:
+            The changed channel.
+
+        Raises:
+            InputError: No such count, or a search whose counts are reconstructed.
+        """
+        if self.n_observed is None:
             msg = (
-                f"{self.name} has a count of its own; give the limit to a search that "
-                "reconstructs its counts, such as na62-pi-invisible-run1"
+                f"an observed count has no meaning for {self.name}: its counts are "
+                "reconstructed from the published limit; take the search that ends in "
+                "-count, or give another limit with with_limit"
             )
-        elif masses.ndim != 1 or masses.shape != limits.shape or masses.size < 2:
-            msg = (
-                "masses and limits must be lists of one length, 2 or more; their "
-                f"shapes are {masses.shape} and {limits.shape}"
-            )
-        elif not (np.diff(masses) > 0.0).all():
-            at = int(np.argmin(np.diff(masses) > 0.0))
-            msg = f"masses must increase: {masses[at + 1]:g} follows {masses[at]:g} GeV"
-        elif not ((limits > 0.0) & (limits < 1.0)).all():
-            worst = limits[~((limits > 0.0) & (limits < 1.0))][0]
-            msg = f"limits on a branching ratio lie between 0 and 1; one is {worst:g}"
-        elif not 0.0 < cl < 1.0:
-            msg = f"cl = {cl:g} must lie between 0 and 1, for example 0.9"
-        else:
-            return
-        raise InputError(msg)
+            raise InputError(msg)
+        count = whole_number(
+            "n_observed", n_observed, low=0, high=int(LARGEST_EFFECTIVE_COUNT)
+        )
+        return self.changed(f"{count}-observed", n_observed=jnp.asarray(float(count)))
+
+    def with_sensitivity(self, single_event_sensitivity: float) -> PiInvisibleChannel:
+        """The same search with another single-event sensitivity: a projection.
+
+        The background of a count grows with the exposure too: see `with_background`.
+
+        Args:
+            single_event_sensitivity: Branching ratio of pi nu nu for one event [1].
+
+        Returns:
+            The changed channel.
+        """
+        value = real_number(
+            "single_event_sensitivity",
+            single_event_sensitivity,
+            low=0.0,
+            high=1.0,
+            is_low_open=True,
+        )
+        return self.changed(
+            f"ses-{value:g}", single_event_sensitivity=jnp.asarray(value)
+        )
+
+    def with_background(self, factor: float) -> PiInvisibleChannel:
+        """The same search with its background times a factor, at every mass.
+
+        Args:
+            factor: The factor [1], > 0.
+
+        Returns:
+            The changed channel.
+        """
+        value = real_number("factor", factor, low=0.0, is_low_open=True)
+        curve = self.log_background
+        moved = eqx.tree_at(lambda c: c.values, curve, curve.values + math.log(value))
+        return self.changed(f"background-x{value:g}", log_background=moved)
+
+    @property
+    def processes(self) -> tuple[str, ...]:
+        """The one production process that these searches know."""
+        return (PROCESS,)
+
+    @property
+    def known_masses(self) -> tuple[float, float]:
+        """Any mass: where the search says nothing, it is closed."""
+        return 0.0, math.inf
+
+    @property
+    def default_mass(self) -> DefaultAxis:
+        """Mass axis of a scan that names none [GeV]."""
+        return self.mass_axis
+
+    @property
+    def mass_nodes(self) -> tuple[float, ...]:
+        """Ends of the segments [GeV]."""
+        return tuple(end for segment in self.segments for end in segment)
+
+    def default_coupling(self, model: str) -> DefaultAxis | None:
+        """Coupling axis of a scan that names none, for a model by name."""
+        return dict(self.coupling_axes).get(model)
+
+    def select(self, processes: Sequence[str]) -> PiInvisibleChannel:
+        """The search itself, which knows one process."""
+        del processes
+        return self
 
     @property
     def mass_range(self) -> tuple[float, float]:
         """Lowest and highest mass at which the search says something [GeV]."""
         return self.segments[0][0], self.segments[-1][1]
 
-    def is_sensitive(self, mass: Float[Array, ""]) -> Bool[Array, ""]:
+    def covers(self, mass: Float[Array, ""]) -> Bool[Array, ""]:
         """Whether the search says anything at a mass.
 
         Args:
@@ -243,7 +311,7 @@ class PiInvisibleChannel(eqx.Module):
         def between(lower: Float[Array, " n"], upper: Float[Array, " n"]) -> Array:
             return ndtr((upper - mass**2) / sigma) - ndtr((lower - mass**2) / sigma)
 
-        ends = jnp.asarray(self.regions)
+        ends = jnp.asarray(self.windows)
         total = jnp.sum(between(ends[:, 0], ends[:, 1]))
         return between(low, high) / jnp.maximum(total, _SMALLEST_SHARE)
 
@@ -297,47 +365,110 @@ class PiInvisibleChannel(eqx.Module):
         )
         return log_share, fraction * slope * self.veto_end_error
 
-    def check_production(self, processes: Iterable[str]) -> None:
-        """Refuse a model that is not produced in kaon decays.
-
-        Args:
-            processes: Production processes of the model.
-
-        Raises:
-            InputError: `PROCESS` is not among them.
-        """
-        if PROCESS not in processes:
-            known = ", ".join(map(repr, processes))
-            msg = (
-                f"channel {self.name} needs the production process {PROCESS!r}; the "
-                f"model has {known or 'none'} (see: bsmfit list presets)"
-            )
-            raise InputError(msg)
-
     def log_signal(
         self, mediator: Mediator
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Log of the expected signal events, and their response to the veto's end.
 
         Args:
-            mediator: The new particle; it must be produced by `PROCESS`.
+            mediator: The new particle, produced by `PROCESS`.
 
         Returns:
             ln of the events at nominal nuisances, `LOG_CLOSED` where the decay is
             closed or the search says nothing; and the change of it for one standard
             deviation of the end of the veto (<= 0).
 
-        Raises:
-            InputError: The model is not produced in kaon decays.
         """
-        self.check_production(mediator.production)
-        strength = mediator.production[PROCESS]
+        zero = jnp.zeros_like(mediator.mass)
+        strength = mediator.production.get(PROCESS, zero)
         log_share, response = self.log_invisible(mediator)
-        is_open = (strength > 0.0) & self.is_sensitive(mediator.mass)
+        is_open = (strength > 0.0) & self.covers(mediator.mass)
         log_strength = jnp.log(jnp.where(is_open, strength, 1.0))
         log_events = log_strength + log_share - self.log_sensitivity(mediator.mass)
         log_events = jnp.maximum(log_events, LOG_CLOSED)
         return (
             jnp.where(is_open, log_events, LOG_CLOSED),
             jnp.where(is_open, response, 0.0),
+        )
+
+    def observed_count(self, mass: Float[Array, ""]) -> ReconstructedCount:
+        """What the search saw at a mass: its count, given or reconstructed.
+
+        Args:
+            mass: Mass of X [GeV], one at which the search says something.
+
+        Returns:
+            The count.
+        """
+        if self.published is None:
+            return ReconstructedCount.given(jnp.zeros_like(mass) + self.n_observed)
+        return ReconstructedCount.from_limit(
+            self.published(mass) - self.log_sensitivity(mass),
+            self.background(mass),
+            error=total_error(log_responses(self.nuisances, "signal")),
+            cl=self.published.cl,
+        )
+
+    def regions(self, mediator: Mediator) -> tuple[SearchRegion, ...]:
+        """The count of the search at one point of a model.
+
+        Args:
+            mediator: The new particle.
+
+        Returns:
+            One region, with one signal term.
+        """
+        seen = self.observed_count(mediator.mass)
+        log_events, veto = self.log_signal(mediator)
+        own = log_responses(self.nuisances, "signal")
+        is_open = self.covers(mediator.mass)
+        region = SearchRegion(
+            name=self.name,
+            observed=seen.n,
+            signal=(
+                SignalTerm(
+                    PROCESS,
+                    log_events + seen.log_factor,
+                    (*own, LogResponse(self.veto_nuisance, veto)),
+                ),
+            ),
+            background=(
+                BackgroundTerm(
+                    "background",
+                    self.background(mediator.mass),
+                    log_responses(self.nuisances, "background"),
+                ),
+            ),
+            is_open=is_open,
+            is_found=seen.is_found | ~is_open,
+            is_effective=self.published is not None,
+        )
+        return (region,)
+
+    def largest_counts(self) -> tuple[LargestCount, ...]:
+        """The given count, and the largest background where the search is open."""
+        at = np.asarray(self.log_background.nodes)
+        grid = np.unique(np.concatenate([at, np.ravel(self.segments)]))
+        values = np.exp(np.interp(grid, at, np.asarray(self.log_background.values)))
+        is_open = [(grid >= low) & (grid <= high) for low, high in self.segments]
+        largest = np.max(values[np.any(is_open, axis=0)], initial=0.0)
+        seen = 0.0 if self.n_observed is None else float(self.n_observed)
+        return (LargestCount(seen, float(largest)),)
+
+    def caveats(self, preset: str) -> tuple[str, ...]:
+        """Where the counts come from.
+
+        Args:
+            preset: Production preset of the model, which does not matter here.
+
+        Returns:
+            Sentences.
+        """
+        del preset
+        if self.published is None:
+            return ()
+        whose = "a given" if OWN_LIMIT in self.changes else "its published"
+        return (
+            f"the counts of {self.name} are reconstructed from {whose} limit for "
+            "stable X; lifetimes, models and other levels are ours",
         )

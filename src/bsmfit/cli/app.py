@@ -8,6 +8,7 @@ libraries are imported by the command that needs them, so that help is quick.
 from __future__ import annotations
 
 import logging
+import os
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -15,6 +16,7 @@ from typer.core import TyperGroup
 
 from bsmfit._version import __version__
 from bsmfit.cli.catalogue import cite, list_names, show, tables, validate
+from bsmfit.cli.compilation_cache import VARIABLE, start_compilation_cache
 from bsmfit.cli.limit import limit
 from bsmfit.cli.measure import EXAMPLE as MEASURE_EXAMPLE
 from bsmfit.cli.measure import measure
@@ -22,6 +24,10 @@ from bsmfit.cli.scan import scan
 from bsmfit.errors import BsmfitError
 
 __all__ = ["app", "main"]
+
+
+COMPUTING = ("limit", "measure", "scan", "tables", "validate")
+"""Commands that compile programs."""
 
 
 class Commands(TyperGroup):
@@ -85,6 +91,7 @@ def _print_version(value: bool) -> bool:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -94,8 +101,18 @@ def _options(
             callback=_print_version,
         ),
     ] = False,
+    no_cache: Annotated[
+        bool,
+        typer.Option(
+            "--no-cache",
+            help=f"Keep no compiled programs between runs. {VARIABLE}=off does the "
+            f"same, {VARIABLE}=FOLDER keeps them there.",
+        ),
+    ] = False,
 ) -> None:
     """Statistically valid limits on light new particles from NA62 data."""
+    if context.invoked_subcommand in COMPUTING and not no_cache:
+        os.environ.update(start_compilation_cache(os.environ))
 
 
 def _stop(message: str, *, code: int) -> NoReturn:

@@ -34,9 +34,12 @@ def list_names(
     ] = None,
 ) -> None:
     """List models, channels and presets by name."""
-    from bsmfit.catalogue.channels import channel_names
-    from bsmfit.catalogue.models import model_names, preset_names
-    from bsmfit.catalogue.pi_nunu import pi_nunu_names
+    from bsmfit.catalogue.records import (
+        channel_names,
+        model_names,
+        pi_nunu_names,
+        preset_names,
+    )
 
     lines = {
         Kind.MODELS: model_names,
@@ -132,14 +135,10 @@ def cite(
     result: Annotated[Path, typer.Argument(help="A scan.nc, or the folder it is in.")],
 ) -> None:
     """Print the BibTeX of everything that went into a result."""
-    import json
-
     from bsmfit.catalogue.citations import bibliography
-    from bsmfit.scan.store import read_scan
+    from bsmfit.scan.result_inputs import read_inputs
 
-    path = result / "scan.nc" if result.is_dir() else result
-    inputs = json.loads(read_scan(path).attrs["inputs"])
-    typer.echo(bibliography(inputs), nl=False)
+    typer.echo(bibliography(read_inputs(result)), nl=False)
 
 
 @tables.command("build", epilog="Example: bsmfit tables build --out tables")
@@ -177,7 +176,7 @@ def build(
     from rich.console import Console
     from rich.progress import Progress
 
-    from bsmfit.catalogue.channels import channel_names
+    from bsmfit.catalogue.records import channel_names
     from bsmfit.catalogue.tables.build import build_tables, channels_with_yields
 
     every = channels_with_yields() if yields_only else channel_names()

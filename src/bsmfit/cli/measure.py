@@ -122,10 +122,10 @@ def _measured(
     """The measurement; what it warns of, where it was asked for, goes to stderr."""
     import warnings
 
+    from bsmfit.channels.pi_nunu_likelihood import pi_nunu_likelihood
     from bsmfit.errors import LowCountWarning
     from bsmfit.inference.intervals.branching_ratio import measure_branching_ratio
     from bsmfit.inference.limits.points import check_level
-    from bsmfit.likelihood.pi_nunu import pi_nunu_likelihood
 
     for level in levels:
         check_level(level)

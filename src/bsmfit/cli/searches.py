@@ -25,7 +25,7 @@ def load_search(name: str) -> Channel:
         DataFileError: Its record or a table is not valid.
     """
     from bsmfit.catalogue.channels import load_channel
-    from bsmfit.catalogue.pi_nunu import pi_nunu_names
+    from bsmfit.catalogue.records import pi_nunu_names
     from bsmfit.errors import UnknownNameError
 
     if name in pi_nunu_names():
@@ -50,8 +50,8 @@ def load_measurement(name: str) -> PiNunuChannel:
         UnknownNameError: No such measurement.
         DataFileError: Its record is not valid.
     """
-    from bsmfit.catalogue.channels import channel_names
     from bsmfit.catalogue.pi_nunu import load_pi_nunu
+    from bsmfit.catalogue.records import channel_names
     from bsmfit.errors import UnknownNameError
 
     if name in channel_names():

@@ -23,6 +23,7 @@ from bsmfit.core.argument import file_path
 from bsmfit.errors import DataFileError
 from bsmfit.scan.atomic import atomic_file
 from bsmfit.scan.contour import Polygon, excluded_polygons
+from bsmfit.scan.provenance import data_label
 from bsmfit.scan.runner import Status
 from bsmfit.scan.scan_checks import check_scan
 from bsmfit.scan.store import coupling_name
@@ -48,7 +49,11 @@ class ContourFile:
 
 
 def write_contour(
-    dataset: xr.Dataset, path: Path | str, *, quantity: str = "observed"
+    dataset: xr.Dataset,
+    path: Path | str,
+    *,
+    quantity: str = "observed",
+    search: str | None = None,
 ) -> None:
     """Write the excluded islands of a scan, whole or not at all.
 
@@ -56,18 +61,22 @@ def write_contour(
         dataset: Result of a scan.
         path: The CSV file.
         quantity: One of `bsmfit.scan.contour.QUANTITIES`.
+        search: One of `bsmfit.scan.contour.search_names`, for the observed exclusion of
+            that search alone; the joint one where None.
 
     Raises:
-        InputError: The dataset is not the result of one scan, or has one coupling.
         OutputError: The file cannot be written.
-        UnknownNameError: No such quantity.
+        UnknownNameError: No such quantity or search.
+        InputError: The expected exclusion of one search, or a dataset that is not the
+            result of one scan.
     """
     path = file_path("path", path)
     check_scan(dataset)
-    header = _header(dataset, quantity)
+    header = _header(dataset, quantity, search)
     lines = [f"# {key}: {value}" for key, value in header.items()]
     lines.append(",".join((*_COLUMNS, coupling_name(dataset))))
-    for polygon_id, polygon in enumerate(excluded_polygons(dataset, quantity)):
+    polygons = excluded_polygons(dataset, quantity, search=search)
+    for polygon_id, polygon in enumerate(polygons):
         for ring_id, ring in enumerate((polygon.outer, *polygon.holes)):
             lines += [f"{polygon_id},{ring_id},{m:.12g},{g:.12g}" for m, g in ring]
     with atomic_file(path) as temporary:
@@ -135,17 +144,19 @@ def _polygon(path: Path, rings: dict[int, list[tuple[float, float]]]) -> Polygon
     return Polygon(arrays[0], tuple(arrays[1:]))
 
 
-def _header(dataset: xr.Dataset, quantity: str) -> dict[str, str]:
+def _header(dataset: xr.Dataset, quantity: str, search: str | None) -> dict[str, str]:
     """Return what a reader must know about the contour."""
     attributes = dataset.attrs
     coupling = coupling_name(dataset)
     status = dataset["status"].values
     n_failed, n_closed = (status != 0).sum(), (status == Status.NO_SENSITIVITY).sum()
     closed = f", {n_closed} of them where no search has sensitivity" if n_closed else ""
-    return {
+    is_counted = "n_up_obs" in dataset and search is None
+    condition = "n_signal > n_up" if is_counted else "CLs < 1 - cl"
+    header = {
         "description": str(attributes["title"]),
-        "label": str(attributes["comment"]),
-        "quantity": f"{quantity} limit: excluded where n_signal > n_up",
+        "label": data_label(dataset),
+        "quantity": f"{quantity} limit: excluded where {condition}",
         "model": str(attributes["model"]),
         "preset": str(attributes["preset"]),
         "channels": " + ".join(json.loads(attributes["channels"])),
@@ -159,3 +170,8 @@ def _header(dataset: xr.Dataset, quantity: str) -> dict[str, str]:
         "inputs": str(attributes["inputs"]),
         "plan": str(attributes["plan_hash"]),
     }
+    if search is not None:
+        header["search"] = f"{search} alone, of the channels above"
+    if "ordering" in attributes:
+        header["ordering"] = str(attributes["ordering"])
+    return header

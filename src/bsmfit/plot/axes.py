@@ -7,6 +7,7 @@ the kaon modes, and logarithmic otherwise. The coupling is always logarithmic.
 from __future__ import annotations
 
 import importlib.resources
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
@@ -18,16 +19,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import (
-    AutoMinorLocator,
-    FixedLocator,
-    FuncFormatter,
-    LogLocator,
-    MaxNLocator,
-    NullFormatter,
-)
+from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 
 from bsmfit.core.argument import real_number
+from bsmfit.plot.ticks import set_log_ticks
 from bsmfit.scan.store import coupling_name
 
 __all__ = [
@@ -39,8 +34,11 @@ __all__ = [
     "paper_style",
 ]
 
+_COUPLING_LABELS = 3  # fewest labels of an axis
+_MASS_LABELS = 4
 # a single mass stands in the middle of an axis of this factor to either side
 _ROOM_FACTOR = 1.1
+_TITLE_LEFT = 0.02  # of the width of the figure
 _SYMBOLS = {"epsilon": r"$\varepsilon$", "sin_theta": r"$\sin\theta$"}
 
 
@@ -62,7 +60,7 @@ def new_figure(width_inch: float) -> tuple[Figure, Axes]:
         The figure and its axes.
 
     Raises:
-        InputError: A width outside 1 to 100 inches.
+        InputError: Another width.
     """
     width_inch = real_number("width_inch", width_inch, low=1.0, high=100.0)
     figure = Figure(figsize=(width_inch, 0.65 * width_inch + 1.0))
@@ -86,14 +84,27 @@ def mass_unit(*datasets: xr.Dataset) -> tuple[float, str]:
 def has_equal_steps(dataset: xr.Dataset) -> bool:
     """Whether the masses of a scan, three or more, are equally spaced.
 
+    Masses that were put between equal steps, fewer than there are steps, do not count:
+    the ends of a mass window may be masses of their own.
+
     Args:
         dataset: Result of a scan.
 
     Returns:
         True for a linear axis.
     """
-    steps = np.diff(dataset["mass"].values)
-    return steps.size > 1 and bool(np.ptp(steps) <= 1e-6 * steps.mean())
+    masses = dataset["mass"].values
+    steps = np.diff(masses)
+    if steps.size < 2:
+        return False
+    n_step = round((masses[-1] - masses[0]) / steps.max())
+    if n_step < 2 or steps.size >= 2 * n_step:
+        return False
+    lattice = np.linspace(masses[0], masses[-1], n_step + 1)
+    after = np.clip(np.searchsorted(masses, lattice), 1, masses.size - 1)
+    beside = np.stack([masses[after - 1], masses[after]])
+    distance = np.abs(beside - lattice).min(axis=0)
+    return bool(distance.max() <= 1e-6 * steps.max())
 
 
 def coupling_label(dataset: xr.Dataset) -> str:
@@ -103,13 +114,22 @@ def coupling_label(dataset: xr.Dataset) -> str:
         dataset: Result of a scan.
 
     Returns:
-        The label, for example ``"$F_V$ [GeV]"``.
+        The label, for example ``"$F_V$ [GeV]"`` or ``"$g$ [GeV$^{-1}$]"``.
     """
     name = coupling_name(dataset)
     attributes = dataset[name].attrs
     symbol = attributes.get("symbol", _SYMBOLS.get(name, name.replace("_", " ")))
-    units = attributes.get("units", "1")
-    return symbol if units in ("", "1") else f"{symbol} [{units}]"
+    units = str(attributes.get("units", "1")).strip()
+    return symbol if units in ("", "1") else f"{symbol} [{_unit_text(units)}]"
+
+
+def _unit_text(units: str) -> str:
+    """Write the powers of a unit as such: GeV-1, GeV^-1, GeV**-1 and 1/GeV alike."""
+    inverse = re.fullmatch(r"1\s*/\s*([A-Za-z]+)(?:(?:\^|\*\*)?(\d+))?", units)
+    if inverse:
+        return f"{inverse[1]}$^{{-{inverse[2] or 1}}}$"
+    power = r"([A-Za-z])(?:\^|\*\*)?\{?([+-]?\d+)\}?"
+    return units if "$" in units else re.sub(power, r"\1$^{\2}$", units)
 
 
 def finish_axes(
@@ -125,33 +145,32 @@ def finish_axes(
         axes: The axes, with everything drawn.
         datasets: The scans that are drawn, in the same coupling.
         handles: Artists for the legend.
-        title: Text above the axes.
+        title: Text above the axes, with the left end of the figure.
     """
     unit, unit_name = mass_unit(*datasets)
     name = coupling_name(datasets[0])
     masses = np.concatenate([dataset["mass"].values for dataset in datasets]) * unit
     couplings = np.concatenate([dataset[name].values for dataset in datasets])
+    mass_ends = _mass_limits(float(masses.min()), float(masses.max()))
     axes.set_yscale("log")
     axes.set_ylim(couplings.min(), couplings.max())
-    _set_coupling_ticks(axes, np.log10(couplings.max() / couplings.min()))
+    ends = float(couplings.min()), float(couplings.max())
+    set_log_ticks(axes.yaxis, *ends, n_least=_COUPLING_LABELS, is_plain=False)
     if all(has_equal_steps(dataset) for dataset in datasets):
         axes.set_xscale("linear")
         axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
         axes.xaxis.set_minor_locator(AutoMinorLocator())
     else:
         axes.set_xscale("log")
-        _set_mass_ticks(axes, float(masses.min()), float(masses.max()))
-    axes.set_xlim(*_mass_limits(float(masses.min()), float(masses.max())))
+        set_log_ticks(axes.xaxis, *mass_ends, n_least=_MASS_LABELS, is_plain=True)
+    axes.set_xlim(*mass_ends)
     symbol = datasets[0]["mass"].attrs.get("symbol", "$m$")
     axes.set_xlabel(f"{symbol} [{unit_name}]")
     axes.set_ylabel(coupling_label(datasets[0]))
-    axes.set_title(title, loc="left")
     figure = axes.get_figure(root=True)
-    if figure is not None:  # below the axes: no corner of a plane is always empty
-        n_columns = 3 if figure.get_figwidth() > 5.0 else 2
-        figure.legend(
-            handles=list(handles), loc="outside lower center", ncols=n_columns
-        )
+    if figure is not None:  # the title is often wider than the axes
+        figure.suptitle(title, x=_TITLE_LEFT, ha="left")
+        _add_legend(figure, handles)
 
 
 def _mass_limits(low: float, high: float) -> tuple[float, float]:
@@ -161,27 +180,15 @@ def _mass_limits(low: float, high: float) -> tuple[float, float]:
     return low / _ROOM_FACTOR, high * _ROOM_FACTOR
 
 
-def _set_coupling_ticks(axes: Axes, n_decades: float) -> None:
-    """Mark every decade, label as many as have room."""
-    axes.yaxis.set_major_locator(LogLocator(numticks=8))
-    if n_decades > 7:
-        axes.yaxis.set_minor_locator(LogLocator(numticks=50))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+def _add_legend(figure: Figure, handles: Sequence[Patch | Line2D]) -> None:
+    """Put the legend below the axes, in as many columns as have room.
 
-
-def _set_mass_ticks(axes: Axes, low: float, high: float) -> None:
-    """Label 1, 2, 5 of each decade, and more where there is room, in plain numbers."""
-    low, high = _mass_limits(low, high)
-    n_decades = np.log10(high / low)
-    steps = (1, 2, 3, 4, 5, 6, 8) if n_decades < 0.7 else (1, 2, 3, 5, 7)
-    steps = (1,) if n_decades > 3 else (1, 2, 5) if n_decades > 1.2 else steps
-    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    inside = [
-        step * 10.0**decade
-        for decade in decades
-        for step in steps
-        if low * (1 - 1e-9) <= step * 10.0**decade <= high * (1 + 1e-9)
-    ]
-    axes.xaxis.set_major_locator(FixedLocator(inside))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    No corner of a plane is always empty.
+    """
+    for n_columns in range(3 if figure.get_figwidth() > 5.0 else 2, 0, -1):
+        legend = figure.legend(
+            handles=list(handles), loc="outside lower center", ncols=n_columns
+        )
+        if n_columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()

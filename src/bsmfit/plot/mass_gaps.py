@@ -15,11 +15,12 @@ from itertools import pairwise
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from bsmfit.plot.axes import mass_unit
+from bsmfit.scan.contour import log_ratio
 from bsmfit.scan.runner import Status
 
 __all__ = ["closing_lines", "draw_gaps", "mass_gaps"]
@@ -39,8 +40,8 @@ def mass_gaps(datasets: Sequence[xr.Dataset]) -> list[Span]:
     Returns:
         Lowest and highest mass of each gap [GeV], ascending.
     """
-    closed = [span for dataset in datasets for span in _spans(dataset, is_open=False)]
-    opened = [span for dataset in datasets for span in _spans(dataset, is_open=True)]
+    closed = [span for d in datasets for span in _sensitive_spans(d, is_open=False)]
+    opened = [span for d in datasets for span in _sensitive_spans(d, is_open=True)]
     ends = sorted({end for span in closed + opened for end in span})
     gaps: list[Span] = []
     for low, high in pairwise(ends):
@@ -54,24 +55,31 @@ def mass_gaps(datasets: Sequence[xr.Dataset]) -> list[Span]:
 
 
 def closing_lines(
-    dataset: xr.Dataset, rings: Sequence[Float[np.ndarray, "_ 2"]]
+    dataset: xr.Dataset,
+    rings: Sequence[Float[np.ndarray, "_ 2"]],
+    *,
+    search: str | None = None,
 ) -> list[Float[np.ndarray, "2 2"]]:
-    """Edges of an excluded region along the gaps of its scan.
+    """Edges of an excluded region along the masses without any result.
 
     Args:
         dataset: Result of a scan.
         rings: Closed rings of (mass [GeV], coupling) vertices of its region.
+        search: The search that they belong to; the joint exclusion where None.
 
     Returns:
-        Straight pieces of the rings at the masses where a gap begins or ends.
+        Straight pieces of the rings at the masses where such a gap begins or ends.
     """
-    ends = [end for span in _spans(dataset, is_open=False) for end in span]
+    is_masked = np.ma.getmaskarray(log_ratio(dataset, search=search))
+    has_any = np.any(~is_masked, axis=1)
     masses = dataset["mass"].values
-    inner = [end for end in ends if masses[0] < end < masses[-1]]
+    ends = [end for span in _spans(masses, has_any, is_open=False) for end in span]
+    inner = {end for end in ends if masses[0] < end < masses[-1]}
     pieces = []
     for ring in rings:
-        for end in inner:
-            here = np.flatnonzero(np.isclose(ring[:, 0], end, rtol=1e-9, atol=0.0))
+        for end in sorted(inner):
+            # the ring went through the logarithm and back; masses may be 1e-9 apart
+            here = np.flatnonzero(np.isclose(ring[:, 0], end, rtol=1e-13, atol=0.0))
             runs = np.split(here, np.flatnonzero(np.diff(here) > 1) + 1)
             pieces += [ring[[run[0], run[-1]]] for run in runs if run.size > 1]
     return pieces
@@ -104,10 +112,19 @@ def draw_gaps(axes: Axes, datasets: Sequence[xr.Dataset]) -> list[Patch]:
     return bands[:1]
 
 
-def _spans(dataset: xr.Dataset, *, is_open: bool) -> list[Span]:
-    """Runs of masses with or without any sensitivity; the latter reach the former."""
-    masses = dataset["mass"].values
+def _sensitive_spans(dataset: xr.Dataset, *, is_open: bool) -> list[Span]:
+    """Runs of masses with or without any sensitivity."""
     has_any = (dataset["status"].values != Status.NO_SENSITIVITY).any(axis=1)
+    return _spans(dataset["mass"].values, has_any, is_open=is_open)
+
+
+def _spans(
+    masses: Float[np.ndarray, " n_mass"],
+    has_any: Bool[np.ndarray, " n_mass"],
+    *,
+    is_open: bool,
+) -> list[Span]:
+    """Runs of masses with or without something; the latter reach the former."""
     changes = np.flatnonzero(np.diff(has_any)) + 1
     starts, stops = [0, *changes], [*changes, masses.size]
     spans = []

@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from bsmfit.catalogue.channels import channel_names
 from bsmfit.catalogue.published import load_published_limit
+from bsmfit.catalogue.records import channel_names
+from bsmfit.scan.provenance import is_published
 
 __all__ = ["PublishedContour", "published_contours"]
 
@@ -38,8 +39,11 @@ def published_contours(dataset: xr.Dataset) -> list[PublishedContour]:
         dataset: Result of a scan.
 
     Returns:
-        The contours of its channels, where they are shipped and of the same model.
+        The contours of its channels, where they are shipped and of the same model; none
+        where a search of the scan was changed.
     """
+    if not is_published(dataset):
+        return []
     known = channel_names()
     contours = []
     for name in json.loads(dataset.attrs["channels"]):

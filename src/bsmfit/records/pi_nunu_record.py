@@ -5,9 +5,9 @@ published from them. A *category* is what was counted: one observed number. It h
 or more *subsets* with a sensitivity and backgrounds of their own; where two subsets
 were counted together, only the sum of their events is known.
 
-The response to a background of error $+u-d$ is given by `bsmfit.likelihood.pi_nunu`;
-the response to a sensitivity nuisance of relative `size` is
-$(1 + \mathrm{size})^{-\theta}$ in the sensitivity.
+The response to a background of error $+u-d$ is given by
+`bsmfit.channels.pi_nunu_likelihood`; the response to a sensitivity nuisance of relative
+`size` is $(1 + \mathrm{size})^{-\theta}$ in the sensitivity.
 """
 
 from __future__ import annotations

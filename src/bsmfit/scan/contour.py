@@ -7,7 +7,12 @@ $$f = \log_{10}(N_{signal} / N_{up}),$$
 
 which is smooth and nearly linear in $\log m$ and $\log g$ (both pieces of a dump yield
 are powers or exponentials of powers), unlike a yes/no mask. Contours are traced there,
-so excluded regions have sub-grid edges, several islands, and holes.
+so excluded regions have sub-grid edges, several islands, and holes. A map of several
+searches has no limit on one number of events, but a CLs at each point; there
+
+$$f = \log_{10}\frac{\ln \mathrm{CL_s}}{\ln(1 - \mathrm{cl})},$$
+
+which has the same sign and is the same number where nothing is observed.
 
     dataset --log_ratio--> f, masked by status --contourpy--> polygons | lines | edges
 """
@@ -24,7 +29,7 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from bsmfit.core.argument import choice
-from bsmfit.errors import InputError
+from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.scan.runner import Status
 from bsmfit.scan.scan_checks import check_scan
 from bsmfit.scan.store import coupling_name
@@ -37,6 +42,8 @@ __all__ = [
     "coupling_edges",
     "excluded_polygons",
     "log_ratio",
+    "polygons_of_field",
+    "search_names",
 ]
 
 _CLIP = 3.0
@@ -85,67 +92,109 @@ class CouplingEdges:
     n_crossings: Int[np.ndarray, " n_mass"]
 
 
-def log_ratio(dataset: xr.Dataset, quantity: str = "observed") -> np.ma.MaskedArray:
+def search_names(dataset: xr.Dataset) -> tuple[str, ...]:
+    """Searches whose single exclusions a map holds beside the joint one.
+
+    Args:
+        dataset: Result of a scan.
+
+    Returns:
+        Their names, in the order of the map; none for a map of one search.
+    """
+    if "cls_obs_single" not in dataset:
+        return ()
+    return tuple(str(name) for name in dataset["search"].values)
+
+
+def log_ratio(
+    dataset: xr.Dataset, quantity: str = "observed", *, search: str | None = None
+) -> np.ma.MaskedArray:
     r"""The field whose zero is the contour.
 
-    $$f = \log_{10}(N_{signal} / N_{up})$$
+    $$f = \log_{10}(N_{signal} / N_{up}) \quad\text{or}\quad
+      f = \log_{10}\frac{\ln \mathrm{CL_s}}{\ln(1 - \mathrm{cl})}$$
 
-    clipped to [-3, 3], which moves no zero on a grid that resolves the plane; masked
-    where the status is not 0, so that a failed point is never drawn as excluded.
+    The second one is used where the dataset has no `n_up_obs`, and for one search of
+    several. Both are clipped to [-3, 3], which moves no zero on a grid that resolves
+    the plane, and masked where the status is not 0 or a number is nan, so that a failed
+    point is never drawn as excluded.
 
     Args:
         dataset: Result of a scan.
         quantity: One of `QUANTITIES`: the observed limit, the median expected one, or
             one of its quantiles, where ``"expected-2sigma"`` is the strongest limit.
+        search: One of `search_names`, for the exclusion by that search alone; only
+            observed ones are kept. The joint exclusion where None.
 
     Returns:
         The field with the axes (mass, coupling), positive where excluded.
 
     Raises:
-        InputError: The dataset is not the result of one scan.
-        UnknownNameError: No such quantity.
+        UnknownNameError: No such quantity, or no such search.
+        InputError: The expected exclusion of one search, or a dataset that is not the
+            result of a scan.
     """
     check_scan(dataset)
     choice("quantity", quantity, QUANTITIES)
-    limit = dataset["n_up_obs"].values
-    if quantity != "observed":
-        limit = dataset["n_up_exp"].values[..., _QUANTILE_INDEX[quantity]]
-    signal = dataset["n_signal"].values
-    failed = dataset["status"].values != Status.OK
-    failed = failed | np.isnan(signal) | np.isnan(limit)
+    if search is not None:
+        _check_search(dataset, search, quantity)
+        tested, threshold = _minus_log_cls(dataset, "cls_obs_single")
+        tested = tested[search_names(dataset).index(search)]
+    elif "n_up_obs" in dataset:
+        tested = _variable(dataset, "n_signal")
+        threshold = _variable(dataset, "n_up_obs")
+        if quantity != "observed":
+            threshold = _variable(dataset, "n_up_exp")[..., _QUANTILE_INDEX[quantity]]
+    elif quantity == "observed":
+        tested, threshold = _minus_log_cls(dataset, "cls_obs")
+    else:
+        tested, threshold = _minus_log_cls(dataset, "cls_exp_quantiles")
+        tested = tested[..., _QUANTILE_INDEX[quantity]]
+    failed = _variable(dataset, "status") != Status.OK
+    failed = failed | np.isnan(tested) | np.isnan(threshold)
     tiny = np.finfo(np.float64).tiny
-    safe_signal = np.where(failed, tiny, np.maximum(signal, tiny))
-    safe_limit = np.where(failed, 1.0, np.maximum(limit, tiny))
-    field = np.log10(safe_signal) - np.log10(safe_limit)
+    safe_tested = np.where(failed, tiny, np.maximum(tested, tiny))
+    safe_threshold = np.where(failed, 1.0, np.maximum(threshold, tiny))
+    field = np.log10(safe_tested) - np.log10(safe_threshold)
     return np.ma.masked_array(np.clip(field, -_CLIP, _CLIP), mask=failed)
 
 
 def excluded_polygons(
-    dataset: xr.Dataset, quantity: str = "observed"
+    dataset: xr.Dataset, quantity: str = "observed", *, search: str | None = None
 ) -> tuple[Polygon, ...]:
     """Trace the excluded islands as closed polygons.
 
     An island that reaches the end of the plane, or points that have failed, is closed
-    along them. A plane of one mass has intervals of couplings in place of islands: each
-    is a ring of no width, up and down again.
+    along them.
 
     Args:
         dataset: Result of a scan.
         quantity: One of `QUANTITIES`.
+        search: As in `log_ratio`.
 
     Returns:
-        The islands, with their holes; empty where nothing is excluded.
-
-    Raises:
-        InputError: The dataset is not the result of one scan, or has one coupling.
-        UnknownNameError: No such quantity.
+        The islands, with their holes; empty where nothing is excluded, or where the
+        plane has one mass and so no area (`coupling_edges` has the edges).
     """
-    if _has_one_mass(dataset, quantity):
-        return tuple(
-            Polygon(np.concatenate([line, line[:1]]))
-            for line in _vertical_lines(dataset, quantity)
-        )
-    generator = _generator(dataset, quantity, fill_type=contourpy.FillType.OuterOffset)
+    return polygons_of_field(dataset, log_ratio(dataset, quantity, search=search))
+
+
+def polygons_of_field(
+    dataset: xr.Dataset, field: np.ma.MaskedArray
+) -> tuple[Polygon, ...]:
+    """Trace the islands where a field on the plane of a scan is positive.
+
+    Args:
+        dataset: Result of a scan, for its axes.
+        field: Values with the axes (mass, coupling), within [-3, 3]; masked points are
+            outside.
+
+    Returns:
+        The islands, with their holes.
+    """
+    if min(field.shape) < 2:
+        return ()
+    generator = _generator(dataset, field, fill_type=contourpy.FillType.OuterOffset)
     points, offsets = cast(_FilledRings, generator.filled(0.0, 2.0 * _CLIP))
     polygons = []
     for vertices, offset in zip(points, offsets, strict=True):
@@ -157,30 +206,29 @@ def excluded_polygons(
 
 
 def contour_lines(
-    dataset: xr.Dataset, quantity: str = "observed"
+    dataset: xr.Dataset, quantity: str = "observed", *, search: str | None = None
 ) -> tuple[Float[np.ndarray, "n_vertex 2"], ...]:
     """Trace the contour as lines, which end at the ends of the plane.
 
     Args:
         dataset: Result of a scan.
         quantity: One of `QUANTITIES`.
+        search: As in `log_ratio`.
 
     Returns:
         Lines of (mass [GeV], coupling) vertices; closed ones repeat their first vertex.
-        Of a plane of one mass, the excluded intervals of couplings.
-
-    Raises:
-        InputError: The dataset is not the result of one scan, or has one coupling.
-        UnknownNameError: No such quantity.
     """
-    if _has_one_mass(dataset, quantity):
-        return _vertical_lines(dataset, quantity)
-    generator = _generator(dataset, quantity, line_type=contourpy.LineType.Separate)
+    field = log_ratio(dataset, quantity, search=search)
+    if min(field.shape) < 2:
+        return ()
+    generator = _generator(dataset, field, line_type=contourpy.LineType.Separate)
     lines = cast(list[np.ndarray], generator.lines(0.0))
     return tuple(np.power(10.0, line) for line in lines)
 
 
-def coupling_edges(dataset: xr.Dataset, quantity: str = "observed") -> CouplingEdges:
+def coupling_edges(
+    dataset: xr.Dataset, quantity: str = "observed", *, search: str | None = None
+) -> CouplingEdges:
     """Find the outermost edges of the excluded couplings at each mass of the plane.
 
     The field is interpolated linearly in the logarithm of the coupling, as the contour
@@ -190,81 +238,74 @@ def coupling_edges(dataset: xr.Dataset, quantity: str = "observed") -> CouplingE
     Args:
         dataset: Result of a scan.
         quantity: One of `QUANTITIES`.
+        search: As in `log_ratio`.
 
     Returns:
         The edges; two intervals at one mass are told by `n_crossings` above 2.
-
-    Raises:
-        InputError: The dataset is not the result of one scan.
-        UnknownNameError: No such quantity.
     """
-    field = log_ratio(dataset, quantity)
+    field = log_ratio(dataset, quantity, search=search)
     log_coupling = np.log10(dataset[coupling_name(dataset)].values)
     n_mass = field.shape[0]
     lower, upper = np.full(n_mass, np.nan), np.full(n_mass, np.nan)
     n_crossings = np.zeros(n_mass, dtype=np.int64)
     for i in range(n_mass):
-        ends, n_crossings[i] = _intervals(field[i], log_coupling)
-        if ends:
-            lower[i], upper[i] = 10.0 ** ends[0][0], 10.0 ** ends[-1][1]
+        row, known = field.data[i], ~np.ma.getmaskarray(field)[i]
+        inside = (row > 0.0) & known
+        crosses = (inside[1:] != inside[:-1]) & known[1:] & known[:-1]
+        left = np.flatnonzero(crosses)
+        step = row[left] / (row[left] - row[left + 1])
+        edges = log_coupling[left] + step * np.diff(log_coupling)[left]
+        candidates = np.concatenate([edges, log_coupling[inside]])
+        n_crossings[i] = left.size
+        if candidates.size:
+            lower[i] = 10.0 ** candidates.min()
+            upper[i] = 10.0 ** candidates.max()
     return CouplingEdges(dataset["mass"].values, lower, upper, n_crossings)
 
 
-def _intervals(
-    row: np.ma.MaskedArray, log_coupling: Float[np.ndarray, " n_coupling"]
-) -> tuple[list[tuple[float, float]], int]:
-    """Excluded intervals of log couplings at one mass, and how many edges they have.
-
-    An end at a failed point or at the end of the plane is the last coupling known to be
-    excluded, and no edge.
-    """
-    known = ~np.ma.getmaskarray(row)
-    inside = (row.data > 0.0) & known
-
-    def end(last: int, beyond: int) -> tuple[float, bool]:
-        if not 0 <= beyond < row.size or not known[beyond]:
-            return float(log_coupling[last]), False
-        step = row.data[last] / (row.data[last] - row.data[beyond])
-        gap = log_coupling[beyond] - log_coupling[last]
-        return float(log_coupling[last] + step * gap), True
-
-    steps = np.diff(np.concatenate([[0], inside.astype(int), [0]]))
-    firsts, lasts = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1) - 1
-    found, n_edge = [], 0
-    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
-        (low, has_low), (high, has_high) = end(first, first - 1), end(last, last + 1)
-        found.append((low, high))
-        n_edge += has_low + has_high
-    return found, n_edge
-
-
-def _has_one_mass(dataset: xr.Dataset, quantity: str) -> bool:
-    """Whether a plane is one row; one of one coupling has no contour at all."""
-    n_mass, n_coupling = log_ratio(dataset, quantity).shape
-    if n_coupling < 2:
+def _variable(dataset: xr.Dataset, name: str) -> np.ndarray:
+    """Values of a variable that every result of a scan of its kind has."""
+    if name not in dataset:
+        held = ", ".join(sorted(str(key) for key in dataset.data_vars)) or "none"
         msg = (
-            "a contour needs two couplings or more, and the plane has one; use "
-            "coupling_edges, or the variable n_signal itself"
+            f"the dataset has no variable {name!r} (it has: {held}); "
+            "give a result of bsmfit.scan_plane, whole"
         )
         raise InputError(msg)
-    return n_mass == 1
+    return dataset[name].values
 
 
-def _vertical_lines(
-    dataset: xr.Dataset, quantity: str
-) -> tuple[Float[np.ndarray, "2 2"], ...]:
-    """The excluded intervals of couplings at the one mass of a plane."""
-    mass = float(dataset["mass"].values[0])
-    log_coupling = np.log10(dataset[coupling_name(dataset)].values)
-    found, _ = _intervals(log_ratio(dataset, quantity)[0], log_coupling)
-    return tuple(
-        np.array([[mass, 10.0**low], [mass, 10.0**high]]) for low, high in found
-    )
+def _minus_log_cls(dataset: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """-ln CLs of a variable, and the value that it has on the contour."""
+    tiny = np.finfo(np.float64).tiny
+    minus_log = -np.log(np.clip(_variable(dataset, name), tiny, 1.0))
+    return minus_log, np.asarray(-np.log1p(-float(dataset.attrs["cl"])))
+
+
+def _check_search(dataset: xr.Dataset, search: str, quantity: str) -> None:
+    """Refuse a search that the map does not hold by itself."""
+    names = search_names(dataset)
+    if not names:
+        msg = (
+            f"search = {search!r}: this map holds no single searches beside its own "
+            "exclusion; leave the search out"
+        )
+        raise InputError(msg)
+    if search not in names:
+        kind = "search in this map"
+        raise UnknownNameError.from_choices(kind, search, names)
+    if quantity != "observed":
+        msg = (
+            f"search = {search!r}, quantity = {quantity!r}: a map of several searches "
+            "holds the observed exclusion of each alone; pass quantity='observed', or "
+            "scan this search by itself"
+        )
+        raise InputError(msg)
 
 
 def _generator(
     dataset: xr.Dataset,
-    quantity: str,
+    field: np.ma.MaskedArray,
     *,
     line_type: contourpy.LineType | None = None,
     fill_type: contourpy.FillType | None = None,
@@ -273,7 +314,7 @@ def _generator(
     return contourpy.contour_generator(
         x=np.log10(dataset["mass"].values),
         y=np.log10(dataset[coupling_name(dataset)].values),
-        z=log_ratio(dataset, quantity).T,
+        z=field.T,
         line_type=line_type,
         fill_type=fill_type,
         corner_mask=False,

@@ -1,8 +1,8 @@
-"""An exclusion map: model x channels x grid -> labelled dataset.
+"""An exclusion map: model x searches x grid -> labelled dataset.
 
-`scan_plane` checks what was asked, maps the point function of the channels' kind over
-the plane (`bsmfit.scan.exclusion_point` for beam-dump searches,
-`bsmfit.scan.invisible_point` for K+ -> pi+ X) and labels the result.
+`scan_plane` checks what was asked, maps the chain of one point
+(`bsmfit.scan.exclusion_point`) over the plane and labels the result. It knows no kind
+of search.
 """
 
 from __future__ import annotations
@@ -11,24 +11,19 @@ import json
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from bsmfit.channels.beam_dump import BeamDumpChannel
-from bsmfit.channels.channel import Channel
-from bsmfit.channels.pi_invisible import PiInvisibleChannel
+from bsmfit.channels.channel import Channel, DefaultAxis
+from bsmfit.channels.combination import as_channels, production_processes
 from bsmfit.errors import InputError
 from bsmfit.physics.model import Model
 from bsmfit.scan.blocks import BlockFolder
 from bsmfit.scan.exclusion_point import ExclusionPoint
 from bsmfit.scan.grid import Axis, PointList
-from bsmfit.scan.invisible_point import InvisiblePoint
 from bsmfit.scan.plan import ScanPlan
-from bsmfit.scan.runner import (
-    CHUNK_POINTS,
-    Progress,
-    run_plane,
-)
+from bsmfit.scan.runner import CHUNK_POINTS, Progress, run_plane
 from bsmfit.scan.store import build_dataset
 
 __all__ = [
@@ -37,7 +32,6 @@ __all__ = [
     "caveats",
     "check_masses",
     "default_axes",
-    "exclusion_point",
     "scan_plane",
 ]
 
@@ -47,6 +41,10 @@ AxisLike = (
 )
 """What a user may write for an axis."""
 
+# doubles of a chunk's temporaries, and points on a device that is no CPU
+_CHUNK_VALUES, _DEVICE_FACTOR = 2**23, 16
+_BESIDE = 1e-9
+
 
 def scan_plane(
     model: Model,
@@ -55,6 +53,7 @@ def scan_plane(
     mass: AxisLike | None = None,
     coupling: AxisLike | None = None,
     cl: float = 0.9,
+    ordering: str = "likelihood-ratio",
     blocks: BlockFolder | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:
@@ -62,31 +61,40 @@ def scan_plane(
 
     Args:
         model: The new physics.
-        channels: One or more searches of one kind, combined.
+        channels: One or more searches, of any kinds and of different data, combined.
         mass: Mass axis [GeV]: (low, high, points) with equal ratios, an array of
-            masses, or an `Axis`; that of the first channel where None.
+            masses, or an `Axis`; where None that of the first search, with points on
+            both sides of the masses at which a count changes.
         coupling: Coupling axis, likewise.
         cl: Confidence level, within (0, 1).
+        ordering: What is more signal-like where several regions are combined:
+            ``"likelihood-ratio"`` or ``"sum"`` of counts.
         blocks: Where finished rows are kept; nothing is kept where None. They are
             found again by the digest of the plan, which covers every number of the
-            model and the channels but not the code of a function of your own.
+            model and the channels.
         progress: Called with (points done, points in all).
 
     Returns:
-        Dataset over (mass, coupling): signal, limits, CLs, status, and in its
-        attributes everything the numbers depend on.
+        Dataset over (mass, coupling): signal, limits or CLs, status, and in its
+        attributes everything the numbers depend on. Several searches have CLs of all
+        together and of each alone, and no limit in events.
 
     Raises:
         InputError: An axis that is empty, reversed or outside what the model and the
-            channels cover, or a confidence level outside (0, 1).
-        UnknownNameError: A production process that a channel has no yields for.
+            searches cover, searches that cannot be combined, or a level outside (0, 1).
+        UnknownNameError: An unknown production process or ordering.
     """
-    selected = (channels,) if isinstance(channels, Channel) else tuple(channels)
-    point = exclusion_point(model, selected, cl=cl)
-    masses, couplings = default_axes(model, selected, mass=mass, coupling=coupling)
-    check_masses(model, selected, masses)
+    searches = as_channels(channels)
+    point = ExclusionPoint.from_model(model, searches, cl=cl, ordering=ordering)
+    masses, couplings = default_axes(model, searches, mass=mass, coupling=coupling)
+    check_masses(model, searches, masses)
     plan = ScanPlan.from_parts(
-        model, selected, mass=masses, coupling=couplings, cl=point.cl
+        model,
+        searches,
+        mass=masses,
+        coupling=couplings,
+        cl=point.cl,
+        ordering=point.ordering,
     )
     plane = run_plane(
         point,
@@ -97,43 +105,14 @@ def scan_plane(
         progress=progress,
     )
     dataset = build_dataset(
-        plane, plan, mass=masses.points(), coupling=couplings.points()
+        plane,
+        plan,
+        mass=masses.points(),
+        coupling=couplings.points(),
+        searches=point.combination.names,
+        ensemble=point.ensemble,
     )
-    dataset.attrs["caveats"] = json.dumps(caveats(model, selected))
-    if model.particle:
-        dataset["mass"].attrs["symbol"] = f"$m_{{{model.particle}}}$"
-    dataset[model.coupling].attrs["units"] = model.coupling_unit
-    if model.coupling_symbol:
-        dataset[model.coupling].attrs["symbol"] = f"${model.coupling_symbol}$"
-    return dataset
-
-
-def exclusion_point(
-    model: Model, channels: Sequence[Channel], *, cl: float = 0.9
-) -> ExclusionPoint | InvisiblePoint:
-    """Join a model and searches of one kind into the function of one point.
-
-    Args:
-        model: The new physics.
-        channels: The searches, all of one kind.
-        cl: Confidence level, within (0, 1).
-
-    Returns:
-        The function that a map evaluates.
-
-    Raises:
-        InputError: Searches of different kinds, or what their kind refuses.
-    """
-    is_invisible = [isinstance(channel, PiInvisibleChannel) for channel in channels]
-    if any(is_invisible) and not all(is_invisible):
-        names = ", ".join(channel.name for channel in channels)
-        msg = (
-            f"{names}: a map combines searches of one kind; make one map for each, or "
-            "join their likelihoods at one point (bsmfit.combine)"
-        )
-        raise InputError(msg)
-    kind = InvisiblePoint if any(is_invisible) else ExclusionPoint
-    return kind.from_model(model, channels, cl=cl)
+    return _labelled(dataset, model, searches)
 
 
 def default_axes(
@@ -158,38 +137,31 @@ def default_axes(
         InputError: An axis that is not one, or no coupling axis for this model.
     """
     first = channels[0]
-    if isinstance(first, BeamDumpChannel):
-        masses: AxisLike = first.default_mass
-        couplings: AxisLike | None = first.default_coupling
-    else:
-        known = dict(first.default_coupling)
-        masses = Axis(*first.default_mass, spacing="lin")
-        couplings = coupling if coupling is not None else known.get(model.name)
-        if couplings is None:
+    if coupling is None:
+        known = [c.default_coupling(model.name) for c in channels]
+        default = next((axis for axis in known if axis is not None), None)
+        if default is None:
             msg = (
-                f"{first.name} has no default couplings for {model.name!r} (known: "
-                f"{', '.join(known)}); give the range of the couplings"
+                f"{first.name} has no default couplings for {model.name!r}; give the "
+                "range of the couplings (--coupling LO:HI:N, or coupling=(low, high, "
+                "points))"
             )
             raise InputError(msg)
-    return (
-        as_axis(masses if mass is None else mass),
-        as_axis(couplings if coupling is None else coupling),
-    )
-
-
-def _chunk_points(point: ExclusionPoint | InvisiblePoint) -> int:
-    """Points evaluated at once, fewer where each has many nodes to average over."""
-    if isinstance(point, InvisiblePoint):
-        return CHUNK_POINTS
-    n_node = point.quadrature.signal_weights.size
-    return max(256, CHUNK_POINTS // max(1, n_node // 128))
+        couplings = _axis_of(default)
+    else:
+        couplings = as_axis(coupling)
+    if mass is not None:
+        return as_axis(mass), couplings
+    nodes = [node for channel in channels for node in channel.mass_nodes]
+    return _with_nodes(_axis_of(first.default_mass), nodes), couplings
 
 
 def as_axis(axis: AxisLike) -> Axis | PointList:
     """An axis from what a user may write for one.
 
     Args:
-        axis: (low, high, points) for equal ratios, an array of points, or an axis.
+        axis: (low, high, points) for equal ratios, an array of points, one number, or
+            an axis.
 
     Returns:
         The axis.
@@ -203,7 +175,8 @@ def as_axis(axis: AxisLike) -> Axis | PointList:
         if isinstance(axis, tuple):
             low, high, n_points = axis
             return Axis(float(low), float(high), int(n_points))
-        return PointList(tuple(float(point) for point in np.asarray(axis)))
+        points = np.atleast_1d(np.asarray(axis))
+        return PointList(tuple(float(point) for point in points))
     except (TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
@@ -224,30 +197,29 @@ def caveats(model: Model, channels: Sequence[Channel]) -> list[str]:
     Returns:
         Sentences, none where there is nothing to say.
     """
-    return [
-        f"the selection efficiency of {channel.name} belongs to the preset "
-        f"{channel.efficiency_preset!r}: with {model.preset!r} it carries the norm of "
-        "another production, and the limit is off by as much"
+    found = [
+        f"{channel.name} was changed by hand ({', '.join(channel.changes)}): this is "
+        "no result of published data"
         for channel in channels
-        if isinstance(channel, BeamDumpChannel)
-        and channel.efficiency_preset != model.preset
-    ] + [
-        f"the counts of {channel.name} are reconstructed from "
-        f"{'a given' if 'own-limit' in channel.name else 'its published'} limit for "
-        "stable X; lifetimes, models and other levels are ours"
-        for channel in channels
-        if isinstance(channel, PiInvisibleChannel) and channel.published is not None
+        if not channel.is_published
     ]
+    found += [text for channel in channels for text in channel.caveats(model.preset)]
+    known = {process for channel in channels for process in channel.processes}
+    foreign = [p for p in production_processes(model) if p not in known]
+    if foreign:
+        found.append(
+            f"production by {', '.join(foreign)} takes part in none of these searches"
+        )
+    return found
 
 
 def check_masses(
     model: Model, channels: Sequence[Channel], masses: Axis | PointList
 ) -> None:
-    """Refuse masses that the model or all channels know nothing about.
+    """Refuse masses that the model or all searches know nothing about.
 
-    A mass below the table of one of several channels is fine: the channel is closed
-    there and adds nothing. Searches in kaon decays take any mass of the model: where
-    they say nothing, the points have a status that says so.
+    A mass that some of several searches do not cover is fine: they are closed there and
+    add nothing. Where all are closed, the points have a status that says so.
 
     Args:
         model: The new physics.
@@ -255,14 +227,15 @@ def check_masses(
         masses: The mass axis [GeV].
 
     Raises:
-        InputError: A mass outside.
+        InputError: A mass outside, or no search that says anything at any of them.
     """
     low, high = model.mass_range
     names = [model.name]
-    if not any(isinstance(channel, PiInvisibleChannel) for channel in channels):
-        low = max(low, min(c.mass_range[0] for c in channels))
-        high = min(high, max(c.mass_range[1] for c in channels))
+    known = [channel.known_masses for channel in channels]
+    lowest, highest = min(k[0] for k in known), max(k[1] for k in known)
+    if lowest > low or highest < high:
         names.append(", ".join(channel.name for channel in channels))
+    low, high = max(low, lowest), min(high, highest)
     if masses.low < low or masses.high > high:
         who = f"{' and '.join(names)} {'covers' if len(names) == 1 else 'cover'}"
         msg = (
@@ -270,3 +243,54 @@ def check_masses(
             f"{who}, {low:.5g} to {high:.5g} GeV; choose masses inside it"
         )
         raise InputError(msg)
+    points = jnp.asarray(masses.points())
+    if not any(bool(jnp.any(jax.vmap(c.covers)(points))) for c in channels):
+        who = " and ".join(channel.name for channel in channels)
+        msg = (
+            f"{who} say nothing at any mass from {masses.low:g} to {masses.high:g} "
+            "GeV; `bsmfit show NAME` lists the masses of a search"
+        )
+        raise InputError(msg)
+
+
+def _labelled(
+    dataset: xr.Dataset, model: Model, channels: Sequence[Channel]
+) -> xr.Dataset:
+    """Symbols, units and caveats."""
+    dataset.attrs["caveats"] = json.dumps(caveats(model, channels))
+    is_published = all(channel.is_published for channel in channels)
+    dataset.attrs["is_published"] = int(is_published)
+    if not is_published:
+        dataset.attrs["comment"] = "changed inputs, not published data; bsmfit"
+    if model.particle:
+        dataset["mass"].attrs["symbol"] = f"$m_{{{model.particle}}}$"
+    dataset[model.coupling].attrs["units"] = model.coupling_unit
+    if model.coupling_symbol:
+        dataset[model.coupling].attrs["symbol"] = f"${model.coupling_symbol}$"
+    return dataset
+
+
+def _chunk_points(point: ExclusionPoint) -> int:
+    """Points evaluated at once: as many as fit, more on a device that is no CPU."""
+    is_cpu = jax.default_backend() == "cpu"
+    most = CHUNK_POINTS if is_cpu else _DEVICE_FACTOR * CHUNK_POINTS
+    values = _CHUNK_VALUES if is_cpu else _DEVICE_FACTOR * _CHUNK_VALUES
+    return int(np.clip(values // point.kernel.n_value, 256, most))
+
+
+def _axis_of(axis: DefaultAxis) -> Axis:
+    return Axis(axis.low, axis.high, axis.n_points, axis.spacing)
+
+
+def _with_nodes(axis: Axis, nodes: Sequence[float]) -> Axis | PointList:
+    """The axis with points on both sides of masses at which the answer jumps."""
+    extra = [
+        node * (1.0 + side * _BESIDE)
+        for node in nodes
+        for side in (-1.0, 1.0)
+        if axis.low < node * (1.0 - _BESIDE) and node * (1.0 + _BESIDE) < axis.high
+    ]
+    if not extra:
+        return axis
+    points = np.unique(np.concatenate([axis.points(), extra]))
+    return PointList(tuple(float(point) for point in points))

@@ -108,6 +108,7 @@ class ScanPlan:
         mass: Mass axis as `parse_axis` reads it [GeV].
         coupling: Coupling axis as `parse_axis` reads it [1].
         cl: Confidence level, within (0, 1).
+        ordering: What is more signal-like: ``"count"`` for one region.
         inputs: Pairs (data file, SHA-256), sorted.
         numbers: SHA-256 of every number in the model and the channels, so that an
             efficiency or an exposure changed by hand is another scan.
@@ -121,6 +122,7 @@ class ScanPlan:
     mass: str
     coupling: str
     cl: float
+    ordering: str = "count"
     inputs: tuple[tuple[str, str], ...] = ()
     numbers: str = ""
     version: str = __version__
@@ -134,6 +136,7 @@ class ScanPlan:
         mass: Axis | PointList,
         coupling: Axis | PointList,
         cl: float,
+        ordering: str = "count",
     ) -> ScanPlan:
         """Plan the scan of a model against a combination of channels.
 
@@ -143,6 +146,7 @@ class ScanPlan:
             mass: Mass axis [GeV].
             coupling: Coupling axis [1].
             cl: Confidence level, within (0, 1).
+            ordering: What is more signal-like.
 
         Returns:
             The plan.
@@ -177,6 +181,7 @@ class ScanPlan:
             mass=str(mass),
             coupling=str(coupling),
             cl=cl,
+            ordering=ordering,
             inputs=tuple(sorted(inputs)),
             numbers=numbers_digest((model, *channels)),
         )

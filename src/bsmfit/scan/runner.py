@@ -53,27 +53,30 @@ class Status(IntEnum):
 
 
 class PointResult(eqx.Module):
-    """The numbers of one point of a plane.
+    """The numbers of one point of a plane; None for what its kernel does not solve.
 
     Attributes:
-        n_signal: Expected signal events over all channels, >= 0.
-        n_up_obs: Observed upper limit on `n_signal`; the point is excluded where
-            `n_signal` exceeds it.
-        n_up_exp: Upper limits expected without signal at the levels of
-            `bsmfit.inference.counts.expected.QUANTILE_LEVELS`, ascending.
-        cls_obs: Observed CLs, within [0, 1].
-        cls_exp: Expected CLs at the median count, or at the same levels.
+        n_signal: Expected signal events over all searches, >= 0.
+        cls_obs: Observed CLs, within [0, 1]; excluded where it is below 1 - cl.
+        cls_exp: Expected CLs at the median outcome.
         n_obs: Observed events, or an effective count; a function of the mass alone.
         status: A `Status` code.
+        n_up_obs: Observed upper limit on `n_signal`, of one region.
+        n_up_exp: Upper limits expected without signal at the levels of
+            `bsmfit.inference.counts.expected.QUANTILE_LEVELS`, ascending.
+        cls_exp_quantiles: Expected CLs at the same levels, of several regions.
+        cls_obs_single: Observed CLs of each search alone, of several regions.
     """
 
     n_signal: Float[Array, ""]
-    n_up_obs: Float[Array, ""]
-    n_up_exp: Float[Array, 5]
     cls_obs: Float[Array, ""]
-    cls_exp: Float[Array, "*quantile"]
+    cls_exp: Float[Array, ""]
     n_obs: Int[Array, ""] | Float[Array, ""]
     status: Int[Array, ""]
+    n_up_obs: Float[Array, ""] | None = None
+    n_up_exp: Float[Array, " 5"] | None = None
+    cls_exp_quantiles: Float[Array, " 5"] | None = None
+    cls_obs_single: Float[Array, " n_search"] | None = None
 
 
 @runtime_checkable
@@ -172,18 +175,25 @@ def _run_chunk(
     """Evaluate up to `chunk_rows` masses in the one compiled shape."""
     padded = np.pad(mass, (0, chunk_rows - mass.size), mode="edge")
     result = _evaluate_rows(point, jnp.asarray(padded), jnp.asarray(coupling))
-    names = [field.name for field in dataclasses.fields(result)]
+    names = [
+        field.name
+        for field in dataclasses.fields(result)
+        if getattr(result, field.name) is not None
+    ]
     plane = {name: np.array(getattr(result, name))[: mass.size] for name in names}
     return _mask_failures(plane)
 
 
 def _mask_failures(plane: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Set failed points to nan and give points that are nan a status."""
-    finite = np.isfinite(plane["n_signal"]) & ~np.isnan(plane["n_up_obs"])
-    finite &= ~np.isnan(plane["n_up_exp"]).any(axis=-1)
+    floats = [name for name in plane if name not in ("n_obs", "status")]
+    finite = np.isfinite(plane["n_signal"])
+    for name in floats:
+        is_nan = np.isnan(plane[name])
+        finite &= ~is_nan.reshape(*finite.shape, -1).any(axis=-1)
     status = plane["status"].astype(np.int8)
     status[~finite & (status == Status.OK)] = Status.NOT_CONVERGED
-    for name in ("n_signal", "n_up_obs", "n_up_exp", "cls_obs", "cls_exp"):
+    for name in floats:
         plane[name][status != Status.OK] = np.nan
     is_whole = plane["n_obs"].dtype.kind in "iu"
     n_obs = plane["n_obs"].astype(np.int32 if is_whole else np.float64)
@@ -197,6 +207,7 @@ def _join(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 def _check_axis(points: np.ndarray, *, name: str) -> None:
     """Refuse an axis that is not ascending and positive."""
-    if points.size < 2 or not (np.all(np.diff(points) > 0) and points[0] > 0):
-        msg = f"{name} points must be two or more, above 0 and strictly ascending"
+    is_fine = points.size > 0 and np.all(np.diff(points) > 0) and points[0] > 0
+    if not (is_fine and np.isfinite(points).all()):
+        msg = f"{name} points must be one or more, above 0 and strictly ascending"
         raise InputError(msg)

@@ -24,8 +24,6 @@ __all__ = [
 
 REQUIRED_VARIABLES = (
     "n_signal",
-    "n_up_obs",
-    "n_up_exp",
     "cls_obs",
     "cls_exp",
     "n_obs",
@@ -72,11 +70,15 @@ def check_scan(dataset: object, name: str = "dataset") -> xr.Dataset:
     for axis in plane:
         _check_axis(scan, axis, name)
     allowed = {
+        "n_up_obs": (plane,),
         "n_up_exp": ((*plane, "quantile"),),
         "cls_exp": (plane, (*plane, "quantile")),
+        "cls_exp_quantiles": ((*plane, "quantile"),),
+        "cls_obs_single": (("search", *plane),),
         "n_obs": (("mass",),),
     }
-    for key in REQUIRED_VARIABLES:
+    held = [key for key in allowed if key in scan.variables]
+    for key in dict.fromkeys([*REQUIRED_VARIABLES, *held]):
         dims = tuple(str(dim) for dim in scan[key].dims)
         if dims not in allowed.get(key, (plane,)):
             axes = ", ".join(dims) or "none"

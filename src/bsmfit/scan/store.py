@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,8 @@ _LONG_NAMES = {
     "n_up_exp": "expected upper limit on signal events without signal",
     "cls_obs": "observed CLs",
     "cls_exp": "expected CLs without signal",
+    "cls_exp_quantiles": "quantiles of the expected CLs without signal",
+    "cls_obs_single": "observed CLs of each search alone",
     "n_obs": "observed events",
     "status": "status of the point",
 }
@@ -49,6 +52,7 @@ def build_dataset(
     *,
     mass: np.ndarray,
     coupling: np.ndarray,
+    searches: Sequence[str] = (),
     method: str = "exact",
     ensemble: str = "marginal",
 ) -> xr.Dataset:
@@ -59,24 +63,32 @@ def build_dataset(
         plan: The plan of the scan.
         mass: Masses [GeV].
         coupling: Couplings [1].
+        searches: Names of the searches, of a combination.
         method: How the limit was computed: ``"exact"``, ``"asymptotic"``, ...
         ensemble: What the nuisances do in the ensemble: ``"marginal"``, ...
 
     Returns:
         Dataset with the dimensions (mass, <coupling>) and ``quantile``; the variables
-        n_signal, n_up_obs, n_up_exp, cls_obs, cls_exp, n_obs (mass) and status; and the
-        plan in its attributes.
+        n_signal, cls_obs, cls_exp, n_obs (mass) and status; n_up_obs and n_up_exp of
+        one region, cls_exp_quantiles and cls_obs_single (``search``) of several; and
+        the plan in its attributes.
     """
     name = plan.coupling_name
     axes = ("mass", name)
     dims = {
         "n_up_exp": (*axes, "quantile"),
         "cls_exp": (*axes, "quantile")[: plane["cls_exp"].ndim],
+        "cls_exp_quantiles": (*axes, "quantile"),
+        "cls_obs_single": ("search", *axes),
         "n_obs": ("mass",),
     }
+    if "cls_obs_single" in plane:
+        by_search = np.moveaxis(plane["cls_obs_single"], -1, 0)
+        plane = plane | {"cls_obs_single": by_search}
     variables = {
         key: (dims.get(key, axes), plane[key], {"long_name": text, "units": "1"})
         for key, text in _LONG_NAMES.items()
+        if key in plane
     }
     dataset = xr.Dataset(
         variables,
@@ -95,6 +107,8 @@ def build_dataset(
         },
         attrs=_attributes(plan) | {"method": method, "ensemble": ensemble},
     )
+    if "cls_obs_single" in dataset:
+        dataset = dataset.assign_coords(search=list(searches))
     dataset["status"].attrs = {
         "long_name": _LONG_NAMES["status"],
         "flag_values": np.array([code.value for code in Status], dtype=np.int8),
@@ -198,6 +212,7 @@ def _attributes(plan: ScanPlan) -> dict[str, str | float]:
         "preset": plan.preset or "default",
         "channels": json.dumps(plan.channels),
         "cl": plan.cl,
+        "ordering": plan.ordering,
         "version": plan.version,
         "inputs": json.dumps(dict(plan.inputs), sort_keys=True),
         "plan": plan.to_json(),

@@ -15,11 +15,12 @@ import equinox as eqx
 
 from bsmfit.catalogue.pi_nunu import (
     load_pi_nunu,
-    read_pi_nunu_record,
     sensitivity_errors,
     sensitivity_factors,
 )
+from bsmfit.catalogue.records import read_pi_nunu_record
 from bsmfit.channels.pi_nunu import PiNunuChannel
+from bsmfit.channels.pi_nunu_likelihood import UNIT, pi_nunu_likelihood
 from bsmfit.channels.pi_nunu_sensitivity import (
     relative_sensitivity_error,
     single_event_sensitivity,
@@ -33,7 +34,6 @@ from bsmfit.inference.intervals.profile_interval import (
 )
 from bsmfit.inference.limits.upper_limit import upper_limit
 from bsmfit.likelihood.arrays import LikelihoodArrays
-from bsmfit.likelihood.pi_nunu import UNIT, pi_nunu_likelihood
 from bsmfit.validation.targets import ValidationRow
 
 __all__ = ["fit_rows", "limit_rows", "pi_nunu_rows", "sensitivity_rows", "sum_rows"]

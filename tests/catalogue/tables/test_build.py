@@ -12,11 +12,11 @@ import pytest
 import bsmfit.catalogue.tables.build
 from bsmfit.catalogue.tables.acceptance_build import build_acceptance, mass_nodes
 from bsmfit.catalogue.tables.build import build_tables
+from bsmfit.catalogue.tables.metadata import read_metadata
 from bsmfit.catalogue.tables.pi_invisible_build import build_invisible_table
 from bsmfit.catalogue.tables.table_files import (
     read_acceptance_table,
     read_invisible_table,
-    read_metadata,
     read_yield_table,
     table_path,
 )

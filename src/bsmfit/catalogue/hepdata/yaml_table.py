@@ -5,9 +5,9 @@
         {value | low, high | value, low, high, errors: [
           {label, symerror | asymerror: {plus, minus}}]}]}]
 
-Qualifiers are not read. Scalars come as text, from PyYAML's base loader, which makes
-nothing but text, lists and mappings: YAML 1.1 would take ``1e-11`` for text, ``010``
-for eight and ``no`` for false.
+Qualifiers are not read. Scalars stay text: YAML 1.1 would take ``1e-11`` for text,
+``010`` for eight and ``no`` for false. Aliases are followed, and what they repeat
+counts, so that a file cannot multiply itself.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
-from yaml.reader import ReaderError
 
 from bsmfit.catalogue.files import display_path, read_text
 from bsmfit.catalogue.hepdata.column import (
@@ -28,11 +26,13 @@ from bsmfit.catalogue.hepdata.column import (
     split_header,
     unique_label,
 )
+from bsmfit.catalogue.yaml_tree import YamlRules, parse_yaml
 from bsmfit.errors import DataFileError, closest_name
 
 __all__ = ["read_yaml_columns"]
 
-_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_MAX_BYTES = 50_000_000
+_RULES = YamlRules(max_values=2_000_000, has_aliases=True, is_typed=False)
 _BLOCKS = ("independent_variables", "dependent_variables")
 _EDGES = ("low", "high")
 _KNOWN = (
@@ -82,23 +82,11 @@ def read_yaml_columns(path: Path) -> tuple[dict[str, str], list[HepDataColumn]]:
 
 def _load(path: Path) -> Any:
     """Text, lists and mappings of a file of one YAML document."""
-    shown = display_path(path)
-    text = read_text(path)
+    text = read_text(path, max_bytes=_MAX_BYTES)
     try:
-        return yaml.load(text, Loader=_LOADER)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f"line {mark.line + 1}: " if mark else ""
-        problem = error.problem or error.context or "not valid YAML"
-        if "another document" in problem:
-            problem = "a second document (---): give the file of one table"
-        msg = f"{shown}, {line}{problem}"
-        raise DataFileError(msg) from None
-    except ReaderError:
-        msg = f"{shown}: a control character is not allowed in YAML"
-        raise DataFileError(msg) from None
-    except RecursionError:
-        msg = f"{shown} is nested too deeply"
+        return parse_yaml(text, _RULES)[0]
+    except DataFileError as error:
+        msg = f"{display_path(path)}, {error}"
         raise DataFileError(msg) from None
 
 

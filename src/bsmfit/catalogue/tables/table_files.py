@@ -29,7 +29,6 @@ __all__ = [
     "read_acceptance_table",
     "read_invisible_table",
     "read_meson_spectra",
-    "read_metadata",
     "read_yield_table",
     "table_path",
     "write_archive",
@@ -66,21 +65,6 @@ def _read_archive(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
             )
             raise DataFileError(msg)
     return arrays
-
-
-def read_metadata(path: Path) -> dict[str, Any]:
-    """How a table was made.
-
-    Args:
-        path: The table file.
-
-    Returns:
-        The content of its metadata.
-
-    Raises:
-        DataFileError: The file is not a table file.
-    """
-    return json.loads(str(_read_archive(path, ())["metadata"]))
 
 
 def read_acceptance_table(path: Path) -> AcceptanceTable:

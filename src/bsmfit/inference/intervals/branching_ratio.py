@@ -24,6 +24,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from bsmfit.channels.pi_nunu_likelihood import UNIT
 from bsmfit.core.argument import choice, instance, instances, level, real_number
 from bsmfit.errors import InputError
 from bsmfit.inference.intervals.confidence_interval import discovery_significance
@@ -42,7 +43,6 @@ from bsmfit.inference.posteriors.credible import CredibleLimits, credible_map
 from bsmfit.inference.posteriors.priors import FlatStrength
 from bsmfit.likelihood.arrays import LikelihoodArrays
 from bsmfit.likelihood.likelihood import Likelihood, point_shape
-from bsmfit.likelihood.pi_nunu import UNIT
 
 __all__ = ["ONE_SIGMA", "BranchingRatio", "measure_branching_ratio"]
 

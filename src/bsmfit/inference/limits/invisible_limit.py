@@ -9,13 +9,15 @@ published level it is the published limit.
 
 from __future__ import annotations
 
+import dataclasses
+
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from bsmfit.channels.pi_invisible import PROCESS, PiInvisibleChannel
+from bsmfit.channels.search_region import LargestCount, log_total_signal
 from bsmfit.core.argument import (
     check_range,
     instance,
@@ -23,18 +25,11 @@ from bsmfit.core.argument import (
     scalar,
     whole_number,
 )
-from bsmfit.inference.counts.effective_exclusion import LimitsBySpread
-from bsmfit.inference.counts.observed_count import (
-    largest_expected_count,
-    observed_count,
-    total_error,
-)
-from bsmfit.likelihood.effective_count import BackgroundNodes
+from bsmfit.errors import InputError
+from bsmfit.inference.exclusion.one_spread import SpreadKernel
 from bsmfit.physics.mediator import Mediator
 
-__all__ = ["InvisibleLimit", "background_nodes", "invisible_limit"]
-
-_N_NODE = 5
+__all__ = ["InvisibleLimit", "invisible_limit"]
 
 
 class InvisibleLimit(eqx.Module):
@@ -94,15 +89,25 @@ def invisible_limit(
     hint = 'load one with bsmfit.load_channel("na62-pi-invisible-run1")'
     instance("channel", channel, PiInvisibleChannel, hint=hint)
     cl = level(cl)
-    hint = "map over several with jax.vmap"
-    mass = scalar("mass", mass, hint=hint)
-    width = scalar("decay_width", decay_width, hint=hint)
-    check_range("mass", mass, low=0.0)
+    at = scalar("mass", mass, hint=_MAP)
+    width = scalar("decay_width", decay_width, hint=_MAP)
+    check_range("mass", at, low=0.0)
     check_range("decay_width", width, low=0.0, hint="0 is a stable particle")
     if n_max is not None:
         n_max = whole_number("n_max", n_max, low=1, high=10_000)
-    most = largest_expected_count([channel]) if n_max is None else n_max
-    return _limit(channel, mass, width, cl, most)
+    structure = eqx.filter_eval_shape(
+        lambda m, w: channel.regions(_probe(m, w)), at, width
+    )
+    largest = (
+        LargestCount(0.0, 0.0) if n_max is not None else channel.largest_counts()[0]
+    )
+    kernel = SpreadKernel.of(structure[0], largest=largest, cl=cl)
+    if n_max is not None:
+        kernel = dataclasses.replace(kernel, n_max=n_max)
+    return _limit(channel, at, width, kernel)
+
+
+_MAP = "map over several with jax.vmap"
 
 
 @eqx.filter_jit
@@ -110,61 +115,43 @@ def _limit(
     channel: PiInvisibleChannel,
     mass: Float[Array, ""],
     width: Float[Array, ""],
-    cl: float,
-    n_max: int,
+    kernel: SpreadKernel,
 ) -> InvisibleLimit:
-    """The limit, compiled once for each search and level."""
-    one = jnp.ones_like(mass)
-    mediator = Mediator(mass, width, {"visible": one}, {PROCESS: one})
-    log_unit, veto = channel.log_signal(mediator)
-    seen = observed_count(channel, mass)
-    own = total_error(channel, "signal")
-    limits = LimitsBySpread.solve(
-        seen.n,
-        background_nodes(channel, mass),
-        smallest_spread=jnp.asarray(own),
-        cl=cl,
-        n_max=n_max,
-    )
-    found = limits(jnp.zeros_like(mass), jnp.hypot(jnp.asarray(own), veto))
-    is_sensitive = channel.is_sensitive(mass)
-    is_converged = limits.is_converged & seen.is_found & (width >= 0.0)
-    log_scale = log_unit + seen.log_factor
-    is_good = is_sensitive & is_converged
+    """The limit, compiled once for each structure and level."""
+    mediator = _probe(mass, width)
+    regions = channel.regions(mediator)
+    found = kernel(regions)
+    seen = channel.observed_count(mass)
+    is_converged = found.is_converged & (width >= 0.0)
+    is_good = found.is_open & is_converged
+    # the probe is made with a branching ratio of 1
+    log_unit = log_total_signal(regions)
+
+    def ratio(log_limit: Float[Array, "*level"]) -> Float[Array, "*level"]:
+        return jnp.where(is_good, jnp.exp(log_limit - log_unit), jnp.nan)
+
     return InvisibleLimit(
-        branching_ratio=jnp.where(
-            is_good, jnp.exp(found.log_up_obs - log_scale), jnp.nan
-        ),
-        expected=jnp.where(is_good, jnp.exp(found.log_up_exp - log_scale), jnp.nan),
+        branching_ratio=ratio(jnp.log(_given(found.n_up_obs))),
+        expected=ratio(jnp.log(_given(found.n_up_exp))),
         n_observed=seen.n,
         signal_factor=jnp.exp(seen.log_factor),
         background=channel.background(mass),
         sensitivity=jnp.exp(channel.log_sensitivity(mass)),
         escape=jnp.exp(channel.log_invisible(mediator)[0]),
-        is_sensitive=is_sensitive,
+        is_sensitive=found.is_open,
         is_converged=is_converged,
     )
 
 
-def background_nodes(
-    channel: PiInvisibleChannel, mass: Float[Array, ""]
-) -> BackgroundNodes:
-    """The background of a search at a mass, at nodes of its uncertainty.
+def _probe(mass: Float[Array, ""], width: Float[Array, ""]) -> Mediator:
+    """An X that decays visibly, made with a branching ratio of 1."""
+    one = jnp.ones_like(mass)
+    return Mediator(mass, width, {"visible": one}, {PROCESS: one})
 
-    Args:
-        channel: The search.
-        mass: Mass of X [GeV].
 
-    Returns:
-        The nodes; one where the record states no uncertainty, as for reconstructed
-        counts.
-    """
-    value = channel.background(mass)
-    error = total_error(channel, "background")
-    if error == 0.0:
-        return BackgroundNodes.known(value)
-    theta, weights = np.polynomial.hermite_e.hermegauss(_N_NODE)
-    return BackgroundNodes(
-        value * jnp.exp(error * jnp.asarray(theta)),
-        jnp.asarray(weights / weights.sum()),
-    )
+def _given(value: Float[Array, "*level"] | None) -> Float[Array, "*level"]:
+    """A limit of one region, which its kernel always solves."""
+    if value is None:
+        msg = "a search of one region has a limit in events"
+        raise InputError(msg)
+    return value

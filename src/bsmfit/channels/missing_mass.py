@@ -1,15 +1,13 @@
-r"""Likelihoods of searches for K+ -> pi+ X: counts, reconstructed counts, spectra.
+r"""Likelihood of a spectrum of squared missing mass, for K+ -> pi+ X.
 
-A search is one region with one count, whole or effective
-($L\propto\lambda^ne^{-\lambda}$), or as many bins as its spectrum of squared missing
-mass has. The strength is the branching ratio in the unit that is asked for; the end of
-the veto, shared by name between searches, moves the signal by a factor that depends on
-mass and lifetime.
+As many bins as the spectrum has. The strength is the branching ratio in the unit that
+is asked for; the end of the veto, shared by name between searches, moves the signal by
+a factor that depends on mass and lifetime.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
@@ -28,7 +26,6 @@ __all__ = [
     "UNIT",
     "BinnedBackground",
     "missing_mass_likelihood",
-    "pi_invisible_likelihood",
 ]
 
 UNIT = 1e-11
@@ -50,60 +47,6 @@ class BinnedBackground:
 
     expected: Value
     relative_error: float = 0.0
-
-
-def pi_invisible_likelihood(
-    channels: Sequence[PiInvisibleChannel],
-    *,
-    n_observed: Sequence[Value],
-    log_factor: Sequence[Value],
-    mass: float | Float[Array, ""],
-    decay_width: float | Float[Array, ""] = 0.0,
-    unit: float = UNIT,
-) -> Likelihood:
-    """One region for each search, at one mass and lifetime of X.
-
-    Args:
-        channels: The searches, of different data.
-        n_observed: Count of each (`bsmfit.inference.counts.observed_count`).
-        log_factor: ln of the factor on the signal of each, from the same place.
-        mass: Mass of X [GeV].
-        decay_width: Its total width [GeV]; 0 for a stable or invisible X.
-        unit: Branching ratio of strength 1.
-
-    Returns:
-        The likelihood; the strength is BR(K+ -> pi+ X) / unit.
-
-    Raises:
-        InputError: No search, or searches that say nothing at this mass.
-    """
-    if not channels:
-        msg = "give one search or more"
-        raise InputError(msg)
-    _check_widths(jnp.asarray(decay_width, dtype=float))
-    regions = []
-    for channel, n, factor in zip(channels, n_observed, log_factor, strict=True):
-        if not bool(channel.is_sensitive(jnp.asarray(mass))):
-            pieces = ", ".join(f"{low:g} to {high:g}" for low, high in channel.segments)
-            msg = (
-                f"{channel.name} says nothing at a mass of {float(mass):g} GeV, only "
-                f"at {pieces} GeV"
-            )
-            raise InputError(msg)
-        log_signal, veto = channel.log_signal(_probe(mass, decay_width, unit))
-        events = jnp.exp(log_signal + jnp.asarray(factor, dtype=float))
-        signal = Term(PROCESS, events, _signal_responses(channel, veto))
-        background = Term(
-            "background",
-            channel.background(jnp.asarray(mass, dtype=float)),
-            [
-                LogNormal(entry.name, entry.kappa)
-                for entry in channel.nuisances
-                if entry.affects == "background"
-            ],
-        )
-        regions.append(Region(channel.name, n, [signal], [background]))
-    return Likelihood.from_regions(regions)
 
 
 def missing_mass_likelihood(
@@ -203,7 +146,7 @@ def _check_spectrum(
         raise InputError(msg)
     for mass in masses.reshape(-1):
         share = float(jnp.sum(channel.peak_share(mass, bins[:, 0], bins[:, 1])))
-        if not bool(channel.is_sensitive(mass)) or not share > _SMALLEST_SHARE:
+        if not bool(channel.covers(mass)) or not share > _SMALLEST_SHARE:
             pieces = ", ".join(f"{low:g} to {high:g}" for low, high in channel.segments)
             msg = (
                 f"no signal at a mass of {float(mass):g} GeV: {channel.name} knows "

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.test_util import check_grads
 
-from bsmfit.inference.counts.exclusion import Exclusion, exclusion
+from bsmfit.inference.exclusion.one_count import exclusion
+from bsmfit.inference.exclusion.result import Exclusion
 from bsmfit.likelihood.counting import CountingModel, sum_counts
 from bsmfit.likelihood.nuisance import Nuisance
 from bsmfit.likelihood.quadrature import NuisanceQuadrature

@@ -1,0 +1,1 @@
+"""Is a point of a map excluded, how strongly, and what was to be expected."""

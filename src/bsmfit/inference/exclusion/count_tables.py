@@ -1,0 +1,277 @@
+r"""Probabilities of the count of one region, at nodes of the shared nuisances.
+
+$$P(n\,|\,j) = \sum_p w_p\sum_q v_q\,\mathrm{Pois}(n\,|\,\mu S\,r_{jp} + b_{jq})$$
+
+with the response $r_{jp}$ of the signal at the shared node j and the node p of its
+private nuisances, and the background at nodes q of its own. A whole count is a table
+over n. An effective count has a continuous distribution, $P(\le x\,|\,\lambda) =
+Q(x+1,\lambda)$ for $x > -1$, which is that of a Poisson count at whole x.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import gammaln
+from jaxtyping import Array, Float
+
+from bsmfit.channels.search_region import (
+    LOG_CLOSED,
+    LogResponse,
+    SearchRegion,
+    SearchResponse,
+)
+from bsmfit.inference.counts.joint_counts import averaged_poisson_pmf
+from bsmfit.inference.exclusion.limits_by_spread import LARGEST_SPREAD
+from bsmfit.inference.exclusion.nuisance_sort import (
+    N_UNKNOWN,
+    NuisanceSort,
+    hermite_rule,
+    private_background_nodes,
+)
+from bsmfit.likelihood.effective_count import LARGEST_EFFECTIVE_COUNT, log_at_most
+from bsmfit.likelihood.quadrature import axis_rule
+
+__all__ = ["RegionRates", "effective_cdf", "observed_probability", "whole_table"]
+
+_LARGEST_RATE = 1e4
+_LARGEST_EFFECTIVE_RATE = 600.0
+_SMALLEST_VARIANCE = 1e-12
+# rates of counts beyond it overlap too little at the fewer nodes
+_FEW_COUNTS, _N_MANY = 25, 32
+_FEW_EFFECTIVE = 20.0
+
+
+class RegionRates(eqx.Module):
+    """Signal and background of one region at all nodes, at strength 1.
+
+    The axis of the shared nodes has length 1 where the region does not feel them.
+
+    Attributes:
+        log_signal: ln of the signal [events]; `LOG_CLOSED` in a closed region.
+        signal_weights: Weights of the private nodes of the signal, of sum 1.
+        background: Background [events].
+        background_weights: Weights of its private nodes, of sum 1.
+    """
+
+    log_signal: Float[Array, "n_felt_signal n_private"]
+    signal_weights: Float[Array, " n_private"]
+    background: Float[Array, "n_felt_background n_background"]
+    background_weights: Float[Array, " n_background"]
+
+    @classmethod
+    def of(
+        cls,
+        region: SearchRegion,
+        index: int,
+        *,
+        sort: NuisanceSort,
+        nodes: Float[Array, "n_shared n_nuisance"],
+        n_max: int,
+    ) -> RegionRates:
+        """Evaluate a region at the nodes.
+
+        Args:
+            region: The region.
+            index: Which one it is in the sort.
+            sort: Where the nuisances act.
+            nodes: Nodes of the shared nuisances.
+            n_max: Largest count that matters, which sizes a rule.
+
+        Returns:
+            The rates.
+        """
+        shared = {name: nodes[:, i] for i, name in enumerate(sort.shared)}
+        theta, weights = _signal_nodes(region, sort.private_signal[index], n_max)
+        logs = [
+            term.log_events + _log_factor(term.responses, shared)
+            for term in region.signal
+        ]
+        total = jnp.full(1, LOG_CLOSED)
+        if logs:
+            widest = max(log.shape[0] for log in logs)
+            stacked = jnp.stack([jnp.broadcast_to(log, (widest,)) for log in logs])
+            total = jax.nn.logsumexp(stacked, axis=0)
+        log_signal = jnp.where(
+            region.is_open, total[:, None] + theta[None, :], LOG_CLOSED
+        )
+        own_nodes, own_weights = private_background_nodes(
+            region, sort.private_background[index]
+        )
+        own = {
+            name: jnp.asarray(own_nodes[:, i])
+            for i, name in enumerate(sort.private_background[index])
+        }
+        background = jnp.zeros((1, own_weights.size))
+        for term in region.background:
+            outer = jnp.exp(_log_factor(term.responses, shared))
+            inner = jnp.exp(_log_factor(term.responses, own))
+            background = background + term.events * outer[:, None] * inner[None, :]
+        return cls(log_signal, weights, background, jnp.asarray(own_weights))
+
+    def signal_at(self, strength: Float[Array, ""] | float) -> Float[Array, "j p"]:
+        """Signal at a strength [events]."""
+        largest = math.log(_LARGEST_RATE)
+        return strength * jnp.exp(jnp.minimum(self.log_signal, largest))
+
+
+def whole_table(
+    region: SearchRegion,
+    rates: RegionRates,
+    strength: Float[Array, ""] | float,
+    *,
+    n_max: int,
+) -> Float[Array, "n_count n_shared"]:
+    """Probability of 0 to n_max events given each shared node.
+
+    Args:
+        region: The region.
+        rates: Its rates.
+        strength: Strength of the signal.
+        n_max: Largest count.
+
+    Returns:
+        Probabilities; certainty of no event in a closed region.
+    """
+    signal = rates.signal_at(strength)
+    if rates.background_weights.shape[0] == 1:
+        table = averaged_poisson_pmf(
+            (signal + rates.background).T, rates.signal_weights, n_max=n_max
+        )
+    else:
+        fakes = averaged_poisson_pmf(
+            rates.background.T, rates.background_weights, n_max=n_max
+        )
+        table = fakes
+        if region.signal:
+            events = averaged_poisson_pmf(signal.T, rates.signal_weights, n_max=n_max)
+            table = _convolved(events, fakes)
+    no_event = np.zeros((n_max + 1, 1))
+    no_event[0] = 1.0
+    return jnp.where(region.is_open, table, jnp.asarray(no_event))
+
+
+def effective_cdf(
+    region: SearchRegion,
+    rates: RegionRates,
+    strength: Float[Array, ""] | float,
+    *,
+    count: Float[Array, " n_value"],
+) -> Float[Array, "n_value n_shared"]:
+    """Probability of at most x events for real x, given each shared node.
+
+    Args:
+        region: The region.
+        rates: Its rates.
+        strength: Strength of the signal.
+        count: Values x.
+
+    Returns:
+        Probabilities; 0 up to x = -1. In a closed region 1 from x = 0 on.
+    """
+    # at most that, so that the sum stays finite
+    largest = math.log(_LARGEST_EFFECTIVE_RATE)
+    signal = strength * jnp.exp(jnp.minimum(rates.log_signal, largest))
+    rate = signal[:, :, None] + rates.background[:, None, :]
+    x = jnp.clip(count, -1.0 + 1e-9, LARGEST_EFFECTIVE_COUNT)
+    shape = (count.shape[0], *rate.shape)
+    values = _at_most(
+        jnp.broadcast_to(x[:, None, None, None], shape),
+        jnp.broadcast_to(rate[None], shape),
+    )
+    average = values @ rates.background_weights @ rates.signal_weights
+    inside = jnp.where(count[:, None] > -1.0, average, 0.0)
+    closed = jnp.where(count[:, None] >= 0.0, 1.0, 0.0)
+    return jnp.where(region.is_open, inside, closed)
+
+
+def _at_most(
+    count: Float[Array, "*shape"], rate: Float[Array, "*shape"]
+) -> Float[Array, "*shape"]:
+    r"""$Q(x+1,\lambda)$ for $-1 < x\le60$.
+
+    `log_at_most` is right up to 20. Above, $Q(x+1) = Q(x-k+1) +
+    \sum_{i=1}^k\lambda^{x-k+i}e^{-\lambda}/\Gamma(x-k+i+1)$ with $x-k\le20$.
+    """
+    n_step = jnp.maximum(jnp.ceil(count - _FEW_EFFECTIVE), 0.0)
+    low = count - n_step
+    total = jnp.exp(log_at_most(low, rate))
+    safe = jnp.maximum(rate, 1e-10)
+    term = jnp.exp(low * jnp.log(safe) - safe - gammaln(low + 1.0))
+    for i in range(1, int(LARGEST_EFFECTIVE_COUNT - _FEW_EFFECTIVE) + 1):
+        term = term * safe / (low + i)
+        total = total + jnp.where(i <= n_step, term, 0.0)
+    return jnp.minimum(total, 1.0)
+
+
+def observed_probability(
+    region: SearchRegion, rates: RegionRates
+) -> Float[Array, " n_shared"]:
+    """Probability of the observed count of a control region, given each node.
+
+    Args:
+        region: A region without signal, its count as large as it likes.
+        rates: Its rates.
+
+    Returns:
+        Probabilities over a common factor; 1 in a closed region.
+    """
+    n = region.observed
+    rate = jnp.maximum(rates.background, 1e-300)
+    log_terms = n * jnp.log(rate) - rate
+    log_terms = log_terms - jax.lax.stop_gradient(jnp.max(log_terms))
+    return jnp.where(region.is_open, jnp.exp(log_terms) @ rates.background_weights, 1.0)
+
+
+def _signal_nodes(
+    region: SearchRegion, names: Sequence[str], n_max: int
+) -> tuple[Float[Array, " n_private"], Float[Array, " n_private"]]:
+    """Logs of the factor of the private nuisances of the signal, in quadrature."""
+    if not names or not region.signal:
+        return jnp.zeros(1), jnp.ones(1)
+    own = [
+        response
+        for response in region.signal[0].responses
+        if isinstance(response, LogResponse) and response.name in names
+    ]
+    if all(response.size is not None for response in own):
+        spread = math.hypot(*(response.size or 0.0 for response in own))
+        theta, weights = axis_rule(spread)
+        return jnp.asarray(spread * theta), jnp.asarray(weights)
+    variance = jnp.asarray(_SMALLEST_VARIANCE)
+    for response in own:
+        variance = variance + jnp.asarray(response.log_kappa) ** 2
+    theta, weights = hermite_rule(N_UNKNOWN if n_max <= _FEW_COUNTS else _N_MANY)
+    spread = jnp.minimum(jnp.sqrt(variance), LARGEST_SPREAD)
+    return spread * jnp.asarray(theta), jnp.asarray(weights)
+
+
+def _log_factor(
+    responses: Sequence[SearchResponse], theta: dict[str, Float[Array, " _"]]
+) -> Float[Array, " n_node"]:
+    """Log of the product of the responses to some nuisances, at their nodes."""
+    total = jnp.zeros(1)
+    for response in responses:
+        if response.name not in theta:
+            continue
+        total = total + response.log_factor(theta[response.name])
+    return total
+
+
+def _convolved(
+    events: Float[Array, "n_count n_events"], fakes: Float[Array, "n_count n_fakes"]
+) -> Float[Array, "n_count n_either"]:
+    """Distribution of the sum of two counts."""
+    n = np.arange(events.shape[0])
+    difference = n[:, None] - n[None, :]
+    shifted = jnp.where(
+        jnp.asarray(difference >= 0)[:, :, None],
+        fakes[np.maximum(difference, 0)],
+        0.0,
+    )
+    return jnp.sum(shifted * events[None, :, :], axis=1)
