@@ -112,7 +112,7 @@ DATASETS = [
     "repeated",
     "scan.transpose()",
     "scan.isel(mass=0)",
-    "scan.drop_vars('cls_obs')",
+    "scan.drop_vars('status')",
     "scan.assign_coords(mass=[0.2, nan, 0.4])",
     "scan.assign_coords(mass=[-0.2, 0.3, 0.4])",
     "scan.assign_coords(mass=['a', 'b', 'c'])",

@@ -64,7 +64,7 @@ def test_others_read_what_is_written(scan, tmp_path: Path):
         (lambda d: xr.concat([d, d], dim="mass"), "drop_duplicates"),
         (lambda d: d.isel(mass=slice(None, None, -1)), "sortby"),
         (lambda d: d.transpose(), r'transpose\("mass", "epsilon", \.\.\.\)'),
-        (lambda d: d.drop_vars("cls_obs"), "lacks cls_obs"),
+        (lambda d: d.drop_vars("status"), "lacks status"),
         (lambda d: d.drop_vars("mass"), "mass has no coordinates"),
         (lambda d: d.assign(status=d["status"] * 1.5), "status holds float64"),
     ],

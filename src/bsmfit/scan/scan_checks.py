@@ -7,6 +7,7 @@ concatenated, cut or made elsewhere is refused with what to do.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
@@ -29,7 +30,7 @@ REQUIRED_VARIABLES = (
     "n_obs",
     "status",
 )
-"""Variables of every result."""
+"""Variables of every result that is stored."""
 
 REQUIRED_ATTRIBUTES = (
     "model",
@@ -45,12 +46,19 @@ REQUIRED_ATTRIBUTES = (
 _HINT = "give what bsmfit.scan_plane or bsmfit.read_scan returned"
 
 
-def check_scan(dataset: object, name: str = "dataset") -> xr.Dataset:
+def check_scan(
+    dataset: object,
+    name: str = "dataset",
+    *,
+    needed: Sequence[str] = ("n_signal", "status"),
+) -> xr.Dataset:
     """Refuse what is not the result of one scan.
 
     Args:
         dataset: What was given for one.
         name: What it is called in messages.
+        needed: Variables that it must have; those of a contour where nothing is
+            given, `REQUIRED_VARIABLES` for a whole result.
 
     Returns:
         The dataset.
@@ -60,7 +68,7 @@ def check_scan(dataset: object, name: str = "dataset") -> xr.Dataset:
             further axes, or its axes do not ascend.
     """
     scan = instance(name, dataset, xr.Dataset, hint=_HINT)
-    missing = [key for key in REQUIRED_VARIABLES if key not in scan.variables]
+    missing = [key for key in needed if key not in scan.variables]
     missing += [key for key in REQUIRED_ATTRIBUTES if key not in scan.attrs]
     if missing:
         lacking = ", ".join(missing)
@@ -77,8 +85,8 @@ def check_scan(dataset: object, name: str = "dataset") -> xr.Dataset:
         "cls_obs_single": (("search", *plane),),
         "n_obs": (("mass",),),
     }
-    held = [key for key in allowed if key in scan.variables]
-    for key in dict.fromkeys([*REQUIRED_VARIABLES, *held]):
+    known = dict.fromkeys([*REQUIRED_VARIABLES, *allowed])
+    for key in (key for key in known if key in scan.variables):
         dims = tuple(str(dim) for dim in scan[key].dims)
         if dims not in allowed.get(key, (plane,)):
             axes = ", ".join(dims) or "none"

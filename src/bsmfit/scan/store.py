@@ -27,7 +27,7 @@ from bsmfit.inference.counts.expected import QUANTILE_LEVELS
 from bsmfit.scan.atomic import atomic_file
 from bsmfit.scan.plan import ScanPlan
 from bsmfit.scan.runner import Status
-from bsmfit.scan.scan_checks import check_scan, check_storable
+from bsmfit.scan.scan_checks import REQUIRED_VARIABLES, check_scan, check_storable
 
 __all__ = ["build_dataset", "coupling_name", "read_scan", "write_scan"]
 
@@ -135,7 +135,7 @@ def write_scan(dataset: xr.Dataset, path: Path | str) -> None:
         OutputError: It cannot be written; an older file is left as it was.
     """
     path = file_path("path", path)
-    check_scan(dataset)
+    check_scan(dataset, needed=REQUIRED_VARIABLES)
     check_storable(dataset)
     encoding = {
         str(name): {"zlib": True, "complevel": 4, "shuffle": True}
@@ -169,7 +169,7 @@ def read_scan(path: Path | str) -> xr.Dataset:
     path = file_path("path", path)
     dataset = _load(path)
     try:
-        return check_scan(dataset, name=str(path))
+        return check_scan(dataset, str(path), needed=REQUIRED_VARIABLES)
     except InputError as error:
         raise DataFileError(str(error)) from error
 
