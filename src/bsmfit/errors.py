@@ -22,6 +22,9 @@ __all__ = [
     "closest_name",
 ]
 
+# characters of a name in a message
+_LONGEST = 60
+
 
 class BsmfitError(Exception):
     """Base class of all errors that bsmfit raises on purpose."""
@@ -36,23 +39,27 @@ class UnknownNameError(InputError):
 
     @classmethod
     def from_choices(
-        cls, kind: str, given: str, allowed: Iterable[str]
+        cls, kind: str, given: object, allowed: Iterable[str]
     ) -> UnknownNameError:
         """Name what was given, what is allowed and the closest allowed name.
 
         Args:
             kind: What the name stands for, for example ``"channel"``.
-            given: The name that was given.
+            given: The name that was given, or whatever stood in its place.
             allowed: Every name that would have been accepted.
 
         Returns:
             The exception, to be raised by the caller.
         """
         names = sorted(allowed)
-        guess = closest_name(given, names)
-        hint = f"; did you mean {guess!r}?" if guess else ""
         listing = ", ".join(names) if names else "none"
-        return cls(f"unknown {kind} {given!r}{hint} (known: {listing})")
+        if not isinstance(given, str):
+            word = type(given).__name__
+            return cls(f"unknown {kind}: a name is text, not {word} (known: {listing})")
+        shown = given if len(given) <= _LONGEST else f"{given[:_LONGEST]}..."
+        guess = closest_name(shown, names)
+        hint = f"; did you mean {guess!r}?" if guess else ""
+        return cls(f"unknown {kind} {shown!r}{hint} (known: {listing})")
 
 
 class LowCountWarning(UserWarning):

@@ -208,9 +208,9 @@ def test_bad_arguments_are_one_line_before_any_computation(
     ("extra", "words"),
     [
         (["--preset", "fansy"], ["unknown preset", "did you mean 'fancy'"]),
-        (["--cl", "1.0"], ["cl = 1", "(0, 1)"]),
-        (["--cl", "0"], ["cl = 0", "(0, 1)"]),
-        (["--cl", "90"], ["cl = 90", "(0, 1)"]),
+        (["--cl", "1.0"], ["--cl = 1", "between 0 and 1"]),
+        (["--cl", "0"], ["--cl = 0", "between 0 and 1"]),
+        (["--cl", "90"], ["--cl = 90", "did you mean 0.9"]),
         (["--channel", "toy-mumu"], ["given twice"]),
     ],
 )

@@ -332,7 +332,7 @@ def test_grids_that_do_not_fit_are_refused():
 
 
 def test_an_unknown_region_gets_no_data():
-    with pytest.raises(InputError, match="no region 'dimoun'"):
+    with pytest.raises(InputError, match="unknown region 'dimoun'"):
         Likelihood.from_regions([one_region()]).with_observed({"dimoun": 1})
     changed = Likelihood.from_regions([one_region()]).with_observed({"a": 3})
     np.testing.assert_array_equal(changed.arrays().observed, [3.0])

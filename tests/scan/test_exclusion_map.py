@@ -30,7 +30,7 @@ def parts():
         ({"coupling": (0.0, 1e-5, 5)}, "above 0"),
         ({"mass": np.array([0.3, 0.25])}, "strictly ascending"),
         ({"mass": np.array([0.3, np.nan])}, "finite"),
-        ({"mass": np.array([0.3])}, "at least 2"),
+        ({"mass": np.array([0.3])}, "two or more"),
         ({"cl": 1.0}, "between 0 and 1"),
         ({"cl": 0.0}, "between 0 and 1"),
     ],
@@ -167,7 +167,7 @@ def test_nuisance_of_a_process_that_is_not_there_is_refused(parts):
 
 # Without the type checks of the tests, as a user meets them.
 WRONG_TYPES = {
-    "scan('dark-photon', channel)": "not a bsmfit.Model",
+    "scan('dark-photon', channel)": "not a Model",
     "scan(model, 'na62-dump-mumu')": "not a channel",
     "scan(model, channel, cl='0.9')": "must be a number",
     "scan(model, channel, mass='0.2:0.3:4')": "an axis is",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bsmfit.errors import DataFileError, OutputError
+from bsmfit.errors import DataFileError, InputError, OutputError
 from bsmfit.scan.store import coupling_name, read_scan, write_scan
 
 
@@ -121,6 +121,6 @@ def test_scan_without_status_or_level_is_refused(make_scan, toy, tmp_path: Path)
     dataset = make_scan(toy).drop_vars("status")
     dataset.attrs = dict(dataset.attrs)
     del dataset.attrs["cl"]
-    write_scan(dataset, tmp_path / "scan.nc")
-    with pytest.raises(DataFileError, match="lacks status, cl"):
-        read_scan(tmp_path / "scan.nc")
+    with pytest.raises(InputError, match="lacks status, cl"):
+        write_scan(dataset, tmp_path / "scan.nc")
+    assert not list(tmp_path.iterdir())

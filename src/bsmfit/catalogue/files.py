@@ -17,6 +17,7 @@ from importlib import resources
 from io import BufferedReader
 from pathlib import Path
 
+from bsmfit.core.argument import file_path, text
 from bsmfit.errors import DataFileError, UnknownNameError
 
 __all__ = [
@@ -311,6 +312,9 @@ def _check_name(kind: str, name: str | Path, known: tuple[str, ...]) -> None:
 
 
 def _is_path(name: str | Path) -> bool:
+    if isinstance(name, str):
+        name = text("name", name, hint="`bsmfit list` shows the names")
+    file_path("name", name)
     if isinstance(name, Path):
         return True
     return "/" in name or "\\" in name or name.lower().endswith(_YAML_SUFFIXES)

@@ -19,7 +19,7 @@ from bsmfit.catalogue.tables.physics_tables import (
     load_proton_form_factor,
     load_scalar_widths,
 )
-from bsmfit.errors import UnknownNameError
+from bsmfit.core.argument import choice
 from bsmfit.physics.dark_photon import DarkPhoton
 from bsmfit.physics.dark_scalar import DarkScalar
 from bsmfit.physics.flavour_violating_axion import FlavourViolatingAxion
@@ -56,10 +56,8 @@ def load_model(name: str | Path, preset: str | None = None) -> Model:
         'epsilon'
     """
     card = read_model_card(name)
-    chosen = preset or card.default_preset
-    if chosen not in card.presets:
-        kind = f"preset of {card.name},"
-        raise UnknownNameError.from_choices(kind, chosen, card.presets)
+    given = card.default_preset if preset is None else preset
+    chosen = choice(f"preset of {card.name},", given, card.presets)
     function, files = _function(card.model, card.presets[chosen])
     return Model(
         function=function,

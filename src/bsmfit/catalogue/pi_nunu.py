@@ -19,6 +19,7 @@ from bsmfit.channels.pi_nunu_sensitivity import (
     SensitivityFactors,
     single_event_sensitivity,
 )
+from bsmfit.core.argument import choice
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.records.pi_nunu_record import (
     Category,
@@ -60,9 +61,7 @@ def load_pi_nunu(name: str, *, sensitivity: str = "stated") -> PiNunuChannel:
         >>> load_pi_nunu("na62-pi-nunu-run1").n_observed
         20
     """
-    if sensitivity not in SENSITIVITIES:
-        kind = "choice of sensitivity"
-        raise UnknownNameError.from_choices(kind, sensitivity, SENSITIVITIES)
+    choice("choice of sensitivity", sensitivity, SENSITIVITIES)
     path = locate_pi_nunu(name)
     record = read_pi_nunu_record(name)
     dataset = next(entry for entry in record.datasets if entry.id == name)

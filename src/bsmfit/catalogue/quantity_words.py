@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bsmfit.records.beam_dump_record import RecordNuisance
 from bsmfit.records.quantity import Count, Quantity
+from bsmfit.records.shared_entries import RecordNuisance
 
 __all__ = ["Section", "nuisance_in_words", "quantity_in_words"]
 

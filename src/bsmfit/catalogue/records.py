@@ -20,6 +20,7 @@ from bsmfit.catalogue.files import (
     locate_record,
 )
 from bsmfit.catalogue.yaml_file import read_yaml, top_level_text
+from bsmfit.core.argument import choice
 from bsmfit.errors import UnknownNameError
 from bsmfit.records.beam_dump_record import BeamDumpRecord
 from bsmfit.records.geometry_record import GeometryRecord
@@ -225,10 +226,7 @@ def locate_pi_nunu(name: str) -> Path:
         UnknownNameError: There is no such data set.
     """
     known = _pi_nunu_datasets()
-    if name not in known:
-        kind = "pi nu nu data set"
-        raise UnknownNameError.from_choices(kind, name, known)
-    return known[name]
+    return known[choice("pi nu nu data set", name, known)]
 
 
 def read_pi_nunu_record(name: str) -> PiNunuRecord:

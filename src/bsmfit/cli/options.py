@@ -1,10 +1,14 @@
-"""The options that commands share, with their help texts."""
+"""The options that commands share, with their help texts and ranges.
+
+A number outside its range is one line on stderr and exit code 2, by the checks that the
+Python functions have: ``typer.Option("--mass", callback=check_mass)``.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +24,12 @@ __all__ = [
     "OutOption",
     "OverwriteOption",
     "PresetOption",
+    "check_coupling",
+    "check_level",
+    "check_mass",
+    "check_n_toy",
+    "check_observed",
+    "check_seed",
 ]
 
 
@@ -28,6 +38,69 @@ class Ordering(StrEnum):
 
     LIKELIHOOD_RATIO = "likelihood-ratio"
     SUM = "sum"
+
+
+def check_mass(ctx: Any, param: Any, value: float | None) -> float | None:
+    """Refuse a mass that is not above 0 and at most 1000 GeV; None passes."""
+    del ctx
+    from bsmfit.core.argument import real_number
+
+    if value is None:
+        return None
+    hint = "give GeV: 300 MeV is 0.3"
+    name = _flag(param)
+    return real_number(name, value, low=0.0, high=1000.0, is_low_open=True, hint=hint)
+
+
+def check_coupling(ctx: Any, param: Any, value: float | None) -> float | None:
+    """Refuse a coupling that is not above 0 and finite; None passes."""
+    del ctx
+    from bsmfit.core.argument import real_number
+
+    if value is None:
+        return None
+    return real_number(_flag(param), value, low=0.0, is_low_open=True)
+
+
+def check_level(ctx: Any, param: Any, value: float | None) -> float | None:
+    """Refuse a confidence level that is not from 0.01 to 1 - 1e-6; None passes."""
+    del ctx
+    from bsmfit.core.argument import level
+
+    return None if value is None else level(value, name=_flag(param), high=1.0 - 1e-6)
+
+
+def check_n_toy(ctx: Any, param: Any, value: int | None) -> int | None:
+    """Refuse a number of toys that is not from 1 to 1e8; None passes."""
+    del ctx
+    from bsmfit.core.argument import MOST_TOYS
+
+    return _check_whole(param, value, low=1, high=MOST_TOYS)
+
+
+def check_seed(ctx: Any, param: Any, value: int | None) -> int | None:
+    """Refuse a seed that is not from 0 to 2^63 - 1; None passes."""
+    del ctx
+    return _check_whole(param, value, low=0, high=2**63 - 1)
+
+
+def check_observed(ctx: Any, param: Any, value: int | None) -> int | None:
+    """Refuse a count that is not from 0 to 1e9; None passes."""
+    del ctx
+    return _check_whole(param, value, low=0, high=10**9)
+
+
+def _check_whole(param: Any, value: int | None, *, low: int, high: int) -> int | None:
+    from bsmfit.core.argument import whole_number
+
+    return (
+        None if value is None else whole_number(_flag(param), value, low=low, high=high)
+    )
+
+
+def _flag(param: Any) -> str:
+    """The option as it is written, for messages."""
+    return max(param.opts, key=len)
 
 
 ModelArgument = Annotated[
@@ -59,7 +132,8 @@ CouplingOption = Annotated[
     ),
 ]
 LevelOption = Annotated[
-    float, typer.Option("--cl", help="Confidence level, within (0, 1).")
+    float,
+    typer.Option("--cl", callback=check_level, help="Confidence level, within (0, 1)."),
 ]
 OrderingOption = Annotated[
     Ordering,

@@ -47,7 +47,7 @@ __all__ = [
     "whole_number",
 ]
 
-LOWEST_LEVEL = 1e-6
+LOWEST_LEVEL = 0.01
 """Lowest confidence level that limits are solved for [1]."""
 
 HIGHEST_LEVEL = 1.0 - 1e-9
@@ -115,13 +115,20 @@ def real_number(
     return number
 
 
-def level(value: object, *, name: str = "cl", low: float = LOWEST_LEVEL) -> float:
+def level(
+    value: object,
+    *,
+    name: str = "cl",
+    low: float = LOWEST_LEVEL,
+    high: float = HIGHEST_LEVEL,
+) -> float:
     """A confidence level.
 
     Args:
         value: What was given.
         name: The argument, for messages.
         low: Lowest level allowed.
+        high: Highest level allowed.
 
     Returns:
         The level [1].
@@ -135,13 +142,15 @@ def level(value: object, *, name: str = "cl", low: float = LOWEST_LEVEL) -> floa
         0.9
     """
     number = None if isinstance(value, Tracer) else _as_float(value)
-    if number is not None and low <= number <= HIGHEST_LEVEL:
+    if number is not None and low <= number <= high:
         return number
     hint = "it must be a number such as 0.9"
     if number is not None and 50.0 <= number < 100.0:
         hint = f"did you mean {number / 100.0:g}?"
     elif number is not None and 0.0 < number < 1.0:
-        hint = f"limits are solved from {low:g} to 1 - {1.0 - HIGHEST_LEVEL:.0e}"
+        end = f"{high:g}" if high < 1.0 - 1e-6 else f"1 - {1.0 - high:.0e}"
+        msg = f"confidence level {name} = {number!r} is not between {low:g} and {end}"
+        raise InputError(msg + "; for example 0.9")
     given = "traced" if isinstance(value, Tracer) else _shown(value)
     msg = f"confidence level {name} = {given} is not between 0 and 1{_then(hint)}"
     raise InputError(msg)

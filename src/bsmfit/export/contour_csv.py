@@ -12,17 +12,20 @@ are islands, with two couplings or more at one mass.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
+from bsmfit.core.argument import file_path
 from bsmfit.errors import DataFileError
 from bsmfit.scan.atomic import atomic_file
 from bsmfit.scan.contour import Polygon, excluded_polygons
 from bsmfit.scan.provenance import data_label
 from bsmfit.scan.runner import Status
+from bsmfit.scan.scan_checks import check_scan
 from bsmfit.scan.store import coupling_name
 
 __all__ = ["ContourFile", "read_contour", "write_contour"]
@@ -64,8 +67,11 @@ def write_contour(
     Raises:
         OutputError: The file cannot be written.
         UnknownNameError: No such quantity or search.
-        InputError: The expected exclusion of one search.
+        InputError: The expected exclusion of one search, or a dataset that is not the
+            result of one scan.
     """
+    path = file_path("path", path)
+    check_scan(dataset)
     header = _header(dataset, quantity, search)
     lines = [f"# {key}: {value}" for key, value in header.items()]
     lines.append(",".join((*_COLUMNS, coupling_name(dataset))))
@@ -87,14 +93,11 @@ def read_contour(path: Path | str) -> ContourFile:
         Its header and its polygons.
 
     Raises:
+        InputError: `path` is not a path.
         DataFileError: The file is missing, malformed or has a ring that is not closed.
     """
-    path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}"
-        raise DataFileError(msg) from error
+    path = file_path("path", path)
+    lines = _lines(path)
     comments = [line[1:].partition(":") for line in lines if line.startswith("#")]
     header = {key.strip(): value.strip() for key, _, value in comments}
     table = [line.split(",") for line in lines if line and not line.startswith("#")]
@@ -109,9 +112,27 @@ def read_contour(path: Path | str) -> ContourFile:
         except (ValueError, IndexError) as error:
             msg = f"{path}: vertex {number} is malformed: {','.join(row)}"
             raise DataFileError(msg) from error
+        if not all(0.0 < value < math.inf for value in vertex):
+            msg = f"{path}: vertex {number} is not above 0 and finite: {','.join(row)}"
+            raise DataFileError(msg)
         rings.setdefault(polygon_id, {}).setdefault(ring_id, []).append(vertex)
     polygons = tuple(_polygon(path, rings[key]) for key in sorted(rings))
     return ContourFile(table[0][3], header, polygons)
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a text file."""
+    if path.exists() and not path.is_file():
+        msg = f"{path} cannot be read: it is not a regular file"
+        raise DataFileError(msg)
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}"
+        raise DataFileError(msg) from error
+    except UnicodeDecodeError as error:
+        msg = f"{path} cannot be read: byte {error.start} is not UTF-8 text"
+        raise DataFileError(msg) from error
 
 
 def _polygon(path: Path, rings: dict[int, list[tuple[float, float]]]) -> Polygon:

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from bsmfit._version import __version__
+from bsmfit.core.argument import file_path, instance, level
 from bsmfit.inference.posteriors.numpyro_model import Posterior, sampled_limit
 from bsmfit.scan.atomic import atomic_file
 
@@ -29,8 +30,12 @@ def write_posterior(posterior: Posterior, path: Path | str, *, cl: float) -> Non
         cl: Confidence level of the limit in the attributes.
 
     Raises:
+        InputError: It is no posterior, or no path or level.
         OutputError: The file cannot be written.
     """
+    hint = "give what sample_posterior returned"
+    instance("posterior", posterior, Posterior, hint=hint)
+    path, cl = file_path("path", path), level(cl)
     groups = _groups(posterior, cl)
     with atomic_file(path) as temporary:
         for index, (group, dataset) in enumerate(groups.items()):

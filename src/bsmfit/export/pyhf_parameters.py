@@ -27,6 +27,8 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Float
 
+from bsmfit.core.argument import instance, real_array, real_number, text
+from bsmfit.errors import InputError
 from bsmfit.likelihood.likelihood import Likelihood
 from bsmfit.likelihood.region import Region, Term
 from bsmfit.likelihood.response import (
@@ -92,9 +94,18 @@ def pyhf_parameters(
     Returns:
         Values by name of pyhf's parameter, one for each bin where there are several.
     """
+    hint = "make one with bsmfit.Likelihood.from_regions([...])"
+    instance("likelihood", likelihood, Likelihood, hint=hint)
     names = _parameter_names(likelihood)
-    point = dict(zip(names, np.asarray(parameters, float).tolist(), strict=True))
-    result = {strength_name: [float(strength)]}
+    values = np.asarray(real_array("parameters", parameters))
+    if values.shape != (len(names),):
+        msg = (
+            f"parameters has the shape {values.shape}; give one number for each of "
+            f"{', '.join(names) or 'no parameter'}"
+        )
+        raise InputError(msg)
+    point = dict(zip(names, values.tolist(), strict=True))
+    result = {text("strength_name", strength_name): [real_number("strength", strength)]}
     uses = assign_parameters(likelihood)
     # pyhf joins the factors of one name in the order of its channels, by their names
     for name, use in sorted(uses.items(), key=lambda item: item[1].region):

@@ -19,9 +19,16 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
+from bsmfit.core.argument import instances, real_number, text
 from bsmfit.errors import InputError
 from bsmfit.export.pyhf_differences import PyhfDifference
-from bsmfit.export.pyhf_workspace import VERSION, Json, WorkspaceWriter, validate_pyhf
+from bsmfit.export.pyhf_workspace import (
+    VERSION,
+    Json,
+    WorkspaceWriter,
+    check_export,
+    validate_pyhf,
+)
 from bsmfit.likelihood.likelihood import Likelihood, broadcast_points, point_shape
 
 __all__ = ["PyhfPatchset", "to_pyhf_patchset"]
@@ -79,9 +86,11 @@ def to_pyhf_patchset(
         InputError: A label, a record or the number of values does not fit, or
             HistFactory cannot express something.
     """
+    check_export(likelihood, strength_name, measurement, normsys)
     points = jax.tree.map(np.asarray, broadcast_points(likelihood))
     n_point = math.prod(point_shape(likelihood))
-    rows = [[_plain(value) for value in row] for row in values]
+    labels = instances("labels", labels, str, hint='write ["mass", "coupling"]')
+    rows = [_row(index, row) for index, row in enumerate(_rows(values))]
     _check_labels(labels, rows, inspire_record, n_point)
 
     def export(index: int) -> tuple[Json, WorkspaceWriter]:
@@ -123,6 +132,7 @@ def _check_labels(
         if not re.fullmatch(r"[a-zA-Z0-9_]+", label):
             msg = f"label {label!r}: pyhf allows letters, digits and underscores"
             raise InputError(msg)
+    inspire_record = text("inspire_record", inspire_record)
     if not labels or not re.fullmatch(r"ins[0-9]{7}", inspire_record):
         msg = (
             f"labels = {list(labels)}, inspire_record = {inspire_record!r}: pyhf wants "
@@ -164,5 +174,12 @@ def _patch(base: Json, other: Json) -> list[Json]:
     return operations
 
 
-def _plain(value: object) -> float | str:
-    return value if isinstance(value, str) else float(value)  # pyright: ignore[reportArgumentType]
+def _rows(values: object) -> tuple[object, ...]:
+    return instances("values", values, object, hint="write one row for each point")
+
+
+def _row(index: int, row: object) -> list[float | str]:
+    """Coordinates of one point as JSON has them."""
+    what = f"values[{index}]"
+    entries = instances(what, row, object, hint="write one row for each point")
+    return [x if isinstance(x, str) else real_number(what, x) for x in entries]

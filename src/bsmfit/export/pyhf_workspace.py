@@ -32,6 +32,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from bsmfit.core.argument import choice, file_path, instance, text
 from bsmfit.errors import InputError, OutputError
 from bsmfit.export.pyhf_differences import PyhfDifference, find_differences
 from bsmfit.export.pyhf_parameters import PyhfParameter, assign_parameters
@@ -54,6 +55,7 @@ __all__ = [
     "Json",
     "PyhfExport",
     "WorkspaceWriter",
+    "check_export",
     "to_pyhf_workspace",
     "validate_pyhf",
     "write_pyhf",
@@ -115,14 +117,12 @@ def to_pyhf_workspace(
         >>> workspace["observations"]
         [{'name': 'sr', 'data': [3.0]}]
     """
+    check_export(likelihood, strength_name, measurement, normsys)
     if (shape := point_shape(likelihood)) != ():
         msg = (
             f"the likelihood has grid axes {shape}, a workspace is one point: use "
             "to_pyhf_patchset, or index the arrays"
         )
-        raise InputError(msg)
-    if normsys not in ("code4", "code1"):
-        msg = f"normsys = {normsys!r} is not 'code4' or 'code1'"
         raise InputError(msg)
     likelihood = jax.tree.map(np.asarray, likelihood)
     writer = WorkspaceWriter(likelihood, strength_name, normsys)
@@ -130,6 +130,27 @@ def to_pyhf_workspace(
     if importlib.util.find_spec("pyhf") is not None:
         validate_pyhf(workspace, "workspace")
     return PyhfExport(workspace, tuple(writer.differences))
+
+
+def check_export(
+    likelihood: object, strength_name: object, measurement: object, normsys: object
+) -> None:
+    """Refuse what cannot be written as a workspace for its type.
+
+    Args:
+        likelihood: What was given for a likelihood.
+        strength_name: Name of the signal strength.
+        measurement: Name of the measurement.
+        normsys: How factors are interpolated.
+
+    Raises:
+        InputError: It is no likelihood, or a name or code is none.
+    """
+    hint = "make one with bsmfit.Likelihood.from_regions([...])"
+    instance("likelihood", likelihood, Likelihood, hint=hint)
+    text("strength_name", strength_name)
+    text("measurement", measurement)
+    choice("normsys", normsys, ("code4", "code1"))
 
 
 def validate_pyhf(document: Json, schema: str) -> None:
@@ -165,13 +186,15 @@ def write_pyhf(document: Json, path: Path | str) -> None:
     Raises:
         OutputError: The file cannot be written, or a number is not finite.
     """
+    path = file_path("path", path)
+    instance("document", document, dict, hint="give what to_pyhf_workspace returned")
     try:
-        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+        content = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         msg = f"cannot write {path}: {error}"
         raise OutputError(msg) from error
     with atomic_file(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(content + "\n", encoding="utf-8")
 
 
 class WorkspaceWriter:

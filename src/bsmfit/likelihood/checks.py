@@ -12,9 +12,14 @@ from collections.abc import Sequence
 
 import jax
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from bsmfit.core.argument import (
+    LARGEST_COUNT,
+    LARGEST_FACTOR,
+    check_range,
+    known_values,
+)
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.likelihood.region import Region, Term
 from bsmfit.likelihood.response import (
@@ -33,6 +38,10 @@ from bsmfit.likelihood.response import (
 __all__ = ["check_correlations", "check_regions"]
 
 _NORMAL = (LogNormal, Asymmetric, TruncatedNormal, Morph)
+# a signal at strength 1 may be far beyond any limit, not beyond what doubles multiply
+_LARGEST_SIGNAL = 1e100
+# Gamma factors come from 1/error^2 events, which doubles must tell apart
+_SMALLEST_ERROR = LARGEST_COUNT**-0.5
 
 
 def check_regions(regions: Sequence[Region]) -> None:
@@ -80,6 +89,9 @@ def check_correlations(
                 kind = normal if isinstance(response, _NORMAL) else others
                 kind.add(response.name)
     for pair in correlated:
+        if pair[::-1] in correlated and pair[0] != pair[1]:
+            msg = f"the correlation of {pair[0]!r} and {pair[1]!r} is given twice"
+            raise InputError(msg)
         for name in pair:
             if name in others:
                 msg = (
@@ -93,7 +105,7 @@ def check_correlations(
         if pair[0] == pair[1]:
             msg = f"nuisance {pair[0]!r} is correlated with itself; leave that out"
             raise InputError(msg)
-    if not correlated or (values := _known(coefficients)) is None:
+    if not correlated or (values := known_values(coefficients)) is None:
         return
     for row in values.reshape(-1, len(correlated)):
         _check_matrix(sorted({n for pair in correlated for n in pair}), correlated, row)
@@ -130,18 +142,20 @@ def _check_region(region: Region) -> None:
     if not region.signal and not region.background:
         msg = f"{where} is empty: it has neither a signal nor a background term"
         raise InputError(msg)
-    _refuse_outside(f"{where}: observed events", region.observed, 0.0)
+    _refuse_outside(f"{where}: observed events", region.observed, LARGEST_COUNT)
     _refuse_twice(
         f"term of {where}", [t.name for t in (*region.signal, *region.background)]
     )
-    for term in (*region.signal, *region.background):
-        _check_term(region, term)
+    for kind in ("signal", "background"):
+        most = _LARGEST_SIGNAL if kind == "signal" else LARGEST_COUNT
+        for term in getattr(region, kind):
+            _check_term(region, term, most)
     _check_background(region)
     if region.events is not None:
         _check_events(region)
 
 
-def _check_term(region: Region, term: Term) -> None:
+def _check_term(region: Region, term: Term, most: float) -> None:
     where = f"region {region.name!r}, term {term.name!r}"
     if term.yields.shape[-1] != region.n_bin:
         msg = (
@@ -149,7 +163,7 @@ def _check_term(region: Region, term: Term) -> None:
             f"{region.n_bin}; give one number for each bin"
         )
         raise InputError(msg)
-    _refuse_outside(f"{where}: yields", term.yields, 0.0)
+    _refuse_outside(f"{where}: yields", term.yields, most)
     # one nuisance may move the shape and the normalisation of a term
     for is_shape in (True, False):
         same = [r.name for r in term.responses if isinstance(r, Morph) is is_shape]
@@ -162,23 +176,28 @@ def _check_response(where: str, response: Response, n_bin: int) -> None:
     where = f"{where}, nuisance {response.name!r}"
     match response:
         case LogNormal():
-            _refuse_outside(f"{where}: kappa", response.kappa, 0.0, is_open=True)
+            _refuse_factor(f"{where}: kappa", response.kappa, 1.0 / LARGEST_FACTOR)
         case Asymmetric():
-            _refuse_outside(f"{where}: factor up", response.up, 0.0, is_open=True)
-            _refuse_outside(f"{where}: factor down", response.down, 0.0, is_open=True)
-        case TruncatedNormal() | Gamma():
-            _refuse_outside(
-                f"{where}: relative error", response.relative_error, 0.0, is_open=True
-            )
+            _refuse_factor(f"{where}: factor up", response.up)
+            _refuse_factor(f"{where}: factor down", response.down)
+        case TruncatedNormal():
+            _refuse_factor(f"{where}: relative error", response.relative_error)
+        case Gamma():
+            error = response.relative_error
+            _refuse_factor(f"{where}: relative error", error, _SMALLEST_ERROR)
         case Sideband():
-            _refuse_outside(f"{where}: control events", response.n_control, 0.0)
+            what = f"{where}: control events"
+            _refuse_outside(what, response.n_control, LARGEST_COUNT)
         case Morph():
             for shape in (response.yields_up, response.yields_down):
                 _refuse_bins(f"{where}: shape", shape, n_bin)
-                _refuse_outside(f"{where}: shape", shape, 0.0)
+                _refuse_outside(f"{where}: shape", shape, _LARGEST_SIGNAL)
         case BinFactors():
-            _refuse_bins(f"{where}: relative errors", response.relative_errors, n_bin)
-            _refuse_outside(f"{where}: relative errors", response.relative_errors, 0.0)
+            errors, what = response.relative_errors, f"{where}: relative errors"
+            _refuse_bins(what, errors, n_bin)
+            _refuse_outside(what, errors, LARGEST_FACTOR)
+            if response.constraint == "poisson":
+                _refuse_tiny(what, errors)
         case Free():
             pass
 
@@ -193,7 +212,7 @@ def _check_shared(
     same = type(before) is type(response)
     if same and not isinstance(response, Free):
         pairs = zip(jax.tree.leaves(before), jax.tree.leaves(response), strict=True)
-        numbers = [(_known(a), _known(b)) for a, b in pairs]
+        numbers = [(known_values(a), known_values(b)) for a, b in pairs]
         same = all(a is None or b is None or np.array_equal(a, b) for a, b in numbers)
     same_region = before_where.split("/")[0] == where.split("/")[0]
     if same and (same_region or not isinstance(response, BinFactors)):
@@ -208,10 +227,10 @@ def _check_shared(
 
 def _check_background(region: Region) -> None:
     """Refuse events where nothing but signal can explain them."""
-    observed = _known(region.observed)
+    observed = known_values(region.observed)
     total = np.zeros(region.n_bin)
     for term in region.background:
-        part = _known(term.yields)
+        part = known_values(term.yields)
         if observed is None or part is None:
             return
         total = total + part
@@ -246,9 +265,11 @@ def _check_events(region: Region) -> None:
                 f"{len(densities)}"
             )
             raise InputError(msg)
-        _refuse_outside(f"{where}: {kind} densities", getattr(events, kind), 0.0)
+        _refuse_outside(
+            f"{where}: {kind} densities", getattr(events, kind), _LARGEST_SIGNAL
+        )
     n_event = events.signal.shape[-1]
-    observed = _known(region.observed)
+    observed = known_values(region.observed)
     if events.background.shape[-1] != n_event or (
         observed is not None and np.any(observed != n_event)
     ):
@@ -260,23 +281,23 @@ def _check_events(region: Region) -> None:
         raise InputError(msg)
 
 
-def _known(value: object) -> np.ndarray | None:
-    """The numbers, unless they are traced."""
-    return None if isinstance(value, Tracer) else np.asarray(value, float)
+def _refuse_outside(what: str, value: object, most: float) -> None:
+    """Refuse negative numbers and numbers beyond sense."""
+    check_range(what, value, low=0.0, high=most)
 
 
-def _refuse_outside(
-    what: str, value: object, low: float, *, is_open: bool = False
-) -> None:
-    numbers = _known(value)
-    if numbers is None:
-        return
-    is_inside = (numbers > low) if is_open else (numbers >= low)
-    is_bad = ~(is_inside & np.isfinite(numbers))
-    if np.any(is_bad):
-        bound = f"{'above' if is_open else 'at or above'} {low:g}"
-        msg = f"{what}: {float(numbers[is_bad][0]):g} is not a number {bound}"
-        raise InputError(msg)
+def _refuse_factor(what: str, value: object, least: float = 0.0) -> None:
+    """Refuse factors and errors of one standard deviation that are beyond sense."""
+    check_range(what, value, low=0.0, is_low_open=True)
+    check_range(what, value, low=least, high=LARGEST_FACTOR)
+
+
+def _refuse_tiny(what: str, errors: object) -> None:
+    """Refuse errors whose counts doubles cannot tell apart; 0 stands for none."""
+    numbers = known_values(errors)
+    if numbers is not None:
+        hint = "give 0 to leave a bin alone"
+        check_range(what, numbers[numbers != 0.0], low=_SMALLEST_ERROR, hint=hint)
 
 
 def _refuse_bins(what: str, value: Value, n_bin: int) -> None:

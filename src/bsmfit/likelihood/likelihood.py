@@ -27,6 +27,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from bsmfit._x64 import require_x64
+from bsmfit.core.argument import choice, instance, instances, real_array
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.likelihood.arrays import LikelihoodArrays
 from bsmfit.likelihood.checks import check_correlations, check_regions
@@ -106,10 +107,11 @@ class Likelihood(eqx.Module):
             PrecisionError: float64 is switched off.
         """
         require_x64("Likelihood.from_regions")
-        regions = tuple(regions)
+        hint = 'make one with bsmfit.Region("name", observed, signal, background)'
+        regions = instances("regions", regions, Region, hint=hint)
         check_regions(regions)
-        pairs = dict(correlations or {})
-        values = [jnp.asarray(value, dtype=float) for value in pairs.values()]
+        pairs = _correlation_pairs(correlations)
+        values = list(pairs.values())
         coefficients = (
             jnp.stack(jnp.broadcast_arrays(*values), axis=-1)
             if values
@@ -135,12 +137,14 @@ class Likelihood(eqx.Module):
 
         Returns:
             The likelihood with other data.
+
+        Raises:
+            InputError: There is no such region, or counts that are not allowed.
         """
+        hint = 'write {"region": counts}'
         names = [region.name for region in self.regions]
-        unknown = [name for name in observed if name not in names]
-        if unknown:
-            msg = f"no region {unknown[0]!r} (known: {', '.join(names)})"
-            raise InputError(msg)
+        for name in instance("observed", observed, Mapping, hint=hint):
+            choice("region", name, names)
         regions = tuple(
             Region(
                 region.name,
@@ -153,6 +157,22 @@ class Likelihood(eqx.Module):
         )
         check_regions(regions)
         return Likelihood(regions, self.correlated, self.coefficients, self.fixed)
+
+
+def _correlation_pairs(
+    correlations: object,
+) -> dict[tuple[str, str], Float[Array, "*point"]]:
+    """Correlation coefficients by pairs of names."""
+    hint = 'write {("first", "second"): 0.5} with the names of two nuisances'
+    given = {} if correlations is None else correlations
+    pairs = {}
+    for pair, value in instance("correlations", given, Mapping, hint=hint).items():
+        names = instances("pair of a correlation", pair, str, hint=hint)
+        if len(names) != 2:
+            msg = f"a correlation has two nuisances, not {len(names)}; {hint}"
+            raise InputError(msg)
+        pairs[names] = real_array(f"correlation of {names[0]!r}, {names[1]!r}", value)
+    return pairs
 
 
 @eqx.filter_jit
@@ -200,6 +220,11 @@ def combine(
         >>> [region.name for region in both.regions], both.arrays().parameter_names
         (['a_sr', 'b_sr'], ('lumi',))
     """
+    hint = "give a list of what Likelihood.from_regions returned"
+    likelihoods = instances("likelihoods", likelihoods, Likelihood, hint=hint)
+    if not likelihoods:
+        msg = "combine needs one likelihood or more; none was given"
+        raise InputError(msg)
     likelihoods = _with_prefixes(likelihoods, prefixes, shared)
     regions = [region for one in likelihoods for region in one.regions]
     try:
@@ -239,16 +264,6 @@ def _with_prefixes(
     shared: Sequence[str],
 ) -> list[Likelihood]:
     """Check what `combine` was given, and rename."""
-    is_list = isinstance(likelihoods, Sequence) and not isinstance(likelihoods, str)
-    if not is_list or not all(isinstance(one, Likelihood) for one in likelihoods):
-        msg = f"combine needs a list of likelihoods, not {type(likelihoods).__name__}"
-        if is_list:
-            kinds = ", ".join(type(one).__name__ for one in likelihoods)
-            msg = f"combine needs a list of likelihoods, not of {kinds}"
-        raise InputError(msg)
-    if not likelihoods:
-        msg = "combine needs one likelihood or more; none was given"
-        raise InputError(msg)
     check_names("shared", shared)
     if prefixes is None:
         return [with_prefix(one, "", shared=shared) for one in likelihoods]
@@ -302,6 +317,10 @@ def point_shape(likelihood: Likelihood) -> tuple[int, ...]:
         jax.tree_util.keystr(path): np.shape(leaf)[: np.ndim(leaf) - _rank(path)]
         for path, leaf in jax.tree_util.tree_leaves_with_path(likelihood)
     }
+    empty = next((path for path, shape in shapes.items() if 0 in shape), None)
+    if empty is not None:
+        msg = f"likelihood{empty} is empty: a grid has one point or more"
+        raise InputError(msg)
     try:
         return np.broadcast_shapes(*shapes.values()) if shapes else ()
     except ValueError as error:

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from bsmfit.core.argument import LARGEST_FACTOR, check_range, scalar, text
 from bsmfit.errors import InputError, UnknownNameError
 
 __all__ = ["Nuisance", "log_kappa_matrix", "nuisance_names"]
@@ -39,6 +40,15 @@ class Nuisance(eqx.Module):
 
     name: str = eqx.field(static=True)
     kappa: Float[Array, ""]
+
+    def __check_init__(self) -> None:
+        text("name of a nuisance", self.name)
+        check_range(
+            f"nuisance {self.name!r}: kappa",
+            scalar("kappa", self.kappa),
+            low=1.0 / LARGEST_FACTOR,
+            high=LARGEST_FACTOR,
+        )
 
 
 def nuisance_names(terms: Sequence[Sequence[Nuisance]]) -> tuple[str, ...]:

@@ -13,28 +13,33 @@ other: yields of shape (n_point, n_bin) are one hypothesis for each point.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from bsmfit.likelihood.response import Response, Value
+from bsmfit.core.argument import instance, instances, real_array, text
+from bsmfit.likelihood.response import Response, response_list
 
 __all__ = ["EventDensities", "Region", "Term"]
 
 
-def _per_bin(values: Value) -> Float[Array, " ..."]:
+def _per_bin(name: str, values: object) -> Float[Array, " ..."]:
     """Floats in bins; one number is one bin."""
-    return jnp.atleast_1d(jnp.asarray(values, dtype=float))
+    return jnp.atleast_1d(real_array(name, values))
 
 
-def _densities(values: Value) -> Float[Array, " ..."]:
-    return jnp.asarray(values, dtype=float)
+def _terms(kind: str, terms: object) -> tuple[Term, ...]:
+    hint = 'write [Term("name", yields)]'
+    return instances(f"{kind} of a region", terms, Term, hint=hint)
 
 
-def _as_tuple(entries: Sequence) -> tuple:
-    return tuple(entries)
+def _events(events: object) -> EventDensities | None:
+    if events is None:
+        return None
+    hint = "make it with EventDensities(signal, background)"
+    return instance("events of a region", events, EventDensities, hint=hint)
 
 
 class Term(eqx.Module):
@@ -48,8 +53,13 @@ class Term(eqx.Module):
     """
 
     name: str = eqx.field(static=True)
-    yields: Float[Array, "*point n_bin"] = eqx.field(converter=_per_bin)
-    responses: tuple[Response, ...] = eqx.field(converter=_as_tuple, default=())
+    yields: Float[Array, "*point n_bin"] = eqx.field(
+        converter=partial(_per_bin, "yields")
+    )
+    responses: tuple[Response, ...] = eqx.field(converter=response_list, default=())
+
+    def __check_init__(self) -> None:
+        text("name of a term", self.name)
 
 
 class EventDensities(eqx.Module):
@@ -60,9 +70,11 @@ class EventDensities(eqx.Module):
         background: Density of each background term at each event, >= 0.
     """
 
-    signal: Float[Array, "*point n_signal n_event"] = eqx.field(converter=_densities)
+    signal: Float[Array, "*point n_signal n_event"] = eqx.field(
+        converter=partial(real_array, "signal densities")
+    )
     background: Float[Array, "*point n_background n_event"] = eqx.field(
-        converter=_densities
+        converter=partial(real_array, "background densities")
     )
 
 
@@ -89,10 +101,19 @@ class Region(eqx.Module):
     """
 
     name: str = eqx.field(static=True)
-    observed: Float[Array, "*point n_bin"] = eqx.field(converter=_per_bin)
-    signal: tuple[Term, ...] = eqx.field(converter=_as_tuple, default=())
-    background: tuple[Term, ...] = eqx.field(converter=_as_tuple, default=())
-    events: EventDensities | None = None
+    observed: Float[Array, "*point n_bin"] = eqx.field(
+        converter=partial(_per_bin, "observed")
+    )
+    signal: tuple[Term, ...] = eqx.field(
+        converter=partial(_terms, "signal"), default=()
+    )
+    background: tuple[Term, ...] = eqx.field(
+        converter=partial(_terms, "background"), default=()
+    )
+    events: EventDensities | None = eqx.field(converter=_events, default=None)
+
+    def __check_init__(self) -> None:
+        text("name of a region", self.name)
 
     @property
     def n_bin(self) -> int:

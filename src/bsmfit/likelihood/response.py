@@ -22,14 +22,14 @@ need no bounds.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TypeAlias
 
 import equinox as eqx
-import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from bsmfit.errors import InputError, UnknownNameError
+from bsmfit.core.argument import choice, instances, real_array, text
 
 __all__ = [
     "Asymmetric",
@@ -38,22 +38,32 @@ __all__ = [
     "Gamma",
     "LogNormal",
     "Morph",
+    "NamedResponse",
     "Response",
     "Sideband",
     "TruncatedNormal",
     "Value",
+    "response_list",
 ]
 
 # what users may give for an array of floats
 Value: TypeAlias = ArrayLike | Sequence
 
 
-def _floats(value: Value) -> Float[Array, " ..."]:
-    """64-bit floats, traced or not."""
-    return jnp.asarray(value, dtype=float)
+class NamedResponse(eqx.Module):
+    """What every response has.
+
+    Attributes:
+        name: The nuisance.
+    """
+
+    name: str = eqx.field(static=True)
+
+    def __check_init__(self) -> None:
+        text("name of a nuisance", self.name)
 
 
-class LogNormal(eqx.Module):
+class LogNormal(NamedResponse):
     r"""A factor $\kappa^\theta$: median 1, always positive, smooth at 0.
 
     Attributes:
@@ -62,11 +72,10 @@ class LogNormal(eqx.Module):
             response is an anticorrelated one.
     """
 
-    name: str = eqx.field(static=True)
-    kappa: Float[Array, "*point"] = eqx.field(converter=_floats)
+    kappa: Float[Array, "*point"] = eqx.field(converter=partial(real_array, "kappa"))
 
 
-class Asymmetric(eqx.Module):
+class Asymmetric(NamedResponse):
     """A factor that differs between up and down, smooth between.
 
     Attributes:
@@ -77,16 +86,15 @@ class Asymmetric(eqx.Module):
             `bsmfit.likelihood.interpolation`).
     """
 
-    name: str = eqx.field(static=True)
-    up: Float[Array, "*point"] = eqx.field(converter=_floats)
-    down: Float[Array, "*point"] = eqx.field(converter=_floats)
+    up: Float[Array, "*point"] = eqx.field(converter=partial(real_array, "up"))
+    down: Float[Array, "*point"] = eqx.field(converter=partial(real_array, "down"))
     interpolation: str = eqx.field(static=True, default="code4")
 
     def __check_init__(self) -> None:
         _check_code(self.interpolation, ("code4", "code1"))
 
 
-class TruncatedNormal(eqx.Module):
+class TruncatedNormal(NamedResponse):
     r"""A Gaussian factor $1 + \delta\theta$, cut off at zero.
 
     Attributes:
@@ -94,11 +102,12 @@ class TruncatedNormal(eqx.Module):
         relative_error: $\delta$ [1], > 0.
     """
 
-    name: str = eqx.field(static=True)
-    relative_error: Float[Array, "*point"] = eqx.field(converter=_floats)
+    relative_error: Float[Array, "*point"] = eqx.field(
+        converter=partial(real_array, "relative_error")
+    )
 
 
-class Morph(eqx.Module):
+class Morph(NamedResponse):
     """A shape that moves between two others.
 
     Attributes:
@@ -108,16 +117,19 @@ class Morph(eqx.Module):
         interpolation: ``"code4p"`` or ``"code0"``.
     """
 
-    name: str = eqx.field(static=True)
-    yields_up: Float[Array, "*point n_bin"] = eqx.field(converter=_floats)
-    yields_down: Float[Array, "*point n_bin"] = eqx.field(converter=_floats)
+    yields_up: Float[Array, "*point n_bin"] = eqx.field(
+        converter=partial(real_array, "yields_up")
+    )
+    yields_down: Float[Array, "*point n_bin"] = eqx.field(
+        converter=partial(real_array, "yields_down")
+    )
     interpolation: str = eqx.field(static=True, default="code4p")
 
     def __check_init__(self) -> None:
         _check_code(self.interpolation, ("code4p", "code0"))
 
 
-class Gamma(eqx.Module):
+class Gamma(NamedResponse):
     r"""A gamma-distributed factor of mean 1, from a count of $1/\delta^2$ events.
 
     Attributes:
@@ -125,11 +137,12 @@ class Gamma(eqx.Module):
         relative_error: $\delta$ [1], > 0.
     """
 
-    name: str = eqx.field(static=True)
-    relative_error: Float[Array, "*point"] = eqx.field(converter=_floats)
+    relative_error: Float[Array, "*point"] = eqx.field(
+        converter=partial(real_array, "relative_error")
+    )
 
 
-class Sideband(eqx.Module):
+class Sideband(NamedResponse):
     r"""A background measured in a control region.
 
     The yield of the term is the expected background *for each control event* (the
@@ -141,11 +154,12 @@ class Sideband(eqx.Module):
         n_control: Events seen in the control region, >= 0.
     """
 
-    name: str = eqx.field(static=True)
-    n_control: Float[Array, "*point"] = eqx.field(converter=_floats)
+    n_control: Float[Array, "*point"] = eqx.field(
+        converter=partial(real_array, "n_control")
+    )
 
 
-class BinFactors(eqx.Module):
+class BinFactors(NamedResponse):
     """Independent factors for the bins of a region, for simulation statistics.
 
     Terms of one region that name the same factors share them. The parameters are called
@@ -157,22 +171,21 @@ class BinFactors(eqx.Module):
         constraint: ``"poisson"`` (as `Gamma`) or ``"normal"`` (as `TruncatedNormal`).
     """
 
-    name: str = eqx.field(static=True)
-    relative_errors: Float[Array, "*point n_bin"] = eqx.field(converter=_floats)
+    relative_errors: Float[Array, "*point n_bin"] = eqx.field(
+        converter=partial(real_array, "relative_errors")
+    )
     constraint: str = eqx.field(static=True, default="poisson")
 
     def __check_init__(self) -> None:
         _check_code(self.constraint, ("poisson", "normal"))
 
 
-class Free(eqx.Module):
+class Free(NamedResponse):
     """A free normalisation, fixed by nothing but the data.
 
     Attributes:
         name: The parameter.
     """
-
-    name: str = eqx.field(static=True)
 
 
 Response: TypeAlias = (
@@ -187,11 +200,22 @@ Response: TypeAlias = (
 )
 
 
+def response_list(responses: object) -> tuple[Response, ...]:
+    """The responses of a term, checked to be such.
+
+    Args:
+        responses: What was given for them.
+
+    Returns:
+        The responses.
+
+    Raises:
+        InputError: It is no list, or an entry is something else.
+    """
+    hint = 'write [LogNormal("name", 1.2)] or another response'
+    return instances("responses", responses, NamedResponse, hint=hint)  # pyright: ignore[reportReturnType] all responses derive from it
+
+
 def _check_code(given: str, allowed: tuple[str, ...]) -> None:
     """Refuse an interpolation or constraint that does not exist."""
-    if not isinstance(given, str):
-        msg = f"give one of {', '.join(allowed)}, not {given!r}"
-        raise InputError(msg)
-    if given not in allowed:
-        kind = "choice"
-        raise UnknownNameError.from_choices(kind, given, allowed)
+    choice("choice", given, allowed)

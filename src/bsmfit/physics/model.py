@@ -14,18 +14,32 @@ production process and not the search.
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from bsmfit.core.argument import (
+    LARGEST_FACTOR,
+    check_range,
+    instances,
+    known_values,
+    real_number,
+    scalar,
+    text,
+)
 from bsmfit.errors import InputError
-from bsmfit.physics.mediator import Mediator
+from bsmfit.physics.mediator import Mediator, check_physical
 
 __all__ = ["Model", "ProductionNuisance"]
 
-
+# relative rounding of a mass that a function has worked with
+_SAME_MASS = 1e-9
 _RESERVED = (
     "mass",
     "quantile",
@@ -45,7 +59,8 @@ class ProductionNuisance:
 
     Attributes:
         name: Name of the nuisance; the same name is the same parameter everywhere.
-        kappa: Factor by which one standard deviation scales the rate, > 1.
+        kappa: Factor by which one standard deviation scales the rate, > 1 and at most
+            1e6.
         processes: Production processes that it scales together.
     """
 
@@ -54,15 +69,26 @@ class ProductionNuisance:
     processes: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        text("name of a nuisance", self.name)
+        where = f"nuisance {self.name!r}"
         if isinstance(self.processes, str):
-            msg = (
-                f"nuisance {self.name!r}: processes is a string; "
-                f"write ({self.processes!r},)"
-            )
+            msg = f"{where}: processes is a string; write ({self.processes!r},)"
             raise InputError(msg)
-        if not self.kappa > 1.0:
-            msg = f"nuisance {self.name!r}: kappa = {self.kappa} must be above 1"
+        hint = 'write ("proton-bremsstrahlung",)'
+        processes = instances(f"{where}: processes", self.processes, str, hint=hint)
+        if not processes:
+            msg = f"{where}: processes is empty; {hint}"
             raise InputError(msg)
+        kappa = real_number(
+            f"{where}: kappa",
+            self.kappa,
+            low=1.0,
+            high=LARGEST_FACTOR,
+            is_low_open=True,
+            hint="write 1.2 for 20 %",
+        )
+        object.__setattr__(self, "processes", processes)
+        object.__setattr__(self, "kappa", kappa)
 
 
 class Model(eqx.Module):
@@ -96,24 +122,129 @@ class Model(eqx.Module):
     coupling_symbol: str = eqx.field(static=True, default="")
 
     def __check_init__(self) -> None:
-        if not self.coupling.isidentifier() or self.coupling in _RESERVED:
+        text("name of a model", self.name)
+        where = f"model {self.name!r}"
+        _check_function(where, self.function)
+        is_word = isinstance(self.coupling, str) and self.coupling.isidentifier()
+        if not is_word or self.coupling in _RESERVED:
             msg = (
-                f"model {self.name!r}: coupling = {self.coupling!r} names the axis of "
+                f"{where}: coupling = {self.coupling!r} names the axis of "
                 f"a result; use a word other than {', '.join(_RESERVED)}"
             )
             raise InputError(msg)
-        if not self.mass_range[0] < self.mass_range[1]:
-            msg = f"model {self.name!r}: mass_range = {self.mass_range} is reversed"
+        for name in ("particle", "preset", "coupling_unit", "coupling_symbol"):
+            if not isinstance(getattr(self, name), str):
+                msg = f"{where}: {name} = {getattr(self, name)!r} must be text"
+                raise InputError(msg)
+        _check_mass_range(where, self.mass_range)
+        hint = "make it with ProductionNuisance(name, kappa, processes)"
+        kind, what = ProductionNuisance, f"{where}: nuisances"
+        names = [
+            entry.name for entry in instances(what, self.nuisances, kind, hint=hint)
+        ]
+        if len(set(names)) < len(names):
+            msg = f"{where}: nuisances has a name twice ({', '.join(names)})"
             raise InputError(msg)
 
     def __call__(self, mass: Float[Array, ""], coupling: Float[Array, ""]) -> Mediator:
         """The new particle at one point.
 
         Args:
-            mass: Mass [GeV].
-            coupling: Coupling, > 0.
+            mass: Mass [GeV], > 0.
+            coupling: Coupling, >= 0.
 
         Returns:
-            The mediator.
+            The mediator. Where numbers are traced and its mass is not the one asked
+            for, its width is nan, which no physical particle has.
+
+        Raises:
+            InputError: A mass or coupling that cannot be, a function that returns no
+                mediator, another mass or unphysical numbers, or one that branches on a
+                traced number.
         """
-        return self.function(mass, coupling)
+        mass, coupling = scalar("mass", mass), scalar("coupling", coupling)
+        check_range("mass", mass, low=0.0, is_low_open=True)
+        check_range("coupling", coupling, low=0.0)
+        mediator = _evaluate(self, mass, coupling)
+        if mediator.mass is not mass:
+            mediator = _with_mass(self.name, mediator, mass)
+        check_physical(mediator, f"model {self.name!r}")
+        return mediator
+
+
+def _check_function(where: str, function: object) -> None:
+    """Refuse what cannot be called with a mass and a coupling."""
+    hint = "write def function(mass, coupling): ... return bsmfit.Mediator(...)"
+    if not callable(function):
+        msg = f"{where}: function is a {type(function).__name__}, no function; {hint}"
+        raise InputError(msg)
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return  # compiled code does not say; the call will
+    try:
+        signature.bind(1.0, 1.0)
+    except TypeError as error:
+        msg = f"{where}: the function takes {signature}, not two numbers; {hint}"
+        raise InputError(msg) from error
+
+
+def _check_mass_range(where: str, mass_range: object) -> None:
+    """Refuse a range of masses that is none."""
+    is_pair = isinstance(mass_range, tuple | list) and len(mass_range) == 2
+    if not is_pair:
+        msg = f"{where}: mass_range = {mass_range!r} must be (lowest, highest) in GeV"
+        raise InputError(msg)
+    low, high = mass_range  # pyright: ignore[reportGeneralTypeIssues] a pair
+    low = real_number(f"{where}: lowest mass", low, low=0.0)
+    if not (isinstance(high, float) and high == math.inf):
+        high = real_number(f"{where}: highest mass", high)
+    if not low < high:
+        msg = f"{where}: mass_range = {mass_range} is reversed"
+        raise InputError(msg)
+
+
+def _evaluate(
+    model: Model, mass: Float[Array, ""], coupling: Float[Array, ""]
+) -> Mediator:
+    """Call the function of a model and say what is wrong with what it does."""
+    try:
+        mediator = model.function(mass, coupling)
+    except (
+        jax.errors.ConcretizationTypeError,
+        jax.errors.TracerArrayConversionError,
+        jax.errors.TracerIntegerConversionError,
+    ) as error:
+        msg = (
+            f"the function of model {model.name!r} needs the value of a number that "
+            "jax traces (an `if`, a `float` or a function of math or numpy does); "
+            "write jnp.where(condition, this, that), and jax.numpy in place of numpy"
+        )
+        raise InputError(msg) from error
+    if not isinstance(mediator, Mediator):
+        msg = (
+            f"the function of model {model.name!r} returns a "
+            f"{type(mediator).__name__}; it must return a bsmfit.Mediator"
+        )
+        raise InputError(msg)
+    if not mediator.production:
+        msg = f"model {model.name!r} names no production process"
+        raise InputError(msg)
+    return mediator
+
+
+def _with_mass(name: str, mediator: Mediator, mass: Float[Array, ""]) -> Mediator:
+    """Refuse another mass than the one asked for; where traced, take away the width."""
+    is_same = jnp.abs(mediator.mass - mass) <= _SAME_MASS * mass
+    known = known_values(is_same)
+    if known is None:
+        width = jnp.where(is_same, mediator.decay_width, jnp.nan)
+        return replace(mediator, decay_width=width)
+    if not known:
+        msg = (
+            f"the function of model {name!r} returns a particle of "
+            f"{float(mediator.mass):g} GeV where {float(mass):g} GeV was asked for; "
+            "the axis of a map is the mass of the particle"
+        )
+        raise InputError(msg)
+    return mediator

@@ -21,6 +21,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 
+from bsmfit.core.argument import real_number
 from bsmfit.plot.ticks import set_log_ticks
 from bsmfit.scan.store import coupling_name
 
@@ -53,11 +54,15 @@ def new_figure(width_inch: float) -> tuple[Figure, Axes]:
     """Make an empty figure without pyplot.
 
     Args:
-        width_inch: Width of the figure [in].
+        width_inch: Width of the figure [in], 1 to 100.
 
     Returns:
         The figure and its axes.
+
+    Raises:
+        InputError: Another width.
     """
+    width_inch = real_number("width_inch", width_inch, low=1.0, high=100.0)
     figure = Figure(figsize=(width_inch, 0.65 * width_inch + 1.0))
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()

@@ -15,6 +15,8 @@ from pathlib import Path
 import xarray as xr
 from matplotlib.figure import Figure
 
+from bsmfit.core.argument import file_path, instance, instances
+from bsmfit.errors import InputError
 from bsmfit.plot.axes import finish_axes, mass_unit, new_figure, paper_style
 from bsmfit.plot.layers import draw_results, draw_scan
 from bsmfit.plot.mass_gaps import draw_gaps
@@ -22,6 +24,8 @@ from bsmfit.plot.published import PublishedContour, published_contours
 from bsmfit.scan.atomic import atomic_file
 from bsmfit.scan.contour import search_names
 from bsmfit.scan.provenance import data_label
+from bsmfit.scan.scan_checks import check_scan
+from bsmfit.scan.store import coupling_name
 
 __all__ = [
     "PublishedContour",
@@ -35,6 +39,8 @@ __all__ = [
 ]
 
 _PUBLISHED = "#000000"
+SUFFIXES = (".png", ".pdf")
+"""Endings of figures."""
 _ORDERINGS = {"sum": "the sum of counts"}
 _LEVEL_TOGETHER = "at \\1 % CL".replace(" ", "\N{NO-BREAK SPACE}")
 _TITLE_CHARACTERS = 17  # characters of a title line for each inch of a figure
@@ -59,15 +65,19 @@ def plot_exclusion(
         The figure.
 
     Raises:
+        InputError: The dataset is not the result of one scan, a path does not end in
+            .png or .pdf, or a contour or width that is none.
         OutputError: A file cannot be written.
 
     Examples:
         >>> plot_exclusion(result, "contour.png", "contour.pdf")  # doctest: +SKIP
     """
+    files = [file_path("path", path, suffixes=SUFFIXES) for path in paths]
+    check_scan(dataset)
     shown = published_contours(dataset) if published is None else published
     figure = exclusion_figure(dataset, shown, width_inch=width_inch)
-    for path in paths:
-        save_figure(figure, Path(path))
+    for path in files:
+        save_figure(figure, path)
     return figure
 
 
@@ -87,10 +97,13 @@ def exclusion_figure(
     Returns:
         The figure, to be saved by `save_figure`.
     """
+    check_scan(dataset)
+    hint = "give what bsmfit.plot.published.published_contours returned"
+    overlaid = instances("published", published, PublishedContour, hint=hint)
     with paper_style():
         figure, axes = new_figure(width_inch)
         handles = draw_scan(axes, dataset)
-        for contour in published:
+        for contour in overlaid:
             (line,) = axes.plot(
                 contour.mass * mass_unit(dataset)[0],
                 contour.coupling,
@@ -122,7 +135,11 @@ def comparison_figure(
 
     Returns:
         The figure.
+
+    Raises:
+        InputError: No scan, scans of different couplings, or not one label for each.
     """
+    _check_comparison(datasets, labels)
     with paper_style():
         figure, axes = new_figure(width_inch)
         handles = draw_results(axes, datasets, labels)
@@ -134,7 +151,7 @@ def comparison_figure(
     return figure
 
 
-def save_figure(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path | str) -> None:
     """Save a figure as png (300 dpi) or pdf, whole or not at all.
 
     Args:
@@ -142,11 +159,33 @@ def save_figure(figure: Figure, path: Path) -> None:
         path: The file; its ending says which.
 
     Raises:
+        InputError: It is no figure, or the path ends otherwise.
         OutputError: It cannot be written.
     """
-    metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
+    path = file_path("path", path, suffixes=SUFFIXES)
+    instance("figure", figure, Figure, hint="make one with plot_exclusion")
+    kind = path.suffix[1:].lower()
+    metadata = {"CreationDate": None} if kind == "pdf" else None
     with paper_style(), atomic_file(path) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:], metadata=metadata)
+        figure.savefig(temporary, format=kind, metadata=metadata)
+
+
+def _check_comparison(datasets: object, labels: object) -> None:
+    """Refuse what cannot be drawn on the same axes."""
+    hint = "give what bsmfit.scan_plane or bsmfit.read_scan returned"
+    scans = instances("datasets", datasets, xr.Dataset, hint=hint)
+    names = instances("labels", labels, str, hint="write one for each dataset")
+    couplings = {
+        coupling_name(check_scan(scan, f"datasets[{index}]"))
+        for index, scan in enumerate(scans)
+    }
+    if not scans or len(scans) != len(names) or len(couplings) > 1:
+        msg = (
+            f"{len(scans)} datasets of the couplings {', '.join(sorted(couplings))} "
+            f"and {len(names)} labels: give one scan or more of the same coupling, "
+            "and one label for each"
+        )
+        raise InputError(msg)
 
 
 def _title(dataset: xr.Dataset, width_inch: float) -> str:

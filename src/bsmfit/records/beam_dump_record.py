@@ -12,61 +12,41 @@ $(1 + \mathrm{size})^{\theta}$ with $\theta$ unit normal, so a "factor 2" is siz
 from __future__ import annotations
 
 import itertools
-from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from bsmfit.errors import closest_name
 from bsmfit.records.quantity import Count, Provenance, Quantity, quantity_check
+from bsmfit.records.shared_entries import (
+    ArxivNumber,
+    Axis,
+    ChannelId,
+    CsvBeside,
+    DecayVolume,
+    DetectorNames,
+    Doi,
+    LevelQuantity,
+    LimitMethod,
+    RecordNuisances,
+)
 from bsmfit.records.strict_model import (
     Identifier,
     Items,
-    NuisanceName,
     StrictModel,
     Text,
-    first_duplicate,
     invalid_value,
 )
 
 __all__ = [
-    "Axis",
     "BeamDumpRecord",
     "Counts",
-    "DecayVolume",
     "DefaultPlane",
     "MassResolution",
     "MassWindow",
-    "RecordNuisance",
     "Selection",
     "Statistics",
 ]
-
-PositiveLength = Annotated[Quantity, quantity_check("m", above=0.0)]
-ArxivNumber = Annotated[str, Field(pattern=r"^\d{4}\.\d{4,5}$")]
-Doi = Annotated[str, Field(pattern=r"^10\.\d{4,9}/\S+$")]
-
-
-class DecayVolume(StrictModel):
-    """Where along the beam the particle may decay.
-
-    Attributes:
-        start: First accepted vertex position [m].
-        end: Last accepted vertex position [m], beyond `start`.
-    """
-
-    start: PositiveLength
-    end: PositiveLength
-
-    @model_validator(mode="after")
-    def _is_ordered(self) -> DecayVolume:
-        if self.end.value <= self.start.value:
-            text = (
-                f"is {self.end.value:g} m but must lie beyond start = "
-                f"{self.start.value:g} m"
-            )
-            raise invalid_value(text, key="end.value")
-        return self
 
 
 class Selection(StrictModel):
@@ -80,18 +60,7 @@ class Selection(StrictModel):
 
     momentum_min: Annotated[Quantity, quantity_check("GeV", minimum=0.0)]
     decay_volume: DecayVolume
-    detectors: Annotated[
-        Items[Literal["straw", "chod", "lkr", "muv3"]], Field(min_length=1)
-    ]
-
-    @field_validator("detectors")
-    @classmethod
-    def _differ(cls, detectors: tuple[str, ...]) -> tuple[str, ...]:
-        twice = first_duplicate(detectors)
-        if twice is not None:
-            text = f"names {twice!r} twice"
-            raise invalid_value(text)
-        return detectors
+    detectors: DetectorNames
 
 
 class Counts(StrictModel):
@@ -177,53 +146,10 @@ class Statistics(StrictModel):
         source: Texkey with section; or words.
     """
 
-    confidence_level: Annotated[Quantity, quantity_check("1", above=0.0, maximum=1.0)]
-    method: Literal["CLs", "Feldman-Cousins", "Bayesian"]
+    confidence_level: LevelQuantity
+    method: LimitMethod
     provenance: Provenance
     source: Text
-
-
-class RecordNuisance(StrictModel):
-    """A systematic uncertainty of one search.
-
-    Two records that use the same name share the parameter.
-
-    Attributes:
-        name: Name of the parameter.
-        size: Relative size; the response is (1 + size)**theta.
-        distribution: Always "lognormal".
-        affects: Which yield it multiplies.
-        provenance: How far the size can be trusted.
-        source: Texkey with table; or words.
-    """
-
-    name: NuisanceName
-    size: Annotated[float, Field(gt=0)]
-    distribution: Literal["lognormal"]
-    affects: Literal["signal", "background"]
-    provenance: Provenance
-    source: Text
-
-
-class Axis(StrictModel):
-    """An axis of a plane, in equal ratios.
-
-    Attributes:
-        low: First point.
-        high: Last point, > low.
-        n_points: Number of points.
-    """
-
-    low: Annotated[float, Field(gt=0)]
-    high: Annotated[float, Field(gt=0)]
-    n_points: Annotated[int, Field(ge=2)]
-
-    @model_validator(mode="after")
-    def _is_ordered(self) -> Axis:
-        if self.high <= self.low:
-            text = f"is {self.high:g} but must lie above low = {self.low:g}"
-            raise invalid_value(text, key="high")
-        return self
 
 
 class DefaultPlane(StrictModel):
@@ -267,7 +193,7 @@ class BeamDumpRecord(StrictModel):
         caveats: What a user of the numbers must know.
     """
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    id: ChannelId
     experiment: Text
     texkey: Text
     arxiv: ArxivNumber
@@ -287,38 +213,13 @@ class BeamDumpRecord(StrictModel):
     counts: Counts
     mass_resolution: MassResolution
     mass_window: MassWindow
-    nuisances: Items[RecordNuisance] = ()
+    nuisances: RecordNuisances = ()
     statistics: Statistics
     significance: Annotated[Quantity, quantity_check("sigma", minimum=0.0)] | None = (
         None
     )
-    published_contour: str | None = None
+    published_contour: CsvBeside | None = None
     caveats: Items[Text] = ()
-
-    @field_validator("published_contour")
-    @classmethod
-    def _is_beside_the_record(cls, name: str | None) -> str | None:
-        if name is None:
-            return None
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or path.suffix != ".csv":
-            text = (
-                f"is {name!r} but must be the relative path of a .csv file in the "
-                "record's folder"
-            )
-            raise invalid_value(text)
-        return name
-
-    @field_validator("nuisances")
-    @classmethod
-    def _names_differ(
-        cls, nuisances: tuple[RecordNuisance, ...]
-    ) -> tuple[RecordNuisance, ...]:
-        twice = first_duplicate([nuisance.name for nuisance in nuisances])
-        if twice is not None:
-            text = f"names {twice!r} twice; one entry per parameter"
-            raise invalid_value(text)
-        return nuisances
 
     @model_validator(mode="after")
     def _calibration_uses_the_default_preset(self) -> BeamDumpRecord:

@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from bsmfit.records.beam_dump_record import DecayVolume
 from bsmfit.records.quantity import Quantity, quantity_check
+from bsmfit.records.shared_entries import DecayVolume
 from bsmfit.records.strict_model import (
     Identifier,
     Items,

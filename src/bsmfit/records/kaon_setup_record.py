@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from bsmfit.records.beam_dump_record import DecayVolume
 from bsmfit.records.quantity import Provenance, Quantity, quantity_check
+from bsmfit.records.shared_entries import DecayVolume, DetectorNames
 from bsmfit.records.strict_model import (
     Identifier,
     Items,
     StrictModel,
     Text,
-    first_duplicate,
     invalid_value,
 )
 
@@ -152,21 +151,10 @@ class KaonSetupRecord(StrictModel):
     geometry: Text
     beam: KaonBeamRecord
     decay_volume: DecayVolume
-    detectors: Annotated[
-        Items[Literal["straw", "chod", "lkr", "muv3"]], Field(min_length=1)
-    ]
+    detectors: DetectorNames
     tracking: TrackingRecord
     veto_end: VetoEnd
     caveats: Items[Text] = ()
-
-    @field_validator("detectors")
-    @classmethod
-    def _differ(cls, detectors: tuple[str, ...]) -> tuple[str, ...]:
-        twice = first_duplicate(detectors)
-        if twice is not None:
-            text = f"names {twice!r} twice"
-            raise invalid_value(text)
-        return detectors
 
     @model_validator(mode="after")
     def _veto_lies_behind_the_volume(self) -> KaonSetupRecord:

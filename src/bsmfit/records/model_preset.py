@@ -18,13 +18,12 @@ from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from bsmfit.records.quantity import Provenance, Quantity, quantity_check
+from bsmfit.records.quantity import Quantity, quantity_check
+from bsmfit.records.shared_entries import NuisanceEntry, distinct_names
 from bsmfit.records.strict_model import (
     Items,
-    NuisanceName,
     StrictModel,
     Text,
-    first_duplicate,
     invalid_value,
 )
 
@@ -61,24 +60,14 @@ _MIXING = ("rho-mixing", "omega-mixing", "phi-mixing")
 _VECTOR_DECAYS = ("omega-decay", "rho-decay", "phi-decay")
 
 
-class PresetNuisance(StrictModel):
+class PresetNuisance(NuisanceEntry):
     """A theoretical uncertainty on the rate of some processes.
 
     Attributes:
-        name: Name of the parameter, shared by all channels.
-        size: Relative size; the response is (1 + size)**theta.
-        distribution: Always "lognormal".
         processes: Processes whose rate it multiplies.
-        provenance: How far the size can be trusted.
-        source: Texkey with table; or words.
     """
 
-    name: NuisanceName
-    size: Annotated[float, Field(gt=0)]
-    distribution: Literal["lognormal"]
     processes: Annotated[Items[ProcessName], Field(min_length=1)]
-    provenance: Provenance
-    source: Text
 
 
 class Preset(StrictModel):
@@ -95,16 +84,18 @@ class Preset(StrictModel):
 
     summary: Text
     assumption: Text
-    processes: Annotated[Items[ProcessName], Field(min_length=1)]
-    nuisances: Items[PresetNuisance] = ()
+    processes: Annotated[
+        Items[ProcessName],
+        Field(min_length=1),
+        distinct_names("a process is counted once"),
+    ]
+    nuisances: Annotated[
+        Items[PresetNuisance], distinct_names("one entry per parameter")
+    ] = ()
 
     @field_validator("processes")
     @classmethod
-    def _are_allowed_and_differ(cls, processes: tuple[str, ...]) -> tuple[str, ...]:
-        twice = first_duplicate(processes)
-        if twice is not None:
-            text = f"names {twice!r} twice; a process is counted once"
-            raise invalid_value(text)
+    def _are_allowed(cls, processes: tuple[str, ...]) -> tuple[str, ...]:
         for process in processes:
             if process not in cls.allowed_processes:
                 known = ", ".join(cls.allowed_processes)
@@ -114,10 +105,6 @@ class Preset(StrictModel):
 
     @model_validator(mode="after")
     def _nuisances_fit_the_processes(self) -> Preset:
-        twice = first_duplicate([nuisance.name for nuisance in self.nuisances])
-        if twice is not None:
-            text = f"names {twice!r} twice; one entry per parameter"
-            raise invalid_value(text, key="nuisances")
         for position, nuisance in enumerate(self.nuisances):
             for process in nuisance.processes:
                 if process not in self.processes:

@@ -9,20 +9,28 @@ from __future__ import annotations
 
 import itertools
 import math
-from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from bsmfit.records.beam_dump_record import Axis, RecordNuisance
 from bsmfit.records.quantity import Count, Provenance, Quantity, quantity_check
+from bsmfit.records.shared_entries import (
+    ArxivNumber,
+    Axis,
+    ChannelId,
+    CsvBeside,
+    Doi,
+    LevelQuantity,
+    LimitMethod,
+    OrderedEnds,
+    RecordNuisances,
+)
 from bsmfit.records.strict_model import (
     Identifier,
     Items,
     NuisanceName,
     StrictModel,
     Text,
-    first_duplicate,
     invalid_value,
 )
 
@@ -39,7 +47,7 @@ BranchingRatio = Annotated[Quantity, quantity_check("1", above=0.0, maximum=1.0)
 Events = Annotated[Quantity, quantity_check("events", minimum=0.0)]
 
 
-class Window(StrictModel):
+class Window(OrderedEnds):
     """An interval that events are selected in.
 
     Attributes:
@@ -50,18 +58,9 @@ class Window(StrictModel):
         source: Texkey with section; or words.
     """
 
-    low: float
-    high: float
     unit: Literal["GeV", "GeV^2"]
     provenance: Provenance
     source: Text
-
-    @model_validator(mode="after")
-    def _is_ordered(self) -> Window:
-        if self.high <= self.low:
-            text = f"is {self.high:g} but must lie above low = {self.low:g}"
-            raise invalid_value(text, key="high")
-        return self
 
 
 class SignalRegion(StrictModel):
@@ -103,7 +102,7 @@ class SampleRecord(StrictModel):
     regions: Annotated[Items[SignalRegion], Field(min_length=1)]
 
 
-class MassSegment(StrictModel):
+class MassSegment(OrderedEnds):
     """Masses at which the search says something.
 
     Attributes:
@@ -113,13 +112,6 @@ class MassSegment(StrictModel):
 
     low: Annotated[float, Field(ge=0)]
     high: Annotated[float, Field(gt=0)]
-
-    @model_validator(mode="after")
-    def _is_ordered(self) -> MassSegment:
-        if self.high <= self.low:
-            text = f"is {self.high:g} but must lie above low = {self.low:g}"
-            raise invalid_value(text, key="high")
-        return self
 
 
 class LimitRecord(StrictModel):
@@ -132,22 +124,10 @@ class LimitRecord(StrictModel):
         source: Texkey with figure or table.
     """
 
-    file: Text
-    confidence_level: Annotated[Quantity, quantity_check("1", above=0.0, maximum=1.0)]
-    method: Literal["CLs", "Feldman-Cousins", "Bayesian"]
+    file: CsvBeside
+    confidence_level: LevelQuantity
+    method: LimitMethod
     source: Text
-
-    @field_validator("file")
-    @classmethod
-    def _is_beside_the_record(cls, name: str) -> str:
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or path.suffix != ".csv":
-            text = (
-                f"is {name!r} but must be the relative path of a .csv file in the "
-                "record's folder"
-            )
-            raise invalid_value(text)
-        return name
 
 
 class PiInvisibleRecord(StrictModel):
@@ -184,13 +164,13 @@ class PiInvisibleRecord(StrictModel):
         caveats: What a user of the numbers must know.
     """
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    id: ChannelId
     kind: Literal["pi-invisible"]
     experiment: Text
     texkey: Text
-    arxiv: Annotated[str, Field(pattern=r"^\d{4}\.\d{4,5}$")]
-    doi: Annotated[str, Field(pattern=r"^10\.\d{4,9}/\S+$")] | None = None
-    hepdata: Annotated[str, Field(pattern=r"^10\.\d{4,9}/\S+$")] | None = None
+    arxiv: ArxivNumber
+    doi: Doi | None = None
+    hepdata: Doi | None = None
     title: Text
     setup: Text
     datasets: Annotated[Items[Identifier], Field(min_length=1)]
@@ -205,20 +185,9 @@ class PiInvisibleRecord(StrictModel):
     segments: Annotated[Items[MassSegment], Field(min_length=1)]
     default_mass: Axis
     default_coupling: dict[Identifier, Axis]
-    nuisances: Items[RecordNuisance] = ()
+    nuisances: RecordNuisances = ()
     veto_nuisance: NuisanceName
     caveats: Items[Text] = ()
-
-    @field_validator("nuisances")
-    @classmethod
-    def _names_differ(
-        cls, nuisances: tuple[RecordNuisance, ...]
-    ) -> tuple[RecordNuisance, ...]:
-        twice = first_duplicate([nuisance.name for nuisance in nuisances])
-        if twice is not None:
-            text = f"names {twice!r} twice; one entry per parameter"
-            raise invalid_value(text)
-        return nuisances
 
     @field_validator("segments")
     @classmethod

@@ -12,12 +12,18 @@ The response to a background of error $+u-d$ is given by
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from bsmfit.errors import closest_name
-from bsmfit.records.quantity import Count, Provenance, Quantity, quantity_check
+from bsmfit.records.quantity import Count, Quantity, quantity_check
+from bsmfit.records.shared_entries import (
+    ArxivNumber,
+    Doi,
+    NuisanceEntry,
+    distinct_names,
+)
 from bsmfit.records.strict_model import (
     Items,
     NuisanceName,
@@ -40,8 +46,6 @@ __all__ = [
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 SubsetName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=40)]
-ArxivNumber = Annotated[str, Field(pattern=r"^\d{4}\.\d{4,5}$")]
-Doi = Annotated[str, Field(pattern=r"^10\.\d{4,9}/\S+$")]
 Efficiency = Annotated[Quantity, quantity_check("1", above=0.0, maximum=1.0)]
 Rate = Annotated[Quantity, quantity_check("1", above=0.0)]
 Events = Annotated[Quantity, quantity_check("events", above=0.0)]
@@ -122,16 +126,9 @@ class Subset(StrictModel):
     expected_standard_model: Events
     sensitivity: Rate
     inputs: SensitivityInputs | None = None
-    backgrounds: Annotated[Items[Background], Field(min_length=1)]
-
-    @field_validator("backgrounds")
-    @classmethod
-    def _differ(cls, backgrounds: tuple[Background, ...]) -> tuple[Background, ...]:
-        twice = first_duplicate([background.name for background in backgrounds])
-        if twice is not None:
-            text = f"names {twice!r} twice; one entry per source"
-            raise invalid_value(text)
-        return backgrounds
+    backgrounds: Annotated[
+        Items[Background], Field(min_length=1), distinct_names("one entry per source")
+    ]
 
 
 class Category(StrictModel):
@@ -148,24 +145,14 @@ class Category(StrictModel):
     subsets: Annotated[Items[Subset], Field(min_length=1)]
 
 
-class SensitivityNuisance(StrictModel):
+class SensitivityNuisance(NuisanceEntry):
     """An error that the sensitivities of several subsets share.
 
     Attributes:
-        name: Name of the parameter.
-        size: Relative size; the signal responds with (1 + size)**theta.
-        distribution: Always "lognormal".
         subsets: The subsets it acts on.
-        provenance: How far the size can be trusted.
-        source: Texkey with table; or words.
     """
 
-    name: NuisanceName
-    size: Annotated[float, Field(gt=0)]
-    distribution: Literal["lognormal"]
     subsets: Annotated[Items[SubsetName], Field(min_length=1)]
-    provenance: Provenance
-    source: Text
 
 
 class DataSet(StrictModel):

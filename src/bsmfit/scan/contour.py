@@ -28,8 +28,10 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
 
+from bsmfit.core.argument import choice
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.scan.runner import Status
+from bsmfit.scan.scan_checks import check_scan
 from bsmfit.scan.store import coupling_name
 
 __all__ = [
@@ -131,23 +133,9 @@ def log_ratio(
         UnknownNameError: No such quantity, or no such search.
         InputError: The expected exclusion of one search, or a dataset that is not the
             result of a scan.
-
-    Examples:
-        >>> plane = ("mass", "epsilon")
-        >>> result = xr.Dataset(
-        ...     {
-        ...         "n_signal": (plane, [[1.0, 9.0], [1.0, 9.0]]),
-        ...         "n_up_obs": (plane, [[3.0, 3.0], [3.0, 3.0]]),
-        ...         "status": (plane, [[0, 0], [0, 0]]),
-        ...     },
-        ...     coords={"mass": [0.1, 1.0], "epsilon": [1e-7, 1e-6]},
-        ... )
-        >>> log_ratio(result).round(3)[0].tolist()
-        [-0.477, 0.477]
     """
-    if quantity not in QUANTITIES:
-        kind = "quantity"
-        raise UnknownNameError.from_choices(kind, quantity, QUANTITIES)
+    check_scan(dataset)
+    choice("quantity", quantity, QUANTITIES)
     if search is not None:
         _check_search(dataset, search, quantity)
         tested, threshold = _minus_log_cls(dataset, "cls_obs_single")

@@ -2,7 +2,8 @@
 
 The yield of a dump search goes with powers of the coupling and the mass, so an axis is
 logarithmic unless it says otherwise: ``"LO:HI:N"`` is N points from LO to HI with equal
-ratios, ``"LO:HI:N:lin"`` with equal steps; both ends are points of the axis.
+ratios, ``"LO:HI:N:lin"`` with equal steps; both ends are points of the axis. One number
+is an axis of one point.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from bsmfit.core.argument import real_array, real_number, text, whole_number
 from bsmfit.errors import InputError
 
 __all__ = ["Axis", "PointList", "parse_axis"]
@@ -22,6 +24,7 @@ _SPACINGS = ("log", "lin")
 
 MAX_AXIS_POINTS = 1_000_000
 """Most points of an axis."""
+_MANY = 10**18
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class Axis:
 
     Attributes:
         low: First point, > 0, in the unit of the quantity (masses: GeV).
-        high: Last point, > low.
-        n_points: Number of points, >= 2.
+        high: Last point, > low; equal to it for one point.
+        n_points: Number of points, 1 or more.
         spacing: ``"log"`` for equal ratios or ``"lin"`` for equal steps.
 
     Examples:
@@ -47,11 +50,12 @@ class Axis:
     spacing: str = "log"
 
     def __post_init__(self) -> None:
+        self._convert()
         if not (math.isfinite(self.low) and math.isfinite(self.high)):
             msg = f"range {self}: both ends must be finite numbers"
         elif self.low <= 0 or self.high <= 0:
             msg = f"range {self}: both ends must be above 0"
-        elif self.high == self.low:
+        elif self.high == self.low and self.n_points > 1:
             msg = f"range {self} is empty: the low end equals the high end"
         elif self.high < self.low:
             msg = (
@@ -60,8 +64,11 @@ class Axis:
             )
         elif self.n_points > MAX_AXIS_POINTS:
             msg = f"range {self}: an axis has at most {MAX_AXIS_POINTS} points"
-        elif self.n_points < 2:
-            msg = f"range {self}: an axis needs at least 2 points"
+        elif self.n_points < 1 or (self.n_points == 1 and self.high > self.low):
+            msg = (
+                f"range {self}: an axis from one end to another needs at least 2 "
+                f"points; write {self.low:g} alone for one point"
+            )
         elif self.spacing not in _SPACINGS:
             msg = f"range {self}: the spacing is 'log' or 'lin'"
         elif not (self.points()[1:] > self.points()[:-1]).all():
@@ -69,6 +76,19 @@ class Axis:
         else:
             return
         raise InputError(msg)
+
+    def _convert(self) -> None:
+        """Floats and a whole number, or an error."""
+        for name in ("low", "high"):
+            given = getattr(self, name)
+            is_infinite = isinstance(given, float) and not math.isfinite(given)
+            number = (
+                given if is_infinite else real_number(f"{name} end of an axis", given)
+            )
+            object.__setattr__(self, name, number)
+        given = self.n_points
+        n_points = whole_number("points of an axis", given, low=-_MANY, high=_MANY)
+        object.__setattr__(self, "n_points", n_points)
 
     def __str__(self) -> str:
         """Write the axis as `parse_axis` reads it, to the last bit."""
@@ -97,14 +117,16 @@ class PointList:
     values: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        real_array("points of an axis", self.values)
         points = self.points()
-        if points.ndim != 1 or points.size < 2:
-            msg = "give a list of at least 2 points for an axis"
+        if points.ndim != 1 or points.size < 1:
+            msg = "give a list of points for an axis, such as [0.25, 0.3]"
         elif not (np.isfinite(points).all() and (points > 0).all()):
             msg = "the points of an axis must be finite and above 0"
         elif not (np.diff(points) > 0).all():
             msg = "the points of an axis must be strictly ascending"
         else:
+            object.__setattr__(self, "values", tuple(points.tolist()))
             return
         raise InputError(msg)
 
@@ -127,11 +149,11 @@ class PointList:
         return np.asarray(self.values, dtype=np.float64)
 
 
-def parse_axis(text: str, *, name: str) -> Axis:
-    """Read an axis written as ``LO:HI:N`` or ``LO:HI:N:lin``.
+def parse_axis(given: str, *, name: str) -> Axis:
+    """Read an axis written as ``LO:HI:N``, ``LO:HI:N:lin`` or one number.
 
     Args:
-        text: What the user wrote, for example ``"0.2:0.7:300"``.
+        given: What the user wrote, for example ``"0.2:0.7:300"``.
         name: What the axis is, for the message: ``"mass"``, ``"coupling"``.
 
     Returns:
@@ -149,20 +171,25 @@ def parse_axis(text: str, *, name: str) -> Axis:
         ...
         bsmfit.errors.InputError: mass range 0.7:0.2:50 is reversed: write 0.2:0.7:50
     """
-    parts = [part.strip() for part in text.split(":")]
+    hint = "write LO:HI:N, for example 0.2:0.7:300, or one number"
+    parts = [
+        part.strip() for part in text(f"{name} range", given, hint=hint).split(":")
+    ]
+    if len(parts) == 1:
+        parts = [parts[0], parts[0], "1"]
     if len(parts) == 3:
         parts.append("log")
     if len(parts) != 4 or not all(parts):
         msg = (
-            f"{name} range {text!r} is not LO:HI:N or LO:HI:N:lin; "
+            f"{name} range {given!r} is not LO:HI:N or LO:HI:N:lin; "
             "an example is 0.2:0.7:300"
         )
         raise InputError(msg)
-    numbers = [_number(part, text=text, name=name) for part in parts[:2]]
+    numbers = [_number(part, given=given, name=name) for part in parts[:2]]
     try:
         n_points = int(parts[2])
     except ValueError:
-        msg = f"{name} range {text!r}: {parts[2]!r} is not a whole number of points"
+        msg = f"{name} range {given!r}: {parts[2]!r} is not a whole number of points"
         raise InputError(msg) from None
     try:
         return Axis(numbers[0], numbers[1], n_points, parts[3])
@@ -171,10 +198,10 @@ def parse_axis(text: str, *, name: str) -> Axis:
         raise InputError(msg) from None
 
 
-def _number(part: str, *, text: str, name: str) -> float:
+def _number(part: str, *, given: str, name: str) -> float:
     """Read one end of a range."""
     try:
         return float(part)
     except ValueError:
-        msg = f"{name} range {text!r}: {part!r} is not a number"
+        msg = f"{name} range {given!r}: {part!r} is not a number"
         raise InputError(msg) from None

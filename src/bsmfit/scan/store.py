@@ -5,10 +5,15 @@ Its attributes say what was computed (model, preset, channels, level, method, en
 inputs) and follow the CF conventions, so that it is readable without bsmfit.
 
     run_plane --> build_dataset --> write_scan --> scan.nc --> read_scan
+
+Behind its content a file carries the SHA-256 of it, which other readers of NetCDF pass
+over: a file of which a bit was changed, in an axis or an attribute too, is not read.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +21,13 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from bsmfit.errors import DataFileError
+from bsmfit.core.argument import file_path
+from bsmfit.errors import DataFileError, InputError
 from bsmfit.inference.counts.expected import QUANTILE_LEVELS
 from bsmfit.scan.atomic import atomic_file
 from bsmfit.scan.plan import ScanPlan
 from bsmfit.scan.runner import Status
+from bsmfit.scan.scan_checks import REQUIRED_VARIABLES, check_scan, check_storable
 
 __all__ = ["build_dataset", "coupling_name", "read_scan", "write_scan"]
 
@@ -35,8 +42,8 @@ _LONG_NAMES = {
     "n_obs": "observed events",
     "status": "status of the point",
 }
-_ALWAYS = ("n_signal", "cls_obs", "cls_exp", "n_obs", "status")
-_TEXT_ATTRIBUTES = ("model", "channels", "method", "ensemble", "version", "plan")
+_SEAL = b"\nbsmfit-sha256:"
+_AGAIN = "delete it, or pass --overwrite to compute it again"
 
 
 def build_dataset(
@@ -119,21 +126,30 @@ def write_scan(dataset: xr.Dataset, path: Path | str) -> None:
     """Write a dataset as NetCDF, whole or not at all.
 
     Args:
-        dataset: What `build_dataset` returned.
+        dataset: Result of a scan.
         path: The file, usually ``scan.nc``.
 
     Raises:
+        InputError: It is not the result of one scan, or has an attribute that is
+            neither text nor numbers.
         OutputError: It cannot be written; an older file is left as it was.
     """
+    path = file_path("path", path)
+    check_scan(dataset, needed=REQUIRED_VARIABLES)
+    check_storable(dataset)
     encoding = {
         str(name): {"zlib": True, "complevel": 4, "shuffle": True}
         for name, variable in dataset.data_vars.items()
         if variable.ndim > 1
     }
     # in memory first: HDF5 does not survive a disk that fills while it writes
-    content = dataset.to_netcdf(engine="h5netcdf", encoding=encoding)
+    try:
+        content = bytes(dataset.to_netcdf(engine="h5netcdf", encoding=encoding))
+    except (TypeError, ValueError) as error:
+        msg = f"a variable or attribute of the dataset cannot be stored: {error}"
+        raise InputError(msg) from error
     with atomic_file(path) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(content + _seal(content))
 
 
 def read_scan(path: Path | str) -> xr.Dataset:
@@ -146,27 +162,42 @@ def read_scan(path: Path | str) -> xr.Dataset:
         The dataset; the file is closed.
 
     Raises:
-        DataFileError: No such file, not NetCDF, or not the result of a scan.
+        InputError: `path` is not a path.
+        DataFileError: No such file, not NetCDF, not the result of a scan, or changed
+            since it was written.
     """
+    path = file_path("path", path)
+    dataset = _load(path)
     try:
-        with xr.open_dataset(path, engine="h5netcdf") as stored:
-            dataset = stored.load()
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        msg = (
-            f"{path} is not a readable scan ({type(error).__name__}); "
-            "delete it, or pass --overwrite to compute it again"
-        )
+        return check_scan(dataset, str(path), needed=REQUIRED_VARIABLES)
+    except InputError as error:
+        raise DataFileError(str(error)) from error
+
+
+def _load(path: Path) -> xr.Dataset:
+    """Read a file into memory, if it is what was written."""
+    if not path.is_file():
+        msg = f"{path} is not a readable scan: there is no such file"
+        raise DataFileError(msg)
+    try:
+        whole = path.read_bytes()
+    except OSError as error:
+        msg = f"{path} is not a readable scan: {error.strerror}"
         raise DataFileError(msg) from error
-    missing = [name for name in _ALWAYS if name not in dataset.variables]
-    missing += [name for name in (*_TEXT_ATTRIBUTES, "cl") if name not in dataset.attrs]
-    if missing:
-        msg = f"{path} is not the result of a scan: it lacks {', '.join(missing)}"
+    content, mark, digest = whole.rpartition(_SEAL)
+    if not mark:
+        msg = f"{path} is not a readable scan: it carries no digest; {_AGAIN}"
         raise DataFileError(msg)
-    plane = dataset["n_signal"].dims
-    if len(plane) != 2 or plane[0] != "mass" or dataset["status"].dims != plane:
-        msg = f"{path}: n_signal and status must have the axes mass and coupling"
+    if mark + digest != _seal(content):
+        msg = f"{path} was changed or damaged after it was written; {_AGAIN}"
         raise DataFileError(msg)
-    return dataset
+    with xr.open_dataset(io.BytesIO(content), engine="h5netcdf") as stored:
+        return stored.load()
+
+
+def _seal(content: bytes | memoryview) -> bytes:
+    """What is written behind the content of a file."""
+    return _SEAL + hashlib.sha256(content).hexdigest().encode()
 
 
 def _attributes(plan: ScanPlan) -> dict[str, str | float]:

@@ -63,5 +63,5 @@ def test_cuts_on_the_coupling_are_cuts_on_the_strength():
     ],
 )
 def test_an_impossible_prior_is_refused(make):
-    with pytest.raises(InputError, match="of a prior must be"):
+    with pytest.raises(InputError, match=r"of a prior = .* is not a number"):
         make()

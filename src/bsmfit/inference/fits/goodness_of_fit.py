@@ -20,6 +20,7 @@ from jax.scipy.special import gammaincc
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from bsmfit._x64 import require_x64
+from bsmfit.core.argument import MOST_TOYS, random_key, whole_number
 from bsmfit.errors import InputError
 from bsmfit.inference.fits.fit import background_and_free_minima
 from bsmfit.inference.fits.fit_problem import FitProblem
@@ -116,6 +117,8 @@ def toy_goodness_of_fit(
     Raises:
         InputError: No degree of freedom is left, or a region has densities.
     """
+    key = random_key("key", key)
+    n_toy = whole_number("n_toy", n_toy, low=1, high=MOST_TOYS)
     n_free = _degrees_of_freedom(arrays, is_background_only)
     problem = FitProblem.from_arrays(arrays)
     minimum = _minimum(problem, is_background_only)

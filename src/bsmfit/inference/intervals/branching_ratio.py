@@ -25,6 +25,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from bsmfit.channels.pi_nunu_likelihood import UNIT
+from bsmfit.core.argument import choice, instance, instances, level, real_number
 from bsmfit.errors import InputError
 from bsmfit.inference.intervals.confidence_interval import discovery_significance
 from bsmfit.inference.intervals.profile_interval import (
@@ -35,7 +36,7 @@ from bsmfit.inference.intervals.profile_interval import (
 )
 from bsmfit.inference.intervals.significance import Significance
 from bsmfit.inference.limits.method import ENOUGH_EVENTS
-from bsmfit.inference.limits.points import Points, check_level
+from bsmfit.inference.limits.points import Points
 from bsmfit.inference.limits.result import Limit
 from bsmfit.inference.limits.upper_limit import upper_limit
 from bsmfit.inference.posteriors.credible import CredibleLimits, credible_map
@@ -45,6 +46,7 @@ from bsmfit.likelihood.likelihood import Likelihood, point_shape
 
 __all__ = ["ONE_SIGMA", "BranchingRatio", "measure_branching_ratio"]
 
+_LIMIT_METHODS = ("auto", "exact", "asymptotic")
 ONE_SIGMA = 0.6827
 """Probability within one standard deviation of a normal distribution."""
 
@@ -101,8 +103,8 @@ def measure_branching_ratio(
 
     Args:
         likelihood: The likelihood of one point.
-        unit: Branching ratio at strength 1 [1], > 0; the one that the likelihood was
-            made with, whose default is the same.
+        unit: Branching ratio at strength 1 [1], within (0, 1]; the one that the
+            likelihood was made with, whose default is the same.
         cl: Confidence level of the interval and of the central posterior interval.
         limit_levels: Confidence levels of the upper limits.
         limit_method: ``"auto"``, ``"exact"`` or ``"asymptotic"``, as for limits.
@@ -122,10 +124,12 @@ def measure_branching_ratio(
         >>> print(f"{found.value:.3g}")
         1e-10
     """
-    check_level(cl)
-    if not unit > 0.0:
-        msg = f"unit = {unit:g} must be above 0"
-        raise InputError(msg)
+    cl = level(cl)
+    unit = real_number("unit", unit, low=0.0, high=1.0, is_low_open=True)
+    limit_levels = _levels(limit_levels)
+    choice("limit_method", limit_method, _LIMIT_METHODS)
+    hint = "make one with bsmfit.Likelihood.from_regions([...])"
+    instance("likelihood", likelihood, Likelihood, hint=hint)
     if point_shape(likelihood):
         msg = f"give the likelihood of one point, not a grid {point_shape(likelihood)}"
         raise InputError(msg)
@@ -145,7 +149,7 @@ def measure_branching_ratio(
         )
     )
     limits = tuple(
-        upper_limit(likelihood, cl=level, method=limit_method) for level in limit_levels
+        upper_limit(likelihood, cl=each, method=limit_method) for each in limit_levels
     )
     return BranchingRatio(
         value=interval.strength * unit,
@@ -159,6 +163,13 @@ def measure_branching_ratio(
         cl=cl,
         reason=reason,
     )
+
+
+def _levels(levels: object) -> tuple[float, ...]:
+    """The levels of the limits, several or none."""
+    hint = "write limit_levels=(0.90, 0.95), or () for none"
+    given = instances("limit_levels", levels, object, hint=hint)
+    return tuple(level(entry, name="of limit_levels") for entry in given)
 
 
 @eqx.filter_jit

@@ -24,7 +24,8 @@ import numpy as np
 from jax.scipy.special import gammainc, ndtri
 from jaxtyping import Array, Bool, Float
 
-from bsmfit.errors import InputError, LowCountWarning, UnknownNameError
+from bsmfit.core.argument import choice, instance, level
+from bsmfit.errors import InputError, LowCountWarning
 from bsmfit.inference.asymptotics.counting import in_chunks
 from bsmfit.inference.fits.separable import counting_point, is_separable
 from bsmfit.inference.intervals.feldman_cousins import feldman_cousins_belt
@@ -32,7 +33,7 @@ from bsmfit.inference.intervals.profile_interval import discovery, profile_inter
 from bsmfit.inference.intervals.profiled_feldman_cousins import profiled_feldman_cousins
 from bsmfit.inference.intervals.significance import Significance
 from bsmfit.inference.limits.method import ENOUGH_EVENTS
-from bsmfit.inference.limits.points import Points, check_level, point_status
+from bsmfit.inference.limits.points import Points, point_status
 from bsmfit.inference.limits.result import Interval, Status
 from bsmfit.inference.toys.limits import Toys
 from bsmfit.likelihood.arrays import LikelihoodArrays
@@ -74,7 +75,9 @@ def confidence_interval(
         >>> round(float(found.low), 3), round(float(found.high), 3), found.method
         (0.0, 3.857, 'feldman-cousins')
     """
-    check_level(cl)
+    cl = level(cl)
+    if toys is not None:
+        instance("toys", toys, Toys, hint="write bsmfit.Toys(jax.random.key(0))")
     points = Points.from_likelihood(likelihood, "confidence_interval")
     method, reason = _choose(points, method, _INTERVALS, low_counts="feldman-cousins")
     if method == "profile":
@@ -154,9 +157,7 @@ def _choose(
     points: Points, method: str, allowed: tuple[str, ...], *, low_counts: str
 ) -> tuple[str, str]:
     """The method, and why."""
-    if method not in allowed:
-        kind = "method"
-        raise UnknownNameError.from_choices(kind, method, allowed)
+    choice("method", method, allowed)
     if not points.is_concrete:
         if method == "auto":
             msg = "method='auto' looks at the counts, which are traced; name the method"
@@ -272,7 +273,15 @@ def _largest_count(points: Points) -> int:
     if not points.is_concrete:
         msg = "belts reach up to the observed counts, which are traced here"
         raise InputError(msg)
-    largest = np.asarray(points.arrays.observed).max()
+    observed = np.asarray(points.arrays.observed)
+    fractional = observed[observed != np.rint(observed)]
+    if fractional.size:
+        msg = (
+            f"a region has {fractional[0]:.4g} observed events: a Feldman-Cousins belt "
+            "is made of whole counts; use method='profile'"
+        )
+        raise InputError(msg)
+    largest = observed.max()
     return int(max(largest, np.asarray(points.background).max(), 5.0)) + 5
 
 

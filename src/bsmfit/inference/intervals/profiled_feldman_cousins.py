@@ -30,7 +30,7 @@ from jax.scipy.special import gammaln, xlogy
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from bsmfit._x64 import require_x64
-from bsmfit.errors import UnknownNameError
+from bsmfit.core.argument import MOST_TOYS, choice, level, whole_number
 from bsmfit.inference.fits.counting_fit import (
     CountingPoint,
     background_fit,
@@ -134,16 +134,16 @@ def profiled_feldman_cousins(
         The interval and the p values.
 
     Raises:
-        UnknownNameError: There is no such ensemble.
+        InputError: There is no such ensemble, level or number of toys.
 
     References:
         Feldman and Cousins, physics/9711021 (ordering); profiled by NOvA,
         arXiv:2207.14353 (unverified).
     """
     require_x64("profiled_feldman_cousins")
-    if ensemble not in ENSEMBLES:
-        kind = "ensemble"
-        raise UnknownNameError.from_choices(kind, ensemble, ENSEMBLES)
+    choice("ensemble", ensemble, ENSEMBLES)
+    cl = level(cl)
+    n_toy = whole_number("n_toy", n_toy, low=1, high=MOST_TOYS)
     is_drawn = ensemble == "unconditional"
     uniform_key, normal_key = jax.random.split(key)
     uniforms = jax.random.uniform(uniform_key, (n_toy,))

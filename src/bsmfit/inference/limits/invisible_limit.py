@@ -13,13 +13,18 @@ import dataclasses
 
 import equinox as eqx
 import jax.numpy as jnp
-from jax.core import Tracer
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from bsmfit.channels.pi_invisible import PROCESS, PiInvisibleChannel
 from bsmfit.channels.search_region import LargestCount, log_total_signal
-from bsmfit.core.argument import level, scalar
+from bsmfit.core.argument import (
+    check_range,
+    instance,
+    level,
+    scalar,
+    whole_number,
+)
 from bsmfit.errors import InputError
 from bsmfit.inference.exclusion.one_spread import SpreadKernel
 from bsmfit.physics.mediator import Mediator
@@ -67,7 +72,7 @@ def invisible_limit(
 
     Args:
         channel: The search.
-        mass: Mass of X [GeV].
+        mass: Mass of X [GeV], >= 0.
         decay_width: Its total width [GeV], >= 0; 0 for a stable or invisible X.
         cl: Confidence level, within (0, 1).
         n_max: Largest count that is expected without signal; found from the
@@ -81,14 +86,22 @@ def invisible_limit(
         InputError: A confidence level outside (0, 1), a width below 0, or several
             masses at once.
     """
-    at, width = scalar("mass", mass), scalar("decay_width", decay_width, hint=_MAP)
-    if not isinstance(width, Tracer) and not 0.0 <= float(width) < jnp.inf:
-        msg = f"decay_width = {float(width):g} GeV must be 0 (stable) or above"
-        raise InputError(msg)
-    structure = eqx.filter_eval_shape(lambda m: channel.regions(_probe(m, m)), at)
-    known = n_max is not None
-    largest = LargestCount(0.0, 0.0) if known else channel.largest_counts()[0]
-    kernel = SpreadKernel.of(structure[0], largest=largest, cl=level(cl))
+    hint = 'load one with bsmfit.load_channel("na62-pi-invisible-run1")'
+    instance("channel", channel, PiInvisibleChannel, hint=hint)
+    cl = level(cl)
+    at = scalar("mass", mass, hint=_MAP)
+    width = scalar("decay_width", decay_width, hint=_MAP)
+    check_range("mass", at, low=0.0)
+    check_range("decay_width", width, low=0.0, hint="0 is a stable particle")
+    if n_max is not None:
+        n_max = whole_number("n_max", n_max, low=1, high=10_000)
+    structure = eqx.filter_eval_shape(
+        lambda m, w: channel.regions(_probe(m, w)), at, width
+    )
+    largest = (
+        LargestCount(0.0, 0.0) if n_max is not None else channel.largest_counts()[0]
+    )
+    kernel = SpreadKernel.of(structure[0], largest=largest, cl=cl)
     if n_max is not None:
         kernel = dataclasses.replace(kernel, n_max=n_max)
     return _limit(channel, at, width, kernel)

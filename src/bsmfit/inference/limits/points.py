@@ -8,6 +8,7 @@ many bins there are. Results get their shape back at the end.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TypeVar
 
 import equinox as eqx
@@ -18,6 +19,8 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
 from bsmfit._x64 import require_x64
+from bsmfit.core.argument import instance
+from bsmfit.core.argument import level as check_level
 from bsmfit.errors import InputError
 from bsmfit.inference.counts.ensemble import nominal_yields
 from bsmfit.inference.limits.result import Status
@@ -58,17 +61,21 @@ class Points(eqx.Module):
             The points.
 
         Raises:
-            InputError: The likelihood has no signal term.
+            InputError: It is no likelihood, or has no signal term.
         """
         require_x64(caller)
+        hint = "make one with bsmfit.Likelihood.from_regions([...])"
+        instance(f"likelihood of {caller}", likelihood, Likelihood, hint=hint)
         shape = point_shape(likelihood)
         if not any(region.signal for region in likelihood.regions):
             msg = f"{caller} needs a signal: no region has a signal term"
             raise InputError(msg)
-        arrays, signal, background = _spread(likelihood)
         is_concrete = not any(
             isinstance(leaf, Tracer) for leaf in jax.tree.leaves(likelihood)
         )
+        # known numbers stay known where a strength is traced around them
+        with jax.ensure_compile_time_eval() if is_concrete else nullcontext():
+            arrays, signal, background = _spread(likelihood)
         return cls(arrays, signal, background, shape, is_concrete)
 
     @property
@@ -112,14 +119,15 @@ def point_status(
     points: Points,
     is_converged: Bool[Array, " n_point"],
     *,
-    is_signal_needed: bool = True,
+    strength: Float[Array, " n_point"] | None = None,
 ) -> Int[Array, " n_point"]:
     """Status of each point.
 
     Args:
         points: The points.
         is_converged: Whether the method found its answer.
-        is_signal_needed: Whether a point without signal has no answer.
+        strength: Tested strengths; None where a limit is asked for, to which a point
+            without signal has no answer.
 
     Returns:
         `Status` codes.
@@ -130,23 +138,10 @@ def point_status(
         return ~jnp.all(is_fine.reshape(array.shape[0], -1), axis=1)
 
     status = jnp.where(is_converged, int(Status.OK), int(Status.NOT_CONVERGED))
-    if is_signal_needed:
+    if strength is None:
         has_signal = jnp.any(points.signal > 0.0, axis=-1)
         status = jnp.where(has_signal, status, int(Status.NO_SIGNAL))
     is_invalid = is_bad(points.arrays.yields) | is_bad(points.arrays.observed)
+    if strength is not None:
+        is_invalid = is_invalid | is_bad(strength)
     return jnp.where(is_invalid, int(Status.INVALID_INPUT), status)
-
-
-def check_level(cl: float) -> None:
-    """Refuse a confidence level that is not between 0 and 1.
-
-    Args:
-        cl: Confidence level.
-
-    Raises:
-        InputError: It is not.
-    """
-    if not 0.0 < cl < 1.0:
-        hint = f"; did you mean {cl / 100.0:g}?" if 50.0 <= cl < 100.0 else ""
-        msg = f"confidence level cl = {cl:g} is not between 0 and 1{hint}"
-        raise InputError(msg)

@@ -23,7 +23,15 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from bsmfit.core.argument import (
+    check_range,
+    choice,
+    instance,
+    level,
+    real_array,
+)
 from bsmfit.errors import InputError
+from bsmfit.inference.counts.joint_cls import ORDERINGS
 from bsmfit.inference.limits.asymptotic_limits import (
     asymptotic_cls,
     asymptotic_expected_limits,
@@ -36,7 +44,7 @@ from bsmfit.inference.limits.exact import (
     exact_limits,
 )
 from bsmfit.inference.limits.method import choose_method
-from bsmfit.inference.limits.points import Points, check_level, point_status
+from bsmfit.inference.limits.points import Points, point_status
 from bsmfit.inference.limits.result import ClsTest, ExpectedLimits, Limit, Status
 from bsmfit.inference.toys.limits import (
     Toys,
@@ -95,7 +103,8 @@ def upper_limit(
         >>> round(float(limit.value), 4), limit.method, limit.ensemble
         (3.9068, 'exact', 'marginal')
     """
-    check_level(cl)
+    cl = level(cl)
+    _check_choices(ordering, toys, plan)
     points = Points.from_likelihood(likelihood, "upper_limit")
     choice = choose_method(points, method)
     error = jnp.zeros(points.signal.shape[0])
@@ -154,7 +163,8 @@ def expected_upper_limits(
     Raises:
         InputError: As in `upper_limit`.
     """
-    check_level(cl)
+    cl = level(cl)
+    _check_choices(ordering, toys, plan)
     points = Points.from_likelihood(likelihood, "expected_upper_limits")
     choice = choose_method(points, method)
     if choice.method == "exact":
@@ -208,6 +218,7 @@ def cls_test(
     Raises:
         InputError: As in `upper_limit`, or a strength that does not fit the grid.
     """
+    _check_choices(ordering, toys, plan)
     points = Points.from_likelihood(likelihood, "cls_test")
     choice = choose_method(points, method)
     tested = _strengths(strength, points)
@@ -226,7 +237,7 @@ def cls_test(
         error, is_converged = found.error, found.fraction_converged == 1.0
         ensemble, ordering = toys.ensemble, "qtilde"
     value = jnp.exp(log_clsb - log_clb)
-    status = point_status(points, is_converged, is_signal_needed=False)
+    status = point_status(points, is_converged, strength=tested)
     return ClsTest(
         value=_answered(points, value, status),
         log_clsb=_answered(points, log_clsb, status),
@@ -269,8 +280,20 @@ def exact_plan(
         >>> round(float(jax.grad(limit)(jnp.array(0.77))), 6)
         -0.45985
     """
+    _check_choices(ordering)
     points = Points.from_likelihood(likelihood, "exact_plan")
     return ExactPlan.from_points(points, ordering=ordering, has_expected=has_expected)
+
+
+def _check_choices(
+    ordering: str, toys: Toys | None = None, plan: ExactPlan | None = None
+) -> None:
+    """Refuse an ordering, toys or a plan that are none, also where they have no say."""
+    choice("ordering", ordering, ORDERINGS)
+    if toys is not None:
+        instance("toys", toys, Toys, hint="write bsmfit.Toys(jax.random.key(0))")
+    if plan is not None:
+        instance("plan", plan, ExactPlan, hint="make one with bsmfit.exact_plan")
 
 
 def _needed(toys: Toys | None) -> Toys:
@@ -294,7 +317,8 @@ def _answered(
 
 def _strengths(strength: Value, points: Points) -> Float[Array, " n_point"]:
     """One strength for each point."""
-    given = jnp.asarray(strength, dtype=float)
+    given = real_array("strength", strength)
+    check_range("strength", given, low=0.0)
     try:
         spread = jnp.broadcast_to(given, points.shape)
     except ValueError as error:

@@ -28,9 +28,9 @@ from jax.scipy.special import gammaln, logsumexp
 from jaxtyping import Array, Bool, Float
 
 from bsmfit._x64 import require_x64
+from bsmfit.core.argument import instance, level, whole_number
 from bsmfit.core.illinois import illinois_root
-from bsmfit.errors import InputError
-from bsmfit.inference.posteriors.priors import Prior
+from bsmfit.inference.posteriors.priors import Prior, check_prior
 from bsmfit.likelihood.arrays import LikelihoodArrays
 from bsmfit.likelihood.likelihood import Likelihood, broadcast_points
 from bsmfit.likelihood.nodes import FactorisedNodes, factorised_nodes
@@ -116,9 +116,7 @@ def credible_limits(
         2.302585
     """
     require_x64("credible_limits")
-    if not 0.0 < cl < 1.0:
-        msg = f"cl = {cl:g} must be between 0 and 1"
-        raise InputError(msg)
+    cl = level(cl)
     rates = _rates(arrays, nodes)
 
     def log_posterior(coordinates: Float[Array, " n"]) -> Float[Array, " n"]:
@@ -164,6 +162,11 @@ def credible_map(
     Returns:
         Limits of shape (n_point,), in the order of `broadcast_points`.
     """
+    hint = "make one with bsmfit.Likelihood.from_regions([...])"
+    instance("likelihood", likelihood, Likelihood, hint=hint)
+    check_prior(prior)
+    cl = level(cl)
+    batch_size = whole_number("batch_size", batch_size, low=1, high=256)
     points = broadcast_points(likelihood)
     nodes = factorised_nodes(jax.vmap(lambda point: point.arrays())(points))
 

@@ -27,11 +27,19 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsmfit._x64 import require_x64
+from bsmfit.core.argument import (
+    instance,
+    instances,
+    level,
+    random_key,
+    real_number,
+    whole_number,
+)
 from bsmfit.errors import InputError
 from bsmfit.inference.posteriors.credible import CREDIBLE_LABEL
-from bsmfit.inference.posteriors.priors import Prior
+from bsmfit.inference.posteriors.priors import Prior, check_prior
 from bsmfit.likelihood.arrays import LikelihoodArrays
-from bsmfit.likelihood.likelihood import Likelihood
+from bsmfit.likelihood.likelihood import Likelihood, point_shape
 
 __all__ = [
     "MAX_R_HAT",
@@ -46,6 +54,8 @@ __all__ = [
 MAX_R_HAT = 1.01
 MIN_EFFECTIVE = 400.0
 STRENGTH = "strength"
+
+_MOST_STEPS = 10**7
 
 _SMALLEST = 1e-300
 
@@ -136,7 +146,8 @@ def numpyro_model(
             nuisance is called "strength".
     """
     require_x64("numpyro_model")
-    arrays = likelihood.arrays()
+    arrays = _arrays(likelihood)
+    check_prior(prior)
     ranges = _factor_ranges(arrays, free_factors)
 
     def model(data: LikelihoodArrays = arrays) -> None:
@@ -161,9 +172,9 @@ def sample_posterior(
         likelihood: The likelihood of one point.
         prior: Prior on the strength.
         key: Random key; equal keys give equal samples.
-        n_warmup: Warm-up steps of each chain.
-        n_sample: Samples of each chain.
-        n_chain: Chains, run side by side.
+        n_warmup: Warm-up steps of each chain, 1 to 1e7.
+        n_sample: Samples of each chain, 4 to 1e7.
+        n_chain: Chains, run side by side, 1 to 1000.
         free_factors: For each free factor the range in which its prior is flat.
 
     Returns:
@@ -174,7 +185,12 @@ def sample_posterior(
         InputError: As `numpyro_model`.
     """
     require_x64("sample_posterior")
-    arrays = likelihood.arrays()
+    arrays = _arrays(likelihood)
+    check_prior(prior)
+    key = random_key("key", key)
+    n_warmup = whole_number("n_warmup", n_warmup, low=1, high=_MOST_STEPS)
+    n_sample = whole_number("n_sample", n_sample, low=4, high=_MOST_STEPS)
+    n_chain = whole_number("n_chain", n_chain, low=1, high=1000)
     ranges = _factor_ranges(arrays, free_factors)
     # numpyro mixes integer and float types
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
@@ -215,6 +231,9 @@ def sampled_limit(posterior: Posterior, *, cl: float) -> SampledLimit:
     Returns:
         The limit; not to be used where its `is_converged` is False.
     """
+    hint = "give what sample_posterior returned"
+    instance("posterior", posterior, Posterior, hint=hint)
+    cl = level(cl)
     samples = posterior.samples[STRENGTH]
     value = float(np.quantile(samples, cl))
     effective = min(posterior.n_effective[STRENGTH], float(samples.size))
@@ -230,12 +249,26 @@ def sampled_limit(posterior: Posterior, *, cl: float) -> SampledLimit:
     )
 
 
+def _arrays(likelihood: Likelihood) -> LikelihoodArrays:
+    """The dense form of a likelihood of one point."""
+    hint = "make one with bsmfit.Likelihood.from_regions([...])"
+    instance("likelihood", likelihood, Likelihood, hint=hint)
+    if (shape := point_shape(likelihood)) != ():
+        msg = (
+            f"the likelihood has grid axes {shape}, a posterior is that of one point; "
+            "use credible_map for a grid"
+        )
+        raise InputError(msg)
+    return likelihood.arrays()
+
+
 def _factor_ranges(
     arrays: LikelihoodArrays, free_factors: Mapping[str, tuple[float, float]] | None
 ) -> tuple[tuple[str, float, float], ...]:
     """Name, low and high of every free factor."""
     structure = arrays.structure
-    given = dict(free_factors or {})
+    hint = "write {name: (low, high)}"
+    given = instance("free_factors", free_factors or {}, Mapping, hint=hint)
     kinds = zip(structure.parameter_names, structure.constraints, strict=True)
     free = [name for name, kind in kinds if kind == "free"]
     missing = [name for name in free if name not in given]
@@ -245,7 +278,8 @@ def _factor_ranges(
             f"free_factors={{{missing[0]!r}: (low, high)}}"
         )
         raise InputError(msg)
-    for name, (low, high) in given.items():
+    for name, ends in given.items():
+        low, high = _ends(name, ends)
         if name not in free or not 0.0 <= low < high < np.inf:
             msg = (
                 f"free_factors[{name!r}] = ({low:g}, {high:g}): a free factor of the "
@@ -256,6 +290,16 @@ def _factor_ranges(
         msg = f"a nuisance must not be called {STRENGTH!r} in a posterior; rename it"
         raise InputError(msg)
     return tuple((name, float(given[name][0]), float(given[name][1])) for name in free)
+
+
+def _ends(name: object, ends: object) -> tuple[float, float]:
+    """Both ends of the range of a free factor."""
+    what = f"free_factors[{name!r}]"
+    both = instances(what, ends, object, hint="write {name: (low, high)}")
+    if len(both) != 2:
+        msg = f"{what} has {len(both)} numbers; write {{name: (low, high)}}"
+        raise InputError(msg)
+    return real_number(what, both[0]), real_number(what, both[1])
 
 
 def _model(

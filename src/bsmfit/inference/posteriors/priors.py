@@ -22,10 +22,17 @@ from typing import Protocol, runtime_checkable
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from bsmfit.core.argument import real_number
 from bsmfit.errors import InputError
 from bsmfit.likelihood.arrays import LikelihoodArrays
 
-__all__ = ["FlatStrength", "JeffreysStrength", "LogFlatCoupling", "Prior"]
+__all__ = [
+    "FlatStrength",
+    "JeffreysStrength",
+    "LogFlatCoupling",
+    "Prior",
+    "check_prior",
+]
 
 _SMALLEST = 1e-300
 
@@ -78,7 +85,7 @@ class FlatStrength:
     highest: float = math.inf
 
     def __post_init__(self) -> None:
-        _check(self.highest > 0.0, "highest", self.highest, "> 0")
+        _check_highest(self.highest)
 
     @property
     def lowest(self) -> float:
@@ -125,11 +132,21 @@ class LogFlatCoupling:
     power: float
 
     def __post_init__(self) -> None:
-        _check(self.lowest_coupling > 0.0, "lowest_coupling", self.lowest_coupling)
-        is_ordered = self.lowest_coupling < self.highest_coupling < math.inf
-        wanted = "above lowest_coupling and finite"
-        _check(is_ordered, "highest_coupling", self.highest_coupling, wanted)
-        _check(self.power > 0.0, "power", self.power)
+        low = real_number(
+            "lowest_coupling of a prior",
+            self.lowest_coupling,
+            low=0.0,
+            is_low_open=True,
+        )
+        real_number(
+            "highest_coupling of a prior",
+            self.highest_coupling,
+            low=low,
+            is_low_open=True,
+        )
+        real_number(
+            "power of a prior", self.power, low=0.0, high=100.0, is_low_open=True
+        )
 
     @property
     def lowest(self) -> float:
@@ -186,7 +203,7 @@ class JeffreysStrength:
     highest: float = math.inf
 
     def __post_init__(self) -> None:
-        _check(self.highest > 0.0, "highest", self.highest)
+        _check_highest(self.highest)
 
     @property
     def lowest(self) -> float:
@@ -219,7 +236,24 @@ class JeffreysStrength:
         return coordinate**2
 
 
-def _check(is_valid: bool, name: str, value: float, wanted: str = "> 0") -> None:
-    if not is_valid:
-        msg = f"{name} = {value:g} of a prior must be {wanted}"
+def check_prior(prior: object) -> None:
+    """Refuse what is not a prior.
+
+    Args:
+        prior: What was given for one.
+
+    Raises:
+        InputError: It lacks what a prior has.
+    """
+    if isinstance(prior, type) or not isinstance(prior, Prior):
+        msg = (
+            f"prior = {prior!r} is none; give FlatStrength(), JeffreysStrength() or "
+            "LogFlatCoupling(...) of bsmfit.inference.posteriors.priors"
+        )
         raise InputError(msg)
+
+
+def _check_highest(highest: object) -> None:
+    """Refuse a largest strength that is none; infinity is one."""
+    if not (isinstance(highest, float) and highest == math.inf):
+        real_number("highest of a prior", highest, low=0.0, is_low_open=True)

@@ -30,8 +30,14 @@ from jax.scipy.special import gammaln, ndtr, ndtri, xlogy
 from jaxtyping import Array, Bool, Float, Key
 
 from bsmfit._x64 import require_x64
+from bsmfit.core.argument import (
+    MOST_TOYS,
+    choice,
+    level,
+    random_key,
+    whole_number,
+)
 from bsmfit.core.illinois import illinois_root
-from bsmfit.errors import UnknownNameError
 from bsmfit.inference.asymptotics.counting import BAND_N_SIGMA, in_chunks
 from bsmfit.inference.fits.counting_fit import (
     ConditionalFit,
@@ -91,7 +97,8 @@ class CountingToys(eqx.Module):
             n_nuisance: Nuisances, one more than background terms.
         """
         require_x64("CountingToys.from_key")
-        keys = jax.random.split(key, 4)
+        n_toy = whole_number("n_toy", n_toy, low=1, high=MOST_TOYS)
+        keys = jax.random.split(random_key("key", key), 4)
         return cls(
             uniform_signal=jax.random.uniform(keys[0], (n_toy,)),
             normal_signal=jax.random.normal(keys[1], (n_toy, n_nuisance)),
@@ -237,6 +244,7 @@ def toy_counting_limit(
         toys; nan where it is not. Not differentiable.
     """
     require_x64("toy_counting_limit")
+    cl = level(cl)
 
     def estimate(strength: Float[Array, ""]) -> Float[Array, ""]:
         sample = _sample(point, strength, toys, ensemble, n_iteration)
@@ -297,6 +305,7 @@ def toy_counting_limit_bands(
         Limits in the order of `BAND_N_SIGMA`, and whether each converged.
     """
     require_x64("toy_counting_limit_bands")
+    cl = level(cl)
 
     def limit(band: Array) -> tuple[Float[Array, ""], Bool[Array, ""]]:
         def estimate(strength: Float[Array, ""]) -> Float[Array, ""]:
@@ -349,9 +358,7 @@ def _sample(
     ensemble: Ensemble,
     n_iteration: int,
 ) -> _Sample:
-    if ensemble not in ENSEMBLES:
-        kind = "ensemble"
-        raise UnknownNameError.from_choices(kind, ensemble, ENSEMBLES)
+    choice("ensemble", ensemble, ENSEMBLES)
     fits = (
         conditional_fit(point, strength, n_iteration=n_iteration),
         background_fit(point, n_iteration=n_iteration),

@@ -13,7 +13,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
-from bsmfit.errors import InputError, UnknownNameError
+from bsmfit.core.argument import MOST_TOYS, choice, random_key, whole_number
+from bsmfit.errors import InputError
 from bsmfit.inference.asymptotics.counting import in_chunks
 from bsmfit.inference.fits.separable import counting_point, is_separable
 from bsmfit.inference.limits.points import Points
@@ -30,26 +31,26 @@ from bsmfit.inference.toys.counting import (
 __all__ = ["Toys", "toy_cls", "toy_expected_limits", "toy_limits"]
 
 
+def _toy_count(n_toy: object) -> int:
+    return whole_number("n_toy", n_toy, low=1, high=MOST_TOYS)
+
+
 class Toys(eqx.Module):
     """How many toys of which kind.
 
     Attributes:
         key: Random key, from `jax.random.key`.
-        n_toy: Toys of each hypothesis.
+        n_toy: Toys of each hypothesis, 1 to 1e8.
         ensemble: ``"unconditional"``, ``"conditional"`` or ``"marginal"``.
     """
 
     key: Key[Array, ""]
-    n_toy: int = eqx.field(static=True, default=10_000)
+    n_toy: int = eqx.field(static=True, converter=_toy_count, default=10_000)
     ensemble: str = eqx.field(static=True, default="unconditional")
 
     def __check_init__(self) -> None:
-        if self.ensemble not in ENSEMBLES:
-            kind = "ensemble"
-            raise UnknownNameError.from_choices(kind, self.ensemble, ENSEMBLES)
-        if self.n_toy < 1:
-            msg = f"n_toy = {self.n_toy} is not 1 or more"
-            raise InputError(msg)
+        random_key("key", self.key)
+        choice("ensemble", self.ensemble, ENSEMBLES)
 
     @property
     def kind(self) -> Ensemble:
