@@ -15,6 +15,7 @@ __all__ = [
     "DataFileError",
     "InputError",
     "LowCountWarning",
+    "NoExactMethodError",
     "OutputError",
     "PrecisionError",
     "UnknownNameError",
@@ -54,8 +55,12 @@ class UnknownNameError(InputError):
         return cls(f"unknown {kind} {given!r}{hint} (known: {listing})")
 
 
+class NoExactMethodError(InputError):
+    """Sums over outcomes do not exist for a likelihood, or take too long."""
+
+
 class LowCountWarning(UserWarning):
-    """Asymptotic formulae were asked for where too few events are expected."""
+    """Asymptotic formulae answer although too few events are seen or expected."""
 
 
 class DataFileError(BsmfitError, ValueError):

@@ -21,7 +21,8 @@ from similar values by `exact_plan`.
 from __future__ import annotations
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from bsmfit.errors import InputError
 from bsmfit.inference.limits.asymptotic_limits import (
@@ -35,7 +36,13 @@ from bsmfit.inference.limits.exact import (
     exact_expected_limits,
     exact_limits,
 )
-from bsmfit.inference.limits.method import choose_method
+from bsmfit.inference.limits.carriers import Carriers
+from bsmfit.inference.limits.method import (
+    Choice,
+    Question,
+    asymptotic_choice,
+    choose_method,
+)
 from bsmfit.inference.limits.points import Points, check_level, point_status
 from bsmfit.inference.limits.result import ClsTest, ExpectedLimits, Limit, Status
 from bsmfit.inference.toys.limits import (
@@ -60,6 +67,7 @@ def upper_limit(
     ordering: str = _ORDERING,
     toys: Toys | None = None,
     plan: ExactPlan | None = None,
+    free_prior: str = "flat",
 ) -> Limit:
     r"""CLs upper limit on the signal strength.
 
@@ -74,6 +82,9 @@ def upper_limit(
             ``"qtilde"`` or ``"sum"``.
         toys: Number, ensemble and key of toys.
         plan: For exact limits of traced values.
+        free_prior: For exact limits, prior of factors that nothing constrains but bins
+            without signal: ``"flat"`` in the expected counts there, or
+            ``"jeffreys"``.
 
     Returns:
         The limit; nan and a status where there is none, inf where there is no signal.
@@ -97,12 +108,14 @@ def upper_limit(
     """
     check_level(cl)
     points = Points.from_likelihood(likelihood, "upper_limit")
-    choice = choose_method(points, method)
+    question = Question(ordering, free_prior=free_prior, plan=plan)
+    choice = choose_method(points, method, question)
     error = jnp.zeros(points.signal.shape[0])
-    if choice.method == "exact":
-        plan = plan or ExactPlan.from_points(points, ordering=ordering)
-        value, is_converged = exact_limits(points, plan, cl=cl)
-        ensemble, ordering = plan.ensemble, plan.ordering
+    if choice.plan is not None:
+        value, is_converged = exact_limits(points, choice.plan, cl=cl)
+        choice = _checked(points, method, choice, question, is_converged)
+    if choice.plan is not None:
+        ensemble, ordering = choice.plan.ensemble, choice.plan.ordering
     elif choice.method == "asymptotic":
         value, is_converged = asymptotic_limits(points, cl=cl)
         ensemble, ordering = "asymptotic", "qtilde"
@@ -120,7 +133,8 @@ def upper_limit(
         cl=cl,
         ensemble=ensemble,
         ordering=ordering,
-        **choice._asdict(),
+        method=choice.method,
+        reason=choice.reason,
     )
 
 
@@ -132,6 +146,7 @@ def expected_upper_limits(
     ordering: str = _ORDERING,
     toys: Toys | None = None,
     plan: ExactPlan | None = None,
+    free_prior: str = "flat",
 ) -> ExpectedLimits:
     r"""Upper limits that data without a signal would give: median and bands.
 
@@ -147,6 +162,7 @@ def expected_upper_limits(
         ordering: As in `upper_limit`.
         toys: As in `upper_limit`.
         plan: As in `upper_limit`, made for expected limits.
+        free_prior: As in `upper_limit`.
 
     Returns:
         Limits at -2, -1, 0, 1 and 2 standard deviations.
@@ -156,13 +172,13 @@ def expected_upper_limits(
     """
     check_level(cl)
     points = Points.from_likelihood(likelihood, "expected_upper_limits")
-    choice = choose_method(points, method)
-    if choice.method == "exact":
-        plan = plan or ExactPlan.from_points(
-            points, ordering=ordering, has_expected=True
-        )
-        value, is_converged = exact_expected_limits(points, plan, cl=cl)
-        ensemble, ordering = plan.ensemble, plan.ordering
+    question = Question(ordering, True, free_prior=free_prior, plan=plan)
+    choice = choose_method(points, method, question)
+    if choice.plan is not None:
+        value, is_converged = exact_expected_limits(points, choice.plan, cl=cl)
+        choice = _checked(points, method, choice, question, is_converged)
+    if choice.plan is not None:
+        ensemble, ordering = choice.plan.ensemble, choice.plan.ordering
     elif choice.method == "asymptotic":
         value, is_converged = asymptotic_expected_limits(points, cl=cl)
         ensemble, ordering = "asymptotic", "qtilde"
@@ -179,7 +195,8 @@ def expected_upper_limits(
         cl=cl,
         ensemble=ensemble,
         ordering=ordering,
-        **choice._asdict(),
+        method=choice.method,
+        reason=choice.reason,
     )
 
 
@@ -191,6 +208,7 @@ def cls_test(
     ordering: str = _ORDERING,
     toys: Toys | None = None,
     plan: ExactPlan | None = None,
+    free_prior: str = "flat",
 ) -> ClsTest:
     r"""$CL_s$ of a signal strength.
 
@@ -201,6 +219,7 @@ def cls_test(
         ordering: As in `upper_limit`.
         toys: As in `upper_limit`.
         plan: As in `upper_limit`.
+        free_prior: As in `upper_limit`.
 
     Returns:
         $CL_s$ and the two probabilities that it is made of.
@@ -209,13 +228,15 @@ def cls_test(
         InputError: As in `upper_limit`, or a strength that does not fit the grid.
     """
     points = Points.from_likelihood(likelihood, "cls_test")
-    choice = choose_method(points, method)
     tested = _strengths(strength, points)
+    question = Question(ordering, False, tested, free_prior, plan)
+    choice = choose_method(points, method, question)
     error = jnp.zeros(points.signal.shape[0])
-    if choice.method == "exact":
-        plan = plan or ExactPlan.from_points(points, ordering=ordering)
-        log_clsb, log_clb, is_converged = exact_cls(points, plan, tested)
-        ensemble, ordering = plan.ensemble, plan.ordering
+    if choice.plan is not None:
+        log_clsb, log_clb, is_converged = exact_cls(points, choice.plan, tested)
+        choice = _checked(points, method, choice, question, is_converged)
+    if choice.plan is not None:
+        ensemble, ordering = choice.plan.ensemble, choice.plan.ordering
     elif choice.method == "asymptotic":
         log_clsb, log_clb, is_converged = asymptotic_cls(points, tested)
         ensemble, ordering = "asymptotic", "qtilde"
@@ -235,12 +256,17 @@ def cls_test(
         monte_carlo_error=points.reshape(error),
         ensemble=ensemble,
         ordering=ordering,
-        **choice._asdict(),
+        method=choice.method,
+        reason=choice.reason,
     )
 
 
 def exact_plan(
-    likelihood: Likelihood, *, ordering: str = _ORDERING, has_expected: bool = False
+    likelihood: Likelihood,
+    *,
+    ordering: str = _ORDERING,
+    has_expected: bool = False,
+    free_prior: str = "flat",
 ) -> ExactPlan:
     """Nodes and largest counts for exact methods, to be used where values are traced.
 
@@ -248,6 +274,7 @@ def exact_plan(
         likelihood: A likelihood of the same structure and similar values.
         ordering: As in `upper_limit`.
         has_expected: Whether the plan is for expected limits.
+        free_prior: As in `upper_limit`.
 
     Returns:
         The plan.
@@ -270,7 +297,30 @@ def exact_plan(
         -0.45985
     """
     points = Points.from_likelihood(likelihood, "exact_plan")
-    return ExactPlan.from_points(points, ordering=ordering, has_expected=has_expected)
+    return ExactPlan.from_points(
+        points, ordering=ordering, has_expected=has_expected, free_prior=free_prior
+    )
+
+
+def _checked(
+    points: Points,
+    method: str,
+    choice: Choice,
+    question: Question,
+    is_converged: Bool[Array, " n_point"],
+) -> Choice:
+    """Where the method was left open and sums fail, asymptotic formulae answer."""
+    if method != "auto":
+        return choice
+    status = np.asarray(point_status(points, is_converged))
+    n_failed = int(np.sum(status == Status.NOT_CONVERGED))
+    if not n_failed:
+        return choice
+    carriers = Carriers.of(
+        points, strength=question.strength, has_expected=question.has_expected
+    )
+    reason = f"{choice.reason}, but exact sums do not converge at {n_failed} points"
+    return asymptotic_choice(points, carriers, reason)
 
 
 def _needed(toys: Toys | None) -> Toys:
