@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from bsmfit.catalogue.pi_invisible import load_pi_invisible
-from bsmfit.errors import InputError
+from bsmfit.errors import InputError, LowCountWarning, NoExactMethodError
+from bsmfit.inference.limits.result import Status
 from bsmfit.inference.limits.upper_limit import expected_upper_limits, upper_limit
 from bsmfit.likelihood.pi_invisible import (
     BinnedBackground,
@@ -66,8 +67,12 @@ def test_effective_counts_are_refused_by_sums_over_outcomes(channel):
     likelihood = pi_invisible_likelihood(
         [channel], n_observed=[0.7], log_factor=[0.0], mass=0.05
     )
-    with pytest.raises(InputError, match=r"0\.7 observed events, an effective count"):
-        upper_limit(likelihood, cl=0.9)
+    with pytest.raises(NoExactMethodError, match=r"0\.7 observed events"):
+        upper_limit(likelihood, cl=0.9, method="exact")
+    with pytest.warns(LowCountWarning, match=r"0\.7 observed events"):
+        limit = upper_limit(likelihood, cl=0.9)
+    assert limit.method == "asymptotic"
+    assert limit.status == Status.OK
 
 
 def test_count_channel_is_the_exact_count():

@@ -280,8 +280,9 @@ def spanning_axes(
     """
     index = np.array(parameters, dtype=int)
     rotated = _rotated(arrays, index)
-    is_shorter = rotated is not None and rotated.shape[0] < index.size
-    return rotated if is_shorter else np.eye(arrays.n_parameter)[index]
+    if rotated is not None and rotated.shape[0] < index.size:
+        return rotated
+    return np.eye(arrays.n_parameter)[index]
 
 
 @eqx.filter_jit
@@ -370,9 +371,9 @@ def _home_bins(arrays: LikelihoodArrays) -> np.ndarray:
     """The only bin whose background each parameter moves, -1 for all others."""
     acts = acting_responses(arrays)
     touches = acts.any(axis=1)
-    is_private = (touches.sum(axis=1) == 1) & ~acts[
-        :, : arrays.structure.n_signal
-    ].any(axis=(1, 2))
+    is_private = (touches.sum(axis=1) == 1) & ~acts[:, : arrays.structure.n_signal].any(
+        axis=(1, 2)
+    )
     for pair in arrays.structure.correlated:
         is_private[list(pair)] = False
     return np.where(is_private, touches.argmax(axis=1), -1)

@@ -123,9 +123,9 @@ def relevant_part(
         The part; everything where no bin carries signal.
     """
     expects = has_yields(arrays)
-    touches = acting_responses(arrays).any(axis=1)
+    touches = np.asarray(acting_responses(arrays).any(axis=1))
     n_signal = arrays.structure.n_signal
-    bins = expects[:n_signal].any(axis=0)
+    bins = np.asarray(expects[:n_signal].any(axis=0))
     if signal_bins is not None:
         bins = np.isin(np.arange(bins.size), np.array(signal_bins, dtype=int))
     if not bins.any():
@@ -135,10 +135,12 @@ def relevant_part(
         wider = touches[:, bins].any(axis=1) | parameters
         for a, b in arrays.structure.correlated:
             wider[[a, b]] |= wider[a] or wider[b]
-        more = touches[wider].any(axis=0) | bins
+        more = np.asarray(touches[wider].any(axis=0)) | bins
         if np.array_equal(more, bins) and np.array_equal(wider, parameters):
             break
         bins, parameters = more, wider
+    if bins.all():
+        parameters[:] = True
     return Part(
         tuple(int(i) for i in np.flatnonzero(bins)),
         tuple(int(i) for i in np.flatnonzero(parameters)),
@@ -149,7 +151,7 @@ def restricted(arrays: LikelihoodArrays, part: Part) -> LikelihoodArrays:
     """Keep a part of a likelihood.
 
     Args:
-        arrays: The likelihood; its leaves may have one leading axis for the points.
+        arrays: The likelihood of one point.
         part: The part.
 
     Returns:

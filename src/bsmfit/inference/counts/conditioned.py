@@ -8,8 +8,8 @@ $$p(x\,|\,\mathrm{control}) \propto \pi(x)\prod_{i\in\mathrm{control}}
 
 replaces the prior in the averages over nuisances. $\pi$ are the constraints. A free
 factor has none; its prior is flat in the expected counts of the control bins
-(``"flat"``) or Jeffreys's (``"jeffreys"``). Both are volume elements, so that it does not
-matter how factors are chosen,
+(``"flat"``) or Jeffreys's (``"jeffreys"``). Both are volume elements, so that it does
+not matter how factors are chosen,
 
 $$\pi \propto \sqrt{\det J^TJ}\quad\text{or}\quad\sqrt{\det J^T\lambda^{-1}J},\qquad
   J_{if} = \partial\lambda_i/\partial\ln k_f.$$
@@ -19,12 +19,14 @@ control regions of an ABCD estimate have independent gamma distributions of the 
 counts there.
 
 Nodes lie where the posterior does: it is fitted (Laplace: mode $\hat c$, curvature
-$H$), in coordinates $c = \hat c + H^{-1/2}y$ nodes $y_j$ are fixed, and their weights are
-the posterior density times the volume of the node. Since fit and weights are part of the
-program, nodes follow the data of each point, and a plan serves other data too.
+$H$), in coordinates $c = \hat c + H^{-1/2}y$ nodes $y_j$ are fixed, and their weights
+are the posterior density times the volume of the node. Since fit and weights are part
+of the program, nodes follow the data of each point, and a plan serves other data too.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -32,7 +34,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.scipy.special import xlogy
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from bsmfit.likelihood.arrays import LikelihoodArrays
 from bsmfit.likelihood.nodes import FactorisedNodes
@@ -49,7 +51,7 @@ __all__ = [
 FREE_PRIORS = ("flat", "jeffreys")
 _N_STEP = 120
 _LONGEST_STEP = 2.0
-_FRACTIONS = (1.0, 0.5, 0.2, 0.05, 0.01)
+_FRACTIONS = (1.0, 0.5, 0.2, 0.05, 0.0)
 _DECREMENT_TOLERANCE = 1e-10
 _SMALLEST_CURVATURE = 1e-9
 _SMALLEST_RATE = 1e-300
@@ -130,38 +132,48 @@ def control_posterior(arrays: LikelihoodArrays, nodes: ConditionedNodes) -> Post
     def minus_log(c: Float[Array, " n_axis"]) -> Float[Array, ""]:
         return -log_density(fixed, nodes, c)
 
-    gradient, hessian = jax.grad(minus_log), jax.hessian(minus_log)
+    # the prior of free factors bends little: left out, a step is not quite Newton's
+    curvature_of = jax.hessian(lambda c: -_log_likelihood(fixed, nodes, c))
 
-    def step(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        c, _, n_done = state
-        slope = gradient(c)
-        values, vectors = jnp.linalg.eigh(hessian(c))
-        curvature = jnp.maximum(jnp.abs(values), _SMALLEST_CURVATURE)
-        direction = vectors @ ((vectors.T @ slope) / curvature)
+    def step(state: _Fit) -> _Fit:
+        slope = jax.grad(minus_log)(state.c)
+        values, vectors = jnp.linalg.eigh(curvature_of(state.c))
+        positive = jnp.maximum(jnp.abs(values), _SMALLEST_CURVATURE)
+        direction = vectors @ ((vectors.T @ slope) / positive)
         decrement = slope @ direction
         longest = jnp.max(jnp.abs(direction), initial=0.0)
         direction = direction / jnp.maximum(1.0, longest / _LONGEST_STEP)
-        tried = c[None] - jnp.asarray(_FRACTIONS)[:, None] * direction[None]
+        tried = state.c[None] - jnp.asarray(_FRACTIONS)[:, None] * direction[None]
         found = jax.vmap(minus_log)(tried)
-        found = jnp.where(jnp.isnan(found), jnp.inf, found)
-        best = tried[jnp.argmin(found)]
-        is_better = jnp.min(found) <= minus_log(c)
-        return jnp.where(is_better, best, c), decrement, n_done + 1
+        best = tried[jnp.argmin(jnp.where(jnp.isnan(found), jnp.inf, found))]
+        return _Fit(best, decrement, values, vectors, state.n_done + 1)
 
-    def is_open(state: tuple[Array, Array, Array]) -> Bool[Array, ""]:
-        return (state[1] > _DECREMENT_TOLERANCE) & (state[2] < _N_STEP)
+    def is_open(state: _Fit) -> Bool[Array, ""]:
+        return (state.decrement > _DECREMENT_TOLERANCE) & (state.n_done < _N_STEP)
 
     n_axis = nodes.directions.shape[0]
-    begin = (jnp.zeros(n_axis), jnp.asarray(jnp.inf), jnp.asarray(0))
-    centre, decrement, _ = lax.while_loop(is_open, step, begin)
-    values, vectors = jnp.linalg.eigh(hessian(centre))
-    is_closed = jnp.min(values, initial=jnp.inf) > _SMALLEST_CURVATURE
-    scale = vectors / jnp.sqrt(jnp.maximum(values, _SMALLEST_CURVATURE))[None]
+    unit = jnp.eye(n_axis)
+    begin = _Fit(
+        jnp.zeros(n_axis), jnp.asarray(jnp.inf), unit[0] * 0.0, unit, jnp.asarray(0)
+    )
+    found = lax.while_loop(is_open, step, begin)
     # the decrement is in units of the log density; 1e-6 moves the mode by 0.1 % of
     # its width, which nodes do not notice
-    is_converged = (decrement < 1e-6) & is_closed & jnp.all(jnp.isfinite(scale))
-    scale = jnp.where(is_converged, scale, jnp.eye(n_axis))
-    return Posterior(lax.stop_gradient(centre), scale, is_converged)
+    is_converged = (found.decrement < 1e-6) & jnp.all(jnp.isfinite(found.c))
+    is_converged = is_converged & (jnp.min(found.values) > _SMALLEST_CURVATURE)
+    width = jnp.sqrt(jnp.maximum(found.values, _SMALLEST_CURVATURE))
+    scale = jnp.where(is_converged, found.vectors / width[None], unit)
+    return Posterior(lax.stop_gradient(found.c), scale, is_converged)
+
+
+class _Fit(NamedTuple):
+    """State of the fit; curvatures are those before the last step."""
+
+    c: Float[Array, " n_axis"]
+    decrement: Float[Array, ""]
+    values: Float[Array, " n_axis"]
+    vectors: Float[Array, "n_axis n_axis"]
+    n_done: Int[Array, ""]
 
 
 def log_density(
@@ -177,6 +189,19 @@ def log_density(
     Returns:
         The log density; minus infinity where a Gaussian factor is cut off.
     """
+    value = _log_likelihood(arrays, nodes, c)
+    kinds = np.array(arrays.structure.constraints)
+    free = np.flatnonzero(nodes.is_conditioned & (kinds == "free"))
+    if not free.size:
+        return value
+    parameters = conditioned_parameters(arrays, nodes, c)
+    return value + _log_volume(arrays, nodes, parameters, free)
+
+
+def _log_likelihood(
+    arrays: LikelihoodArrays, nodes: ConditionedNodes, c: Float[Array, " n_axis"]
+) -> Float[Array, ""]:
+    """The density without the prior of free factors."""
     parameters = conditioned_parameters(arrays, nodes, c)
     structure = arrays.structure
     kinds = np.array(structure.constraints)
@@ -192,9 +217,6 @@ def log_density(
     observed = arrays.observed[np.array(nodes.control_bins, dtype=int)]
     safe = jnp.maximum(rates, _SMALLEST_RATE)
     value = value + jnp.sum(xlogy(observed, safe) - rates)
-    free = np.flatnonzero(inside & (kinds == "free"))
-    if free.size:
-        value = value + _log_volume(arrays, nodes, parameters, free)
     for index, response in zip(structure.linear, arrays.linear_response, strict=True):
         if inside[index]:
             is_cut = 1.0 + jnp.max(response) * parameters[index] < 0.0

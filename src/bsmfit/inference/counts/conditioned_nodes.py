@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
@@ -31,7 +31,7 @@ from bsmfit.inference.counts.conditioned import (
     log_density,
 )
 from bsmfit.likelihood.arrays import LikelihoodArrays
-from bsmfit.likelihood.nodes import FactorisedNodes, factorised_nodes, spanning_axes
+from bsmfit.likelihood.nodes import factorised_nodes, spanning_axes
 from bsmfit.likelihood.quadrature import lattice_rule
 from bsmfit.likelihood.relevant import acting_responses
 
@@ -39,6 +39,7 @@ __all__ = [
     "ConditionedChoice",
     "choose_conditioned_nodes",
     "conditioned_coordinates",
+    "fitted_posteriors",
 ]
 
 _MOST_TENSOR_AXES = 4
@@ -51,9 +52,13 @@ _TOLERANCE = 1e-7
 _NEGLIGIBLE_WEIGHT = 1e-11
 _CHUNK = 4096
 _MOST_REFERENCES = 4
+_FITS_AT_ONCE = 64
 # nodes that an iterative solver may carry along
 _MOST_SHARED = 2048
 _ENOUGH_IF_SHARED = 1e-5
+
+
+_Tree = TypeVar("_Tree")
 
 
 class ConditionedChoice(NamedTuple):
@@ -98,11 +103,13 @@ def choose_conditioned_nodes(
         free_prior=free_prior,
         has_private=has_private,
     )
+    fitted, _ = fitted_posteriors(arrays, empty)
     references = [
-        _Reference.at(jax.tree.map(lambda leaf: leaf[i], arrays), empty, strength[i])
+        _Reference(_row(arrays, i), _row(fitted, i), float(strength[i]))
         for i in _distinct_points(arrays, control_bins)
+        if fitted.is_converged[i]
     ]
-    if not all(bool(one.posterior.is_converged) for one in references):
+    if not references:
         return ConditionedChoice(empty, np.inf)
     error, before, chosen = np.inf, None, (empty.units, empty.log_volumes)
     for units, log_volumes in _rules(references[0], empty):
@@ -143,7 +150,7 @@ def conditioned_coordinates(
         Coordinates, to be fitted by `control_posterior`.
     """
     acts = acting_responses(arrays)
-    feels = acts.any(axis=1)[:, list(control_bins)].any(axis=1)
+    feels = acts[:, :, list(control_bins)].any(axis=(1, 2))
     feels |= np.array([kind == "free" for kind in arrays.structure.constraints])
     while True:
         wider = feels.copy()
@@ -152,21 +159,43 @@ def conditioned_coordinates(
         if np.array_equal(wider, feels):
             break
         feels = wider
-    parameters = np.flatnonzero(feels)
+    parameters = tuple(int(i) for i in np.flatnonzero(feels))
     directions = spanning_axes(arrays, parameters)
     n_signal = arrays.structure.n_signal
-    moves_signal = acts[parameters, :n_signal][:, :, list(signal_bins)].any()
+    moves_signal = acts[list(parameters), :n_signal][:, :, list(signal_bins)].any()
     return ConditionedNodes(
-        base=factorised_nodes(arrays, fixed=tuple(parameters), has_private=has_private),
+        base=factorised_nodes(arrays, fixed=parameters, has_private=has_private),
         units=np.zeros((1, directions.shape[0])),
         log_volumes=np.zeros(1),
         directions=directions,
-        parameters=tuple(int(i) for i in parameters),
+        parameters=parameters,
         signal_bins=tuple(signal_bins),
         control_bins=tuple(control_bins),
         free_prior=free_prior,
-        is_private=has_private and len(signal_bins) == 1 and not moves_signal,
+        is_private=bool(has_private and len(signal_bins) == 1 and not moves_signal),
     )
+
+
+@eqx.filter_jit
+def fitted_posteriors(
+    arrays: LikelihoodArrays, nodes: ConditionedNodes
+) -> tuple[Posterior, Float[Array, "n_point n_bin"]]:
+    """Fit the posterior of each point.
+
+    Args:
+        arrays: The likelihood, with one leading axis for the points.
+        nodes: The coordinates, from `conditioned_coordinates`.
+
+    Returns:
+        The posteriors, and the background of all bins at their modes [events].
+    """
+
+    def fit(one: LikelihoodArrays) -> tuple[Posterior, Array]:
+        posterior = control_posterior(one, nodes)
+        parameters = conditioned_parameters(one, nodes, posterior.centre)
+        return posterior, one.expected(parameters)[1]
+
+    return jax.lax.map(fit, arrays, batch_size=_FITS_AT_ONCE)
 
 
 class _Evaluated(NamedTuple):
@@ -181,12 +210,6 @@ class _Reference(NamedTuple):
     posterior: Posterior
     strength: float
 
-    @classmethod
-    def at(
-        cls, arrays: LikelihoodArrays, nodes: ConditionedNodes, strength: float
-    ) -> _Reference:
-        return cls(arrays, _fitted(arrays, nodes), float(strength))
-
     def evaluate(
         self, nodes: ConditionedNodes, units: np.ndarray, log_volumes: np.ndarray
     ) -> _Evaluated:
@@ -195,7 +218,9 @@ class _Reference(NamedTuple):
             chunk = units[first : first + _CHUNK]
             padded = np.zeros((_CHUNK, units.shape[1]))
             padded[: len(chunk)] = chunk
-            found = _below_at(self.arrays, nodes, self.posterior, padded, self.strength)
+            found = _below_at(
+                self.arrays, nodes, self.posterior, jnp.asarray(padded), self.strength
+            )
             logs.append(np.asarray(found[0])[: len(chunk)])
             below.append(np.asarray(found[1])[: len(chunk)])
         log_weights = np.concatenate(logs) + log_volumes
@@ -215,11 +240,6 @@ class _Reference(NamedTuple):
         padded = np.zeros(rows.shape[0])
         padded[: sizes.size] = sizes[: padded.size]
         return rows, padded
-
-
-@eqx.filter_jit
-def _fitted(arrays: LikelihoodArrays, nodes: ConditionedNodes) -> Posterior:
-    return control_posterior(arrays, nodes)
 
 
 @eqx.filter_jit
@@ -283,6 +303,11 @@ def _rules(
     for n_node in _LATTICES:
         normals, _ = lattice_rule(sizes, n_node)
         yield normals @ rows, 0.5 * np.sum(normals**2, axis=1)
+
+
+def _row(tree: _Tree, index: int) -> _Tree:
+    """One point of a grid."""
+    return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
 def _distinct_points(arrays: LikelihoodArrays, control_bins: Sequence[int]) -> list:

@@ -235,7 +235,9 @@ def _conditioned_yields(
     bins = np.array(nodes.signal_bins, dtype=int)
 
     def yields(unit: Array, rest: Array) -> tuple[Array, Array]:
-        signal, background = arrays.expected(jnp.where(nodes.is_conditioned, unit, rest))
+        signal, background = arrays.expected(
+            jnp.where(nodes.is_conditioned, unit, rest)
+        )
         return signal[bins], background[bins]
 
     over_base = jax.vmap(jax.vmap(yields, (None, 0)), (None, 0))

@@ -19,19 +19,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Float
 
-from bsmfit.inference.asymptotics.counting import in_chunks
-from bsmfit.inference.counts.conditioned import (
-    ConditionedNodes,
-    conditioned_parameters,
-    control_posterior,
+from bsmfit.inference.counts.conditioned_nodes import (
+    conditioned_coordinates,
+    fitted_posteriors,
 )
-from bsmfit.inference.counts.conditioned_nodes import conditioned_coordinates
 from bsmfit.inference.limits.points import Points
-from bsmfit.likelihood.arrays import LikelihoodArrays
 
 __all__ = ["Carriers"]
 
@@ -155,18 +150,6 @@ def _estimated_background(points: Points) -> np.ndarray:
     nodes = conditioned_coordinates(
         arrays, signal_bins=points.signal_bins, control_bins=control
     )
-    found, is_converged = _at_centre(arrays, nodes)
+    posterior, found = fitted_posteriors(arrays, nodes)
     fallback = arrays.observed if has_free else points.background
-    return np.where(np.asarray(is_converged)[:, None], found, fallback)
-
-
-@eqx.filter_jit
-def _at_centre(
-    arrays: LikelihoodArrays, nodes: ConditionedNodes
-) -> tuple[Float[Array, "n_point n_bin"], Array]:
-    def at(one: LikelihoodArrays) -> tuple[Array, Array]:
-        posterior = control_posterior(one, nodes)
-        parameters = conditioned_parameters(one, nodes, posterior.centre)
-        return one.expected(parameters)[1], posterior.is_converged
-
-    return in_chunks(at, arrays, n_chunk=64)
+    return np.where(np.asarray(posterior.is_converged)[:, None], found, fallback)

@@ -59,9 +59,7 @@ def check_exact_inputs(points: Points, free_prior: str) -> None:
         raise InputError(msg)
 
 
-def narrowed_to_counted(
-    points: Points, carriers: Carriers
-) -> tuple[Points, Carriers]:
+def narrowed_to_counted(points: Points, carriers: Carriers) -> tuple[Points, Carriers]:
     """Leave out bins with next to no signal, unless they constrain nuisances.
 
     A bin that carries less than a millionth of the limit is no count of its own: in an
@@ -170,9 +168,9 @@ def _refuse_unfixed(points: Points) -> None:
     """Refuse free factors that act on counted bins only."""
     arrays = points.arrays
     control = [i for i in range(points.n_bin) if i not in points.signal_bins]
-    acts = acting_responses(arrays).any(axis=1)
+    acts = acting_responses(arrays)
     for index, kind in enumerate(arrays.structure.constraints):
-        if kind == "free" and not acts[index, control].any():
+        if kind == "free" and not acts[index][:, control].any():
             msg = (
                 f"the free factor {arrays.parameter_names[index]!r} has no constraint "
                 "to average over: no bin without signal feels it; give it a control "

@@ -1,15 +1,15 @@
 r"""Which method answers, and why.
 
-Asymptotic formulae are 40 % too strong at no event and still 5 % at ten. What counts are
-the bins that carry signal, at the level of signal that is tested
+Asymptotic formulae are 40 % too strong at no event and still 5 % at ten. What counts
+are the bins that carry signal, at the level of signal that is tested
 (`bsmfit.inference.limits.carriers`): a background of any size in a bin without signal
 says nothing about them. ``"auto"`` takes
 
-1. the exact sums where a bin that carries more than 1 % of the limit observes or expects
-   fewer than ten events at any point;
-2. the asymptotic formulae elsewhere, and where there are no exact sums: beyond 60 events
-   in one bin, for counts that are no whole numbers, for free factors that no bin without
-   signal fixes.
+1. the exact sums where a bin that carries more than 1 % of the limit observes or
+   expects fewer than ten events at any point;
+2. the asymptotic formulae elsewhere, and where there are no exact sums: beyond 60
+   events in one bin, for counts that are no whole numbers, for free factors that no bin
+   without signal fixes.
 
 The result says which and why. Where fewer than ten events stand behind asymptotic
 formulae, asked for or not, there is a `LowCountWarning` and a word in the reason.
@@ -33,9 +33,17 @@ from bsmfit.inference.limits.carriers import Carriers
 from bsmfit.inference.limits.exact import ExactPlan
 from bsmfit.inference.limits.points import Points
 
-__all__ = ["ENOUGH_EVENTS", "METHODS", "Choice", "Question", "asymptotic_choice", "choose_method"]
+__all__ = [
+    "ENOUGH_EVENTS",
+    "METHODS",
+    "Choice",
+    "Question",
+    "asymptotic_choice",
+    "choose_method",
+]
 
 ENOUGH_EVENTS = 10.0
+_ROUNDING = 1e-9
 METHODS = ("auto", "exact", "asymptotic", "toys")
 # nodes times bins of a Fourier transform that one point may take: a minute
 _LARGEST_TRANSFORM = 4000
@@ -46,6 +54,7 @@ class Question(NamedTuple):
 
     Attributes:
         ordering: What is more signal-like, for exact sums of several bins.
+        method: One of `METHODS`.
         has_expected: Whether data without signal are meant, not the observed ones.
         strength: Tested strengths; near the limit where there are none.
         free_prior: Prior of free factors.
@@ -53,6 +62,7 @@ class Question(NamedTuple):
     """
 
     ordering: str
+    method: str
     has_expected: bool = False
     strength: Float[Array, " n_point"] | None = None
     free_prior: str = "flat"
@@ -73,13 +83,12 @@ class Choice(NamedTuple):
     plan: ExactPlan | None = None
 
 
-def choose_method(points: Points, method: str, question: Question) -> Choice:
+def choose_method(points: Points, question: Question) -> Choice:
     """Choose the method for all points of a grid.
 
     Args:
         points: The points.
-        method: One of `METHODS`.
-        question: What is asked of them.
+        question: What is asked of them, and by which method.
 
     Returns:
         The choice.
@@ -89,6 +98,7 @@ def choose_method(points: Points, method: str, question: Question) -> Choice:
         InputError: The choice is left open, but numbers are traced; or a method does
             not exist for these points.
     """
+    method = question.method
     if method not in METHODS:
         kind = "method"
         raise UnknownNameError.from_choices(kind, method, METHODS)
@@ -99,46 +109,50 @@ def choose_method(points: Points, method: str, question: Question) -> Choice:
                 "method ('exact' below ten events)"
             )
             raise InputError(msg)
-        return _with_plan(points, Choice(method, "asked for; counts are traced"), question)
+        return _with_plan(
+            points, Choice(method, "asked for; counts are traced"), question
+        )
     if method in ("exact", "toys"):
         return _with_plan(points, Choice(method, "asked for"), question)
-    carriers = Carriers.of(
-        points, strength=question.strength, has_expected=question.has_expected
-    )
     if method == "asymptotic":
-        return asymptotic_choice(points, carriers, "asked for")
+        return asymptotic_choice(points, question, "asked for")
+    carriers = _carriers(points, question)
     n_event = float(np.min(carriers.n_smallest, initial=np.inf))
-    if n_event >= ENOUGH_EVENTS:
+    if n_event >= ENOUGH_EVENTS * (1.0 - _ROUNDING):
         return asymptotic_choice(
-            points, carriers, f"every bin with signal has {ENOUGH_EVENTS:g} events or more"
+            points,
+            question,
+            f"every bin with signal has {ENOUGH_EVENTS:g} events or more",
         )
     few = _few(n_event)
     try:
         choice = _with_plan(points, Choice("exact", few), question)
     except NoExactMethodError as refusal:
         obstacle = str(refusal).split("; ")[0]
-        return asymptotic_choice(points, carriers, f"{few}, but {obstacle}")
+        return asymptotic_choice(points, question, f"{few}, but {obstacle}")
     if (cost := _transform_cost(choice.plan)) > _LARGEST_TRANSFORM:
         obstacle = f"exact sums would take {cost} transforms for each strength"
-        return asymptotic_choice(points, carriers, f"{few}, but {obstacle}")
+        return asymptotic_choice(points, question, f"{few}, but {obstacle}")
     return choice
 
 
-def asymptotic_choice(points: Points, carriers: Carriers, reason: str) -> Choice:
+def asymptotic_choice(points: Points, question: Question, reason: str) -> Choice:
     """Asymptotic formulae, with a warning where few events stand behind them.
 
     Args:
         points: The points.
-        carriers: What their bins carry.
+        question: What is asked of them.
         reason: Why.
 
     Returns:
         The choice.
     """
+    carriers = _carriers(points, question)
     n_effective = float(np.min(carriers.n_effective, initial=np.inf))
     n_smallest = float(np.min(carriers.n_smallest, initial=np.inf))
     is_asked = reason == "asked for"
-    is_low = n_effective < ENOUGH_EVENTS or (is_asked and n_smallest < ENOUGH_EVENTS)
+    enough = ENOUGH_EVENTS * (1.0 - _ROUNDING)
+    is_low = n_effective < enough or (is_asked and n_smallest < enough)
     if not is_low:
         return Choice("asymptotic", reason)
     behind = min(n_effective, n_smallest) if is_asked else n_effective
@@ -149,6 +163,12 @@ def asymptotic_choice(points: Points, carriers: Carriers, reason: str) -> Choice
     hint = "; method='exact' is not" if is_asked else ""
     warnings.warn(f"{reason}, {few}{hint}", LowCountWarning, stacklevel=4)
     return Choice("asymptotic", f"{reason}, {few}")
+
+
+def _carriers(points: Points, question: Question) -> Carriers:
+    return Carriers.of(
+        points, strength=question.strength, has_expected=question.has_expected
+    )
 
 
 def _few(n_event: float) -> str:

@@ -77,9 +77,7 @@ class Points(eqx.Module):
         is_concrete = not any(
             isinstance(leaf, Tracer) for leaf in jax.tree.leaves(likelihood)
         )
-        whole = Part(
-            tuple(range(signal.shape[1])), tuple(range(arrays.n_parameter))
-        )
+        whole = Part(tuple(range(signal.shape[1])), tuple(range(arrays.n_parameter)))
         carries = has_yields(arrays)[: arrays.structure.n_signal].any(axis=0)
         bins = np.flatnonzero(carries if carries.any() else ~carries)
         signal_bins = tuple(int(index) for index in bins)
@@ -110,8 +108,9 @@ class Points(eqx.Module):
             raise InputError(msg) from error
         index = np.array(bins)
         carries = [self.part.bins[i] for i in self.signal_bins]
+        local = Part(bins, parameters)
         return Points(
-            arrays=restricted(self.arrays, Part(bins, parameters)),
+            arrays=jax.vmap(lambda one: restricted(one, local))(self.arrays),
             signal=self.signal[:, index],
             background=self.background[:, index],
             shape=self.shape,

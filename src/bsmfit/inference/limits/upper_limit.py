@@ -20,6 +20,9 @@ from similar values by `exact_plan`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
@@ -36,7 +39,6 @@ from bsmfit.inference.limits.exact import (
     exact_expected_limits,
     exact_limits,
 )
-from bsmfit.inference.limits.carriers import Carriers
 from bsmfit.inference.limits.method import (
     Choice,
     Question,
@@ -108,32 +110,32 @@ def upper_limit(
     """
     check_level(cl)
     points = Points.from_likelihood(likelihood, "upper_limit")
-    question = Question(ordering, free_prior=free_prior, plan=plan)
-    choice = choose_method(points, method, question)
-    error = jnp.zeros(points.signal.shape[0])
-    if choice.plan is not None:
-        value, is_converged = exact_limits(points, choice.plan, cl=cl)
-        choice = _checked(points, method, choice, question, is_converged)
-    if choice.plan is not None:
-        ensemble, ordering = choice.plan.ensemble, choice.plan.ordering
-    elif choice.method == "asymptotic":
-        value, is_converged = asymptotic_limits(points, cl=cl)
-        ensemble, ordering = "asymptotic", "qtilde"
-    else:
-        toys = _needed(toys)
-        value, error, is_converged = toy_limits(
-            points, toys.draw(points), cl=cl, ensemble=toys.kind
+    question = Question(ordering, method, free_prior=free_prior, plan=plan)
+
+    def answer(choice: Choice) -> _Answer:
+        error = jnp.zeros(points.signal.shape[0])
+        if choice.plan is not None:
+            value, is_found = exact_limits(points, choice.plan, cl=cl)
+            return _Answer.exact(choice.plan, (value, error), is_found)
+        if choice.method == "asymptotic":
+            value, is_found = asymptotic_limits(points, cl=cl)
+            return _Answer((value, error), is_found, "asymptotic")
+        value, error, is_found = toy_limits(
+            points, _needed(toys).draw(points), cl=cl, ensemble=_needed(toys).kind
         )
-        ensemble, ordering = toys.ensemble, "qtilde"
-    status = point_status(points, is_converged)
+        return _Answer((value, error), is_found, _needed(toys).ensemble)
+
+    choice, found = _answered_by(points, question, answer)
+    status = point_status(points, found.is_converged)
+    error = found.values[1]
     return Limit(
-        value=_answered(points, value, status),
+        value=_answered(points, found.values[0], status),
         status=points.reshape(status),
         monte_carlo_error=points.reshape(error),
         cl=cl,
-        ensemble=ensemble,
-        ordering=ordering,
         method=choice.method,
+        ensemble=found.ensemble,
+        ordering=found.ordering,
         reason=choice.reason,
     )
 
@@ -172,30 +174,29 @@ def expected_upper_limits(
     """
     check_level(cl)
     points = Points.from_likelihood(likelihood, "expected_upper_limits")
-    question = Question(ordering, True, free_prior=free_prior, plan=plan)
-    choice = choose_method(points, method, question)
-    if choice.plan is not None:
-        value, is_converged = exact_expected_limits(points, choice.plan, cl=cl)
-        choice = _checked(points, method, choice, question, is_converged)
-    if choice.plan is not None:
-        ensemble, ordering = choice.plan.ensemble, choice.plan.ordering
-    elif choice.method == "asymptotic":
-        value, is_converged = asymptotic_expected_limits(points, cl=cl)
-        ensemble, ordering = "asymptotic", "qtilde"
-    else:
-        toys = _needed(toys)
-        value, is_converged = toy_expected_limits(
-            points, toys.draw(points), cl=cl, ensemble=toys.kind
+    question = Question(ordering, method, True, free_prior=free_prior, plan=plan)
+
+    def answer(choice: Choice) -> _Answer:
+        if choice.plan is not None:
+            value, is_found = exact_expected_limits(points, choice.plan, cl=cl)
+            return _Answer.exact(choice.plan, (value,), is_found)
+        if choice.method == "asymptotic":
+            value, is_found = asymptotic_expected_limits(points, cl=cl)
+            return _Answer((value,), is_found, "asymptotic")
+        value, is_found = toy_expected_limits(
+            points, _needed(toys).draw(points), cl=cl, ensemble=_needed(toys).kind
         )
-        ensemble, ordering = toys.ensemble, "qtilde"
-    status = point_status(points, is_converged)
+        return _Answer((value,), is_found, _needed(toys).ensemble)
+
+    choice, found = _answered_by(points, question, answer)
+    status = point_status(points, found.is_converged)
     return ExpectedLimits(
-        value=_answered(points, value, status),
+        value=_answered(points, found.values[0], status),
         status=points.reshape(status),
         cl=cl,
-        ensemble=ensemble,
-        ordering=ordering,
         method=choice.method,
+        ensemble=found.ensemble,
+        ordering=found.ordering,
         reason=choice.reason,
     )
 
@@ -229,34 +230,34 @@ def cls_test(
     """
     points = Points.from_likelihood(likelihood, "cls_test")
     tested = _strengths(strength, points)
-    question = Question(ordering, False, tested, free_prior, plan)
-    choice = choose_method(points, method, question)
-    error = jnp.zeros(points.signal.shape[0])
-    if choice.plan is not None:
-        log_clsb, log_clb, is_converged = exact_cls(points, choice.plan, tested)
-        choice = _checked(points, method, choice, question, is_converged)
-    if choice.plan is not None:
-        ensemble, ordering = choice.plan.ensemble, choice.plan.ordering
-    elif choice.method == "asymptotic":
-        log_clsb, log_clb, is_converged = asymptotic_cls(points, tested)
-        ensemble, ordering = "asymptotic", "qtilde"
-    else:
-        toys = _needed(toys)
-        found = toy_cls(points, tested, toys.draw(points), ensemble=toys.kind)
-        log_clsb, log_clb = jnp.log(found.clsb), jnp.log(found.clb)
-        error, is_converged = found.error, found.fraction_converged == 1.0
-        ensemble, ordering = toys.ensemble, "qtilde"
-    value = jnp.exp(log_clsb - log_clb)
-    status = point_status(points, is_converged, is_signal_needed=False)
+    question = Question(ordering, method, False, tested, free_prior, plan)
+
+    def answer(choice: Choice) -> _Answer:
+        if choice.plan is not None:
+            *logs, is_found = exact_cls(points, choice.plan, tested)
+            return _Answer.exact(choice.plan, tuple(logs), is_found)
+        if choice.method == "asymptotic":
+            *logs, is_found = asymptotic_cls(points, tested)
+            return _Answer(tuple(logs), is_found, "asymptotic")
+        draw = _needed(toys).draw(points)
+        found = toy_cls(points, tested, draw, ensemble=_needed(toys).kind)
+        values = (jnp.log(found.clsb), jnp.log(found.clb), found.error)
+        is_found = found.fraction_converged == 1.0
+        return _Answer(values, is_found, _needed(toys).ensemble)
+
+    choice, found = _answered_by(points, question, answer)
+    log_clsb, log_clb = found.values[:2]
+    status = point_status(points, found.is_converged, is_signal_needed=False)
+    error = found.values[2] if len(found.values) > 2 else jnp.zeros_like(tested)
     return ClsTest(
-        value=_answered(points, value, status),
+        value=_answered(points, jnp.exp(log_clsb - log_clb), status),
         log_clsb=_answered(points, log_clsb, status),
         log_clb=_answered(points, log_clb, status),
         status=points.reshape(status),
         monte_carlo_error=points.reshape(error),
-        ensemble=ensemble,
-        ordering=ordering,
         method=choice.method,
+        ensemble=found.ensemble,
+        ordering=found.ordering,
         reason=choice.reason,
     )
 
@@ -302,25 +303,39 @@ def exact_plan(
     )
 
 
-def _checked(
-    points: Points,
-    method: str,
-    choice: Choice,
-    question: Question,
-    is_converged: Bool[Array, " n_point"],
-) -> Choice:
-    """Where the method was left open and sums fail, asymptotic formulae answer."""
-    if method != "auto":
-        return choice
-    status = np.asarray(point_status(points, is_converged))
-    n_failed = int(np.sum(status == Status.NOT_CONVERGED))
-    if not n_failed:
-        return choice
-    carriers = Carriers.of(
-        points, strength=question.strength, has_expected=question.has_expected
-    )
-    reason = f"{choice.reason}, but exact sums do not converge at {n_failed} points"
-    return asymptotic_choice(points, carriers, reason)
+class _Answer(NamedTuple):
+    """What a method found for all points."""
+
+    values: tuple[Array, ...]
+    is_converged: Bool[Array, " n_point"]
+    ensemble: str
+    ordering: str = "qtilde"
+
+    @classmethod
+    def exact(
+        cls, plan: ExactPlan, values: tuple[Array, ...], is_found: Array
+    ) -> _Answer:
+        return cls(values, is_found, plan.ensemble, plan.ordering)
+
+
+def _answered_by(
+    points: Points, question: Question, answer: Callable[[Choice], _Answer]
+) -> tuple[Choice, _Answer]:
+    """Choose a method and ask it.
+
+    Where the method was left open and sums do not converge, asymptotic formulae answer.
+    """
+    choice = choose_method(points, question)
+    found = answer(choice)
+    if question.method != "auto" or choice.plan is None:
+        return choice, found
+    status = np.asarray(point_status(points, found.is_converged))
+    if not (n_failed := int(np.sum(status == Status.NOT_CONVERGED))):
+        return choice, found
+    where = f" at {n_failed} of {status.size} points" if status.size > 1 else ""
+    reason = f"{choice.reason}, but exact sums do not converge{where}"
+    choice = asymptotic_choice(points, question, reason)
+    return choice, answer(choice)
 
 
 def _needed(toys: Toys | None) -> Toys:
