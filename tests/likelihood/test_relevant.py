@@ -66,7 +66,11 @@ X, Y = LogNormal("x", 1.2), LogNormal("y", 1.1)
         ([signal_region(X), control("C", X, background=0.0)], None, ((0,), ("x",))),
         # free factors link as all others
         (
-            [signal_region(Free("k")), control("C", Free("k")), control("D", Free("l"))],
+            [
+                signal_region(Free("k")),
+                control("C", Free("k")),
+                control("D", Free("l")),
+            ],
             None,
             ((0, 1), ("k",)),
         ),

@@ -114,7 +114,7 @@ class Posterior(eqx.Module):
         Returns:
             $c_j$.
         """
-        return self.centre + units @ self.scale.T
+        return self.centre[None, :] + units @ self.scale.T
 
 
 def control_posterior(arrays: LikelihoodArrays, nodes: ConditionedNodes) -> Posterior:
@@ -268,6 +268,6 @@ def _log_volume(
         slopes = slopes / jnp.sqrt(rates)[:, None]
     # columns of one size, so that factors of 1e9 beside 1e-9 lose no digit
     sizes = jnp.sqrt(jnp.maximum(jnp.sum(slopes**2, axis=0), _SMALLEST_RATE))
-    unit = slopes / sizes
+    unit = slopes / sizes[None, :]
     _, log_determinant = jnp.linalg.slogdet(unit.T @ unit)
     return jnp.sum(jnp.log(sizes)) + 0.5 * log_determinant

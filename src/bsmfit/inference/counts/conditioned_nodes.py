@@ -258,7 +258,8 @@ def _below_at(
         signal, background = arrays.expected(conditioned_parameters(arrays, nodes, c))
         rates = background[bins]
         with_signal = rates + strength * signal[bins]
-        below = gammaincc(counts, jnp.concatenate([with_signal, rates]).reshape(2, -1))
+        both = jnp.stack([with_signal, rates])
+        below = gammaincc(jnp.broadcast_to(counts, both.shape), both)
         return log_density(arrays, nodes, c), below.reshape(-1)
 
     return jax.vmap(at)(posterior.coordinates(jnp.asarray(units)))
@@ -311,7 +312,7 @@ def _row(tree: _Tree, index: int) -> _Tree:
 
 
 def _distinct_points(arrays: LikelihoodArrays, control_bins: Sequence[int]) -> list:
-    """A few points of a grid whose control bins differ; the first of it at least."""
+    """A few points of a grid whose control bins differ, the poorest among them."""
     n_point = arrays.observed.shape[0]
     n_signal = arrays.structure.n_signal
     parts = [
@@ -327,6 +328,8 @@ def _distinct_points(arrays: LikelihoodArrays, control_bins: Sequence[int]) -> l
     ]
     rows = np.concatenate([np.asarray(p).reshape(n_point, -1) for p in parts], axis=1)
     _, first = np.unique(rows, axis=0, return_index=True)
-    first = np.sort(first)
+    # the poorest control bins have the widest posterior
+    n_event = np.asarray(parts[0]).sum(axis=1)[first]
+    first = first[np.argsort(n_event, kind="stable")]
     chosen = np.linspace(0, first.size - 1, min(first.size, _MOST_REFERENCES))
     return [int(first[int(i)]) for i in chosen]

@@ -229,7 +229,7 @@ def _conditioned_yields(
     posterior = control_posterior(arrays, nodes)
     coordinates = posterior.coordinates(jnp.asarray(nodes.units))
     log_weights = jax.vmap(lambda c: log_density(arrays, nodes, c))(coordinates)
-    weights = jax.nn.softmax(log_weights + nodes.log_volumes)
+    weights = jax.nn.softmax(log_weights + jnp.asarray(nodes.log_volumes))
     moved = jax.vmap(lambda c: conditioned_parameters(arrays, nodes, c))(coordinates)
     base = _base_parameters(arrays, nodes.base)
     bins = np.array(nodes.signal_bins, dtype=int)

@@ -160,9 +160,20 @@ def asymptotic_choice(points: Points, question: Question, reason: str) -> Choice
         f"although only {behind:.3g} events stand behind the asymptotic formulae, "
         f"fewer than {ENOUGH_EVENTS:g}: they may be wrong by up to 40 %"
     )
-    hint = "; method='exact' is not" if is_asked else ""
+    hint = (
+        "; method='exact' is not" if is_asked and _has_exact(points, question) else ""
+    )
     warnings.warn(f"{reason}, {few}{hint}", LowCountWarning, stacklevel=4)
     return Choice("asymptotic", f"{reason}, {few}")
+
+
+def _has_exact(points: Points, question: Question) -> bool:
+    """Whether there are exact sums, so that a message may name them."""
+    try:
+        _with_plan(points, Choice("exact", ""), question)
+    except NoExactMethodError:
+        return False
+    return True
 
 
 def _carriers(points: Points, question: Question) -> Carriers:
