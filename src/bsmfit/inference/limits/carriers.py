@@ -49,7 +49,9 @@ class Carriers(NamedTuple):
         share: Share of each bin in the expected log likelihood ratio.
         n_smallest: Observed or expected events, the smaller, of the poorest bin that
             carries signal.
-        n_effective: Events that stand behind asymptotic formulae.
+        n_effective: Events that stand behind asymptotic formulae, observed or expected
+            at the tested strength, the smaller.
+        n_background: The same of the background alone.
     """
 
     strength: Float[np.ndarray, " n_point"]
@@ -57,6 +59,7 @@ class Carriers(NamedTuple):
     share: Float[np.ndarray, "n_point n_bin"]
     n_smallest: Float[np.ndarray, " n_point"]
     n_effective: Float[np.ndarray, " n_point"]
+    n_background: Float[np.ndarray, " n_point"]
 
     @classmethod
     def of(
@@ -101,6 +104,7 @@ class Carriers(NamedTuple):
             share=share,
             n_smallest=np.where(has_signal, smaller.min(axis=1), np.inf),
             n_effective=np.where(has_signal, n_effective, np.inf),
+            n_background=np.where(has_signal, _effective(background, weight), np.inf),
         )
 
     @property

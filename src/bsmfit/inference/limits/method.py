@@ -148,14 +148,11 @@ def asymptotic_choice(points: Points, question: Question, reason: str) -> Choice
         The choice.
     """
     carriers = _carriers(points, question)
-    n_effective = float(np.min(carriers.n_effective, initial=np.inf))
-    n_smallest = float(np.min(carriers.n_smallest, initial=np.inf))
-    is_asked = reason == "asked for"
-    enough = ENOUGH_EVENTS * (1.0 - _ROUNDING)
-    is_low = n_effective < enough or (is_asked and n_smallest < enough)
-    if not is_low:
+    behind = float(np.min(carriers.n_effective, initial=np.inf))
+    if is_asked := reason == "asked for":
+        behind = min(behind, float(np.min(carriers.n_background, initial=np.inf)))
+    if behind >= ENOUGH_EVENTS * (1.0 - _ROUNDING):
         return Choice("asymptotic", reason)
-    behind = min(n_effective, n_smallest) if is_asked else n_effective
     few = (
         f"although only {behind:.3g} events stand behind the asymptotic formulae, "
         f"fewer than {ENOUGH_EVENTS:g}: they may be wrong by up to 40 %"
