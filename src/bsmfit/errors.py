@@ -16,6 +16,7 @@ __all__ = [
     "DataFileError",
     "InputError",
     "LowCountWarning",
+    "NoExactMethodError",
     "OutputError",
     "PrecisionError",
     "UnknownNameError",
@@ -62,8 +63,12 @@ class UnknownNameError(InputError):
         return cls(f"unknown {kind} {shown!r}{hint} (known: {listing})")
 
 
+class NoExactMethodError(InputError):
+    """Sums over outcomes do not exist for a likelihood, or take too long."""
+
+
 class LowCountWarning(UserWarning):
-    """Asymptotic formulae were asked for where too few events are expected."""
+    """Asymptotic formulae answer although too few events are seen or expected."""
 
 
 class DataFileError(BsmfitError, ValueError):

@@ -123,9 +123,9 @@ def _measured(
     import warnings
 
     from bsmfit.channels.pi_nunu_likelihood import pi_nunu_likelihood
+    from bsmfit.core.argument import level as check_level
     from bsmfit.errors import LowCountWarning
     from bsmfit.inference.intervals.branching_ratio import measure_branching_ratio
-    from bsmfit.inference.limits.points import check_level
 
     for level in levels:
         check_level(level)

@@ -26,7 +26,6 @@ import numpy as np
 from jax.scipy.special import gammaln, ndtr, ndtri, xlogy
 from jaxtyping import Array, Float
 
-from bsmfit.errors import InputError
 from bsmfit.likelihood.gamma_quantile import log_gamma_quantile
 from bsmfit.likelihood.interpolation import code0, code1, code4, code4p
 
@@ -268,18 +267,8 @@ class LikelihoodArrays(eqx.Module):
             normal: Independent unit normals.
 
         Returns:
-            Parameters.
-
-        Raises:
-            InputError: A factor is free, so that no distribution is known.
+            Parameters; those of free factors as given, since nothing distributes them.
         """
-        if "free" in self.structure.constraints:
-            name = self.parameter_names[self.structure.constraints.index("free")]
-            msg = (
-                f"the free factor {name!r} has no constraint to average over; "
-                "use method='asymptotic' or 'toys'"
-            )
-            raise InputError(msg)
         parameters = self.auxiliary + normal
         for index, response in zip(
             self.structure.linear, self.linear_response, strict=True

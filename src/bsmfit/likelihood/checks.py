@@ -150,7 +150,6 @@ def _check_region(region: Region) -> None:
         most = _LARGEST_SIGNAL if kind == "signal" else LARGEST_COUNT
         for term in getattr(region, kind):
             _check_term(region, term, most)
-    _check_background(region)
     if region.events is not None:
         _check_events(region)
 
@@ -223,28 +222,6 @@ def _check_shared(
         f"({type(response).__name__}); give one of them another name"
     )
     raise InputError(msg)
-
-
-def _check_background(region: Region) -> None:
-    """Refuse events where nothing but signal can explain them."""
-    observed = known_values(region.observed)
-    total = np.zeros(region.n_bin)
-    for term in region.background:
-        part = known_values(term.yields)
-        if observed is None or part is None:
-            return
-        total = total + part
-    if observed is None:
-        return
-    is_impossible = (observed > 0) & (total <= 0.0)
-    if np.any(is_impossible):
-        value = float(np.broadcast_to(observed, is_impossible.shape)[is_impossible][0])
-        msg = (
-            f"region {region.name!r}: {value:g} events were observed where no "
-            "background is expected, so that any signal is infinitely preferred; give "
-            "a background above 0"
-        )
-        raise InputError(msg)
 
 
 def _check_events(region: Region) -> None:

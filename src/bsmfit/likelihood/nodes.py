@@ -35,6 +35,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from bsmfit.errors import InputError
 from bsmfit.likelihood.arrays import LikelihoodArrays
 from bsmfit.likelihood.quadrature import (
     LATTICE_NODES,
@@ -42,6 +43,7 @@ from bsmfit.likelihood.quadrature import (
     axis_rule,
     lattice_rule,
 )
+from bsmfit.likelihood.relevant import acting_responses
 
 __all__ = [
     "FactorisedNodes",
@@ -50,6 +52,7 @@ __all__ = [
     "normal_nodes",
     "product_nodes",
     "response_sizes",
+    "spanning_axes",
 ]
 
 _NEGLIGIBLE_RESPONSE = 1e-10
@@ -155,12 +158,17 @@ def normal_nodes(
         >>> nodes.shape[1], weights.size < 12, round(float(weights.sum()), 9)
         (2, True, 1.0)
     """
+    _refuse_free(arrays)
     everything = np.arange(arrays.n_parameter)
     return _nodes_of(arrays, everything, max_tensor=max_tensor)
 
 
 def factorised_nodes(
-    arrays: LikelihoodArrays, *, max_tensor: int = MAX_TENSOR_NODES
+    arrays: LikelihoodArrays,
+    *,
+    max_tensor: int = MAX_TENSOR_NODES,
+    fixed: Sequence[int] = (),
+    has_private: bool = True,
 ) -> FactorisedNodes:
     """Nodes for shared nuisances, and bin by bin for those of one background only.
 
@@ -170,6 +178,9 @@ def factorised_nodes(
         arrays: The likelihood; its leaves are numbers, with one leading axis for the
             points of a grid or none.
         max_tensor: Largest tensor product of the shared nuisances and of each bin.
+        fixed: Parameters that stay at 0, since they are averaged over in another way.
+        has_private: Whether nuisances of one background are kept apart; else all are
+            shared.
 
     Returns:
         The nodes.
@@ -178,12 +189,19 @@ def factorised_nodes(
         InputError: A factor is free, so that there is nothing to average over.
     """
     n_bin = arrays.observed.shape[-1]
-    homes = _home_bins(arrays, n_bin)
+    is_averaged = np.ones(arrays.n_parameter, dtype=bool)
+    is_averaged[list(fixed)] = False
+    _refuse_free(arrays, is_averaged)
+    homes = _home_bins(arrays) if has_private else np.full(arrays.n_parameter, -1)
     shared, shared_weights = _nodes_of(
-        arrays, np.flatnonzero(homes < 0), max_tensor=max_tensor
+        arrays, np.flatnonzero((homes < 0) & is_averaged), max_tensor=max_tensor
     )
     by_bin = [
-        _nodes_of(arrays, np.flatnonzero(homes == index), max_tensor=max_tensor)
+        _nodes_of(
+            arrays,
+            np.flatnonzero((homes == index) & is_averaged),
+            max_tensor=max_tensor,
+        )
         for index in range(n_bin)
     ]
     n_private = max(weights.size for _, weights in by_bin)
@@ -243,6 +261,28 @@ def response_sizes(
     evaluate = _largest_responses if has_points else _responses_at_point
     sizes, information = evaluate(arrays, jnp.asarray(directions))
     return np.asarray(sizes), np.asarray(information)
+
+
+def spanning_axes(
+    arrays: LikelihoodArrays, parameters: Sequence[int]
+) -> Float[np.ndarray, "n_axis n_parameter"]:
+    """Orthonormal axes of parameters, as few as move all yields.
+
+    Log-normal nuisances act through the span of their responses; all others are an axis
+    each.
+
+    Args:
+        arrays: The likelihood; its leaves may have one leading axis for the points.
+        parameters: Indices of the parameters.
+
+    Returns:
+        The axes.
+    """
+    index = np.array(parameters, dtype=int)
+    rotated = _rotated(arrays, index)
+    if rotated is not None and rotated.shape[0] < index.size:
+        return rotated
+    return np.eye(arrays.n_parameter)[index]
 
 
 @eqx.filter_jit
@@ -327,30 +367,30 @@ def _rotated(arrays: LikelihoodArrays, parameters: np.ndarray) -> np.ndarray | N
     return np.concatenate([axes, np.eye(arrays.n_parameter)[parameters[~is_pure]]])
 
 
-def _home_bins(arrays: LikelihoodArrays, n_bin: int) -> np.ndarray:
+def _home_bins(arrays: LikelihoodArrays) -> np.ndarray:
     """The only bin whose background each parameter moves, -1 for all others."""
-    structure = arrays.structure
-    first = np.concatenate([[0], np.cumsum(structure.region_bins)])
-    bins = [set() for _ in structure.parameter_names]
-    by_bin = {(term, parameter) for parameter, term, _ in structure.bin_factors}
-    linear = np.asarray(arrays.linear_response)
-    acts = np.any(linear[None] != 0.0, axis=tuple(range(linear.ndim - 2)))
-    for term, parameter in structure.links:
-        if (term, parameter) in by_bin:
-            continue
-        if parameter in structure.linear:
-            row = acts[structure.linear.index(parameter), term]
-            bins[parameter] |= set(np.flatnonzero(row))
-            continue
-        region = structure.term_regions[term]
-        bins[parameter] |= set(range(first[region], first[region + 1]))
-    for parameter, _, index in structure.bin_factors:
-        bins[parameter].add(index)
-    homes = [min(found) if len(found) == 1 else -1 for found in bins]
-    of_signal = {index for term, index in structure.links if term < structure.n_signal}
-    for index in of_signal.union(*structure.correlated):
-        homes[index] = -1
-    return np.array(homes, dtype=int)
+    acts = acting_responses(arrays)
+    touches = acts.any(axis=1)
+    is_private = (touches.sum(axis=1) == 1) & ~acts[:, : arrays.structure.n_signal].any(
+        axis=(1, 2)
+    )
+    for pair in arrays.structure.correlated:
+        is_private[list(pair)] = False
+    return np.where(is_private, touches.argmax(axis=1), -1)
+
+
+def _refuse_free(
+    arrays: LikelihoodArrays, is_averaged: np.ndarray | None = None
+) -> None:
+    """Refuse to average over what has no distribution."""
+    for index, kind in enumerate(arrays.structure.constraints):
+        if kind == "free" and (is_averaged is None or is_averaged[index]):
+            msg = (
+                f"the free factor {arrays.parameter_names[index]!r} has no constraint "
+                "to average over; give the term a constraint (LogNormal, Sideband), or "
+                "take asymptotic formulae"
+            )
+            raise InputError(msg)
 
 
 def _n_product(axes: Sequence[NormalAxis]) -> float:

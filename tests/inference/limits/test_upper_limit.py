@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bsmfit.errors import InputError, LowCountWarning, UnknownNameError
+from bsmfit.errors import (
+    InputError,
+    LowCountWarning,
+    NoExactMethodError,
+    UnknownNameError,
+)
 from bsmfit.inference.limits.result import Status
 from bsmfit.inference.limits.upper_limit import (
     cls_test,
@@ -284,8 +289,10 @@ def test_strengths_spread_over_the_grid():
         ),
         (lambda x: upper_limit(x, cl=0.9, method="toys"), InputError, "needs toys="),
         (
-            lambda x: upper_limit(count(1, 0.1, responses=[Free("norm")]), cl=0.9),
-            InputError,
+            lambda x: upper_limit(
+                count(1, 0.1, responses=[Free("norm")]), cl=0.9, method="exact"
+            ),
+            NoExactMethodError,
             "'norm' has no constraint",
         ),
         (
@@ -309,8 +316,9 @@ def test_strengths_spread_over_the_grid():
                     ]
                 ),
                 cl=0.9,
+                method="exact",
             ),
-            InputError,
+            NoExactMethodError,
             "lists its events one by one",
         ),
         (

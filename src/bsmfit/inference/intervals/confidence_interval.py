@@ -126,6 +126,7 @@ def discovery_significance(
         (2.148, 2.412)
     """
     points = Points.from_likelihood(likelihood, "discovery_significance")
+    _refuse_without_background(points)
     method, _ = _choose(points, method, _SIGNIFICANCES, low_counts="exact")
     if method == "asymptotic":
         p_value, one_sided, two_sided = _asymptotic_significance(points)
@@ -151,6 +152,25 @@ def discovery_significance(
         method=method,
         ensemble=ensemble,
     )
+
+
+def _refuse_without_background(points: Points) -> None:
+    """Refuse a significance where background alone cannot have made the data."""
+    if not points.is_concrete:
+        return
+    observed, background = (
+        np.asarray(points.arrays.observed),
+        np.asarray(points.background),
+    )
+    is_impossible = (observed > 0.0) & (background <= 0.0)
+    if np.any(is_impossible):
+        msg = (
+            f"{observed[is_impossible][0]:g} events were observed where no background "
+            "is expected: no background explains them, so that a significance does not "
+            "exist; give the background that you cannot exclude, or ask for a limit "
+            "(upper_limit), which exists"
+        )
+        raise InputError(msg)
 
 
 def _choose(

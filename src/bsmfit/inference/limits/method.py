@@ -1,10 +1,18 @@
 r"""Which method answers, and why.
 
-Asymptotic formulae are 40 % too strong at no event and still 5 % at ten. ``"auto"``
-takes the exact sums as soon as any point of a grid observes or expects fewer than ten
-events, and the asymptotic formulae elsewhere, or where a bin has more events than the
-sums reach to (60); the result says which and why. Asking for
-asymptotic formulae below ten events is allowed, with a warning.
+Asymptotic formulae are 40 % too strong at no event and still 5 % at ten. What counts
+are the bins that carry signal, at the level of signal that is tested
+(`bsmfit.inference.limits.carriers`): a background of any size in a bin without signal
+says nothing about them. ``"auto"`` takes
+
+1. the exact sums where a bin that carries more than 1 % of the limit observes or
+   expects fewer than ten events at any point;
+2. the asymptotic formulae elsewhere, and where there are no exact sums: beyond 60
+   events in one bin, for counts that are no whole numbers, for free factors that no bin
+   without signal fixes.
+
+The result says which and why. Where fewer than ten events stand behind asymptotic
+formulae, asked for or not, there is a `LowCountWarning` and a word in the reason.
 """
 
 from __future__ import annotations
@@ -13,16 +21,52 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Array, Float
 
-from bsmfit.errors import InputError, LowCountWarning, UnknownNameError
+from bsmfit.errors import (
+    InputError,
+    LowCountWarning,
+    NoExactMethodError,
+    UnknownNameError,
+)
+from bsmfit.inference.limits.carriers import Carriers
+from bsmfit.inference.limits.exact import ExactPlan
 from bsmfit.inference.limits.points import Points
 
-__all__ = ["ENOUGH_EVENTS", "LARGEST_COUNT", "METHODS", "Choice", "choose_method"]
+__all__ = [
+    "ENOUGH_EVENTS",
+    "METHODS",
+    "Choice",
+    "Question",
+    "asymptotic_choice",
+    "choose_method",
+]
 
 ENOUGH_EVENTS = 10.0
-# the sums over counts end there
-LARGEST_COUNT = 60
+_ROUNDING = 1e-9
 METHODS = ("auto", "exact", "asymptotic", "toys")
+# nodes times bins of a Fourier transform that one point may take: a minute
+_LARGEST_TRANSFORM = 4000
+
+
+class Question(NamedTuple):
+    """What is asked of the points.
+
+    Attributes:
+        ordering: What is more signal-like, for exact sums of several bins.
+        method: One of `METHODS`.
+        has_expected: Whether data without signal are meant, not the observed ones.
+        strength: Tested strengths; near the limit where there are none.
+        free_prior: Prior of free factors.
+        plan: A plan that was given.
+    """
+
+    ordering: str
+    method: str
+    has_expected: bool = False
+    strength: Float[Array, " n_point"] | None = None
+    free_prior: str = "flat"
+    plan: ExactPlan | None = None
 
 
 class Choice(NamedTuple):
@@ -31,26 +75,30 @@ class Choice(NamedTuple):
     Attributes:
         method: ``"exact"``, ``"asymptotic"`` or ``"toys"``.
         reason: One sentence.
+        plan: For the exact method, nodes and largest counts.
     """
 
     method: str
     reason: str
+    plan: ExactPlan | None = None
 
 
-def choose_method(points: Points, method: str) -> Choice:
+def choose_method(points: Points, question: Question) -> Choice:
     """Choose the method for all points of a grid.
 
     Args:
         points: The points.
-        method: One of `METHODS`.
+        question: What is asked of them, and by which method.
 
     Returns:
         The choice.
 
     Raises:
         UnknownNameError: There is no such method.
-        InputError: The choice is left open, but numbers are traced.
+        InputError: The choice is left open, but numbers are traced; or a method does
+            not exist for these points.
     """
+    method = question.method
     if method not in METHODS:
         kind = "method"
         raise UnknownNameError.from_choices(kind, method, METHODS)
@@ -61,40 +109,112 @@ def choose_method(points: Points, method: str) -> Choice:
                 "method ('exact' below ten events)"
             )
             raise InputError(msg)
-        return Choice(method, "asked for; counts are traced")
-    if method != "asymptotic":
-        _refuse_fractions(points)
-    n_event = float(np.min(points.n_event)) if points.n_event.size else 0.0
-    few = f"a point has {n_event:.3g} events (observed or expected, the smaller)"
-    is_low = n_event < ENOUGH_EVENTS
-    if method == "auto":
-        largest = float(np.max(np.asarray(points.arrays.observed), initial=0.0))
-        if largest > LARGEST_COUNT:
-            reason = f"a bin has {largest:g} events, beyond the exact sums"
-            return Choice("asymptotic", reason)
-        if is_low:
-            return Choice("exact", f"{few}, fewer than {ENOUGH_EVENTS:g}")
-        reason = f"every point has {ENOUGH_EVENTS:g} events or more"
+        return _with_plan(
+            points, Choice(method, "asked for; counts are traced"), question
+        )
+    if method in ("exact", "toys"):
+        return _with_plan(points, Choice(method, "asked for"), question)
+    if method == "asymptotic":
+        return asymptotic_choice(points, question, "asked for")
+    carriers = _carriers(points, question)
+    n_event = float(np.min(carriers.n_smallest, initial=np.inf))
+    if n_event >= ENOUGH_EVENTS * (1.0 - _ROUNDING):
+        return asymptotic_choice(
+            points,
+            question,
+            f"every bin with signal has {ENOUGH_EVENTS:g} events or more",
+        )
+    few = _few(n_event)
+    try:
+        choice = _with_plan(points, Choice("exact", few), question)
+    except NoExactMethodError as refusal:
+        obstacle = str(refusal).split("; ")[0]
+        return asymptotic_choice(points, question, f"{few}, but {obstacle}")
+    if (cost := _transform_cost(choice.plan)) > _LARGEST_TRANSFORM:
+        obstacle = f"exact sums would take {cost} transforms for each strength"
+        return asymptotic_choice(points, question, f"{few}, but {obstacle}")
+    return choice
+
+
+def asymptotic_choice(points: Points, question: Question, reason: str) -> Choice:
+    """Asymptotic formulae, with a warning where few events stand behind them.
+
+    Args:
+        points: The points.
+        question: What is asked of them.
+        reason: Why.
+
+    Returns:
+        The choice.
+    """
+    carriers = _carriers(points, question)
+    behind = float(np.min(carriers.n_effective, initial=np.inf))
+    if is_asked := reason == "asked for":
+        behind = min(behind, float(np.min(carriers.n_background, initial=np.inf)))
+    if behind >= ENOUGH_EVENTS * (1.0 - _ROUNDING):
         return Choice("asymptotic", reason)
-    if method == "asymptotic" and is_low:
-        msg = (
-            f"{few}: asymptotic formulae are wrong by up to 40 % below "
-            f"{ENOUGH_EVENTS:g}; method='exact' is not"
-        )
-        warnings.warn(msg, LowCountWarning, stacklevel=3)
-        return Choice(method, f"asked for, although {few}")
-    return Choice(method, "asked for")
+    few = (
+        f"although only {behind:.3g} events stand behind the asymptotic formulae, "
+        f"fewer than {ENOUGH_EVENTS:g}: they may be wrong by up to 40 %"
+    )
+    hint = (
+        "; method='exact' is not" if is_asked and _has_exact(points, question) else ""
+    )
+    warnings.warn(f"{reason}, {few}{hint}", LowCountWarning, stacklevel=4)
+    return Choice("asymptotic", f"{reason}, {few}")
 
 
-def _refuse_fractions(points: Points) -> None:
-    """Refuse sums over outcomes where a count is no whole number."""
-    observed = np.asarray(points.arrays.observed)
-    fractional = observed[observed != np.rint(observed)]
-    if fractional.size:
-        msg = (
-            f"a region has {fractional[0]:.4g} observed events, an effective count: "
-            "sums over outcomes need whole numbers. For one search take "
-            "invisible_limit, for a combination credible_map (equal "
-            "to CLs where nothing is uncertain), or method='asymptotic'"
-        )
-        raise InputError(msg)
+def _has_exact(points: Points, question: Question) -> bool:
+    """Whether there are exact sums, so that a message may name them."""
+    try:
+        _with_plan(points, Choice("exact", ""), question)
+    except NoExactMethodError:
+        return False
+    return True
+
+
+def _carriers(points: Points, question: Question) -> Carriers:
+    return Carriers.of(
+        points, strength=question.strength, has_expected=question.has_expected
+    )
+
+
+def _few(n_event: float) -> str:
+    return (
+        f"a bin with signal has {n_event:.3g} events (observed or expected, the "
+        f"smaller), fewer than {ENOUGH_EVENTS:g}"
+    )
+
+
+def _with_plan(points: Points, choice: Choice, question: Question) -> Choice:
+    """Make the plan of an exact method, and say what its nodes do not know."""
+    if choice.method != "exact":
+        return choice
+    plan = question.plan or ExactPlan.from_points(
+        points,
+        ordering=question.ordering,
+        has_expected=question.has_expected,
+        free_prior=question.free_prior,
+    )
+    return choice._replace(reason=choice.reason + _conditions(plan), plan=plan)
+
+
+def _conditions(plan: ExactPlan) -> str:
+    """How bins without signal enter."""
+    if not plan.ensemble.startswith("conditioned"):
+        return ""
+    priors = {
+        "conditioned-flat": ", free factors flat in their expected counts",
+        "conditioned-jeffreys": ", free factors with Jeffreys's prior",
+    }
+    return (
+        "; bins without signal condition the nuisances"
+        f"{priors.get(plan.ensemble, '')} (ln CLs to {plan.error:.0e})"
+    )
+
+
+def _transform_cost(plan: ExactPlan | None) -> int:
+    """Nodes times bins of each Fourier transform."""
+    if plan is None or plan.technique != "convolution":
+        return 0
+    return plan.n_node * plan.n_counted

@@ -1,13 +1,15 @@
 r"""A likelihood on a grid of points, checked and ready to be mapped over.
 
 The leading axes of a likelihood's arrays are the points of a grid. Here they become one
-axis, the dense arrays of all points are made at once, and what the choice of a method
-depends on is read off: how many events are observed and expected at each point, and how
-many bins there are. Results get their shape back at the end.
+axis, and the dense arrays of all points are made at once, without the bins that share
+nothing with the signal (`bsmfit.likelihood.relevant`). What the choice of a method
+depends on is read off: which bins carry signal, and how many events are observed and
+expected there. Results get their shape back at the end.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import nullcontext
 from typing import TypeVar
 
@@ -20,14 +22,14 @@ from jaxtyping import Array, Bool, Float, Int
 
 from bsmfit._x64 import require_x64
 from bsmfit.core.argument import instance
-from bsmfit.core.argument import level as check_level
 from bsmfit.errors import InputError
 from bsmfit.inference.counts.ensemble import nominal_yields
 from bsmfit.inference.limits.result import Status
 from bsmfit.likelihood.arrays import LikelihoodArrays
 from bsmfit.likelihood.likelihood import Likelihood, broadcast_points, point_shape
+from bsmfit.likelihood.relevant import Part, has_yields, relevant_part, restricted
 
-__all__ = ["Points", "check_level", "point_status"]
+__all__ = ["Points", "point_status"]
 
 _Tree = TypeVar("_Tree")
 
@@ -41,6 +43,9 @@ class Points(eqx.Module):
         background: Background at nominal nuisances, in each bin [events].
         shape: Shape of the grid.
         is_concrete: Whether all numbers are known, not traced.
+        part: Which bins and nuisances of the likelihood these are.
+        signal_bins: The bins that carry signal at any point; all of them where none
+            does.
     """
 
     arrays: LikelihoodArrays
@@ -48,6 +53,8 @@ class Points(eqx.Module):
     background: Float[Array, "n_point n_bin"]
     shape: tuple[int, ...] = eqx.field(static=True)
     is_concrete: bool = eqx.field(static=True)
+    part: Part = eqx.field(static=True)
+    signal_bins: tuple[int, ...] = eqx.field(static=True)
 
     @classmethod
     def from_likelihood(cls, likelihood: Likelihood, caller: str) -> Points:
@@ -76,18 +83,72 @@ class Points(eqx.Module):
         # known numbers stay known where a strength is traced around them
         with jax.ensure_compile_time_eval() if is_concrete else nullcontext():
             arrays, signal, background = _spread(likelihood)
-        return cls(arrays, signal, background, shape, is_concrete)
+            n_bin = signal.shape[1]
+            whole = Part(tuple(range(n_bin)), tuple(range(arrays.n_parameter)))
+            carries = has_yields(arrays)[: arrays.structure.n_signal].any(axis=0)
+            bins = np.flatnonzero(carries if carries.any() else ~carries)
+            signal_bins = tuple(int(index) for index in bins)
+            everything = cls(
+                arrays, signal, background, shape, is_concrete, whole, signal_bins
+            )
+            return everything.narrowed(relevant_part(arrays))
+
+    def narrowed(self, part: Part) -> Points:
+        """Keep a part of the likelihood.
+
+        Args:
+            part: The part, in the bins and parameters of the whole likelihood.
+
+        Returns:
+            The points of that part; the same object where nothing is left out.
+        """
+        if part == self.part:
+            return self
+        try:
+            bins = tuple(self.part.bins.index(i) for i in part.bins)
+            parameters = tuple(self.part.parameters.index(i) for i in part.parameters)
+        except ValueError as error:
+            msg = (
+                "the plan was made for a likelihood of other regions or nuisances; "
+                "make it from one of the same structure"
+            )
+            raise InputError(msg) from error
+        index = np.array(bins)
+        carries = [self.part.bins[i] for i in self.signal_bins]
+        local = Part(bins, parameters)
+        return Points(
+            arrays=jax.vmap(lambda one: restricted(one, local))(self.arrays),
+            signal=self.signal[:, index],
+            background=self.background[:, index],
+            shape=self.shape,
+            is_concrete=self.is_concrete,
+            part=part,
+            signal_bins=tuple(n for n, i in enumerate(part.bins) if i in carries),
+        )
+
+    def counting(self, signal_bins: tuple[int, ...]) -> Points:
+        """Take other bins as those that carry signal.
+
+        Args:
+            signal_bins: The bins.
+
+        Returns:
+            The points.
+        """
+        return dataclasses.replace(self, signal_bins=signal_bins)
 
     @property
     def n_bin(self) -> int:
-        """Number of bins of all regions."""
+        """Number of bins, without those that share nothing with the signal."""
         return self.signal.shape[-1]
 
     @property
     def n_event(self) -> Float[np.ndarray, " n_point"]:
-        """Smaller one of observed and expected events of each point."""
-        observed = np.asarray(self.arrays.observed).sum(axis=-1)
-        return np.minimum(observed, np.asarray(self.background).sum(axis=-1))
+        """Smaller one of observed and expected events where signal is expected."""
+        bins = list(self.signal_bins)
+        observed = np.asarray(self.arrays.observed)[:, bins].sum(axis=-1)
+        expected = np.asarray(self.background)[:, bins].sum(axis=-1)
+        return np.minimum(observed, expected)
 
     def reshape(self, result: _Tree) -> _Tree:
         """Give the grid its shape back.

@@ -21,8 +21,8 @@ class Status(IntEnum):
 
     Attributes:
         OK: The value is right.
-        NOT_CONVERGED: No solution was found, or what was left out of a sum matters;
-            the value is nan.
+        NOT_CONVERGED: No solution was found, what was left out of a sum matters, or
+            bins without signal do not fix a nuisance; the value is nan.
         INVALID_INPUT: A yield or a count is negative or nan; the value is nan.
         NO_SIGNAL: No signal is expected, so that no strength is excluded; the limit is
             infinite.
@@ -45,8 +45,10 @@ class Limit(eqx.Module):
             where no toys were thrown.
         cl: Confidence level.
         method: ``"exact"``, ``"asymptotic"`` or ``"toys"``.
-        ensemble: ``"known-background"``, ``"marginal"``, ``"conditional"``,
-            ``"unconditional"`` or ``"asymptotic"``.
+        ensemble: ``"known-background"``, ``"marginal"``, ``"conditioned"`` (averaged
+            over nuisances as bins without signal leave them; with the prior of free
+            factors ``"conditioned-flat"`` or ``"conditioned-jeffreys"``),
+            ``"conditional"``, ``"unconditional"`` or ``"asymptotic"``.
         ordering: Test statistic: ``"count"``, ``"likelihood-ratio"``, ``"qtilde"`` or
             ``"sum"``.
         reason: Why this method was chosen.

@@ -20,8 +20,12 @@ from similar values by `exact_plan`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from bsmfit.core.argument import (
     check_range,
@@ -43,7 +47,12 @@ from bsmfit.inference.limits.exact import (
     exact_expected_limits,
     exact_limits,
 )
-from bsmfit.inference.limits.method import choose_method
+from bsmfit.inference.limits.method import (
+    Choice,
+    Question,
+    asymptotic_choice,
+    choose_method,
+)
 from bsmfit.inference.limits.points import Points, point_status
 from bsmfit.inference.limits.result import ClsTest, ExpectedLimits, Limit, Status
 from bsmfit.inference.toys.limits import (
@@ -68,6 +77,7 @@ def upper_limit(
     ordering: str = _ORDERING,
     toys: Toys | None = None,
     plan: ExactPlan | None = None,
+    free_prior: str = "flat",
 ) -> Limit:
     r"""CLs upper limit on the signal strength.
 
@@ -82,6 +92,9 @@ def upper_limit(
             ``"qtilde"`` or ``"sum"``.
         toys: Number, ensemble and key of toys.
         plan: For exact limits of traced values.
+        free_prior: For exact limits, prior of factors that nothing constrains but bins
+            without signal: ``"flat"`` in the expected counts there, or
+            ``"jeffreys"``.
 
     Returns:
         The limit; nan and a status where there is none, inf where there is no signal.
@@ -106,30 +119,33 @@ def upper_limit(
     cl = level(cl)
     _check_choices(ordering, toys, plan)
     points = Points.from_likelihood(likelihood, "upper_limit")
-    choice = choose_method(points, method)
-    error = jnp.zeros(points.signal.shape[0])
-    if choice.method == "exact":
-        plan = plan or ExactPlan.from_points(points, ordering=ordering)
-        value, is_converged = exact_limits(points, plan, cl=cl)
-        ensemble, ordering = plan.ensemble, plan.ordering
-    elif choice.method == "asymptotic":
-        value, is_converged = asymptotic_limits(points, cl=cl)
-        ensemble, ordering = "asymptotic", "qtilde"
-    else:
-        toys = _needed(toys)
-        value, error, is_converged = toy_limits(
-            points, toys.draw(points), cl=cl, ensemble=toys.kind
+    question = Question(ordering, method, free_prior=free_prior, plan=plan)
+
+    def answer(choice: Choice) -> _Answer:
+        error = jnp.zeros(points.signal.shape[0])
+        if choice.plan is not None:
+            value, is_found = exact_limits(points, choice.plan, cl=cl)
+            return _Answer.exact(choice.plan, (value, error), is_found)
+        if choice.method == "asymptotic":
+            value, is_found = asymptotic_limits(points, cl=cl)
+            return _Answer((value, error), is_found, "asymptotic")
+        value, error, is_found = toy_limits(
+            points, _needed(toys).draw(points), cl=cl, ensemble=_needed(toys).kind
         )
-        ensemble, ordering = toys.ensemble, "qtilde"
-    status = point_status(points, is_converged)
+        return _Answer((value, error), is_found, _needed(toys).ensemble)
+
+    choice, found = _answered_by(points, question, answer)
+    status = point_status(points, found.is_converged)
+    error = found.values[1]
     return Limit(
-        value=_answered(points, value, status),
+        value=_answered(points, found.values[0], status),
         status=points.reshape(status),
         monte_carlo_error=points.reshape(error),
         cl=cl,
-        ensemble=ensemble,
-        ordering=ordering,
-        **choice._asdict(),
+        method=choice.method,
+        ensemble=found.ensemble,
+        ordering=found.ordering,
+        reason=choice.reason,
     )
 
 
@@ -141,6 +157,7 @@ def expected_upper_limits(
     ordering: str = _ORDERING,
     toys: Toys | None = None,
     plan: ExactPlan | None = None,
+    free_prior: str = "flat",
 ) -> ExpectedLimits:
     r"""Upper limits that data without a signal would give: median and bands.
 
@@ -156,6 +173,7 @@ def expected_upper_limits(
         ordering: As in `upper_limit`.
         toys: As in `upper_limit`.
         plan: As in `upper_limit`, made for expected limits.
+        free_prior: As in `upper_limit`.
 
     Returns:
         Limits at -2, -1, 0, 1 and 2 standard deviations.
@@ -166,30 +184,30 @@ def expected_upper_limits(
     cl = level(cl)
     _check_choices(ordering, toys, plan)
     points = Points.from_likelihood(likelihood, "expected_upper_limits")
-    choice = choose_method(points, method)
-    if choice.method == "exact":
-        plan = plan or ExactPlan.from_points(
-            points, ordering=ordering, has_expected=True
+    question = Question(ordering, method, True, free_prior=free_prior, plan=plan)
+
+    def answer(choice: Choice) -> _Answer:
+        if choice.plan is not None:
+            value, is_found = exact_expected_limits(points, choice.plan, cl=cl)
+            return _Answer.exact(choice.plan, (value,), is_found)
+        if choice.method == "asymptotic":
+            value, is_found = asymptotic_expected_limits(points, cl=cl)
+            return _Answer((value,), is_found, "asymptotic")
+        value, is_found = toy_expected_limits(
+            points, _needed(toys).draw(points), cl=cl, ensemble=_needed(toys).kind
         )
-        value, is_converged = exact_expected_limits(points, plan, cl=cl)
-        ensemble, ordering = plan.ensemble, plan.ordering
-    elif choice.method == "asymptotic":
-        value, is_converged = asymptotic_expected_limits(points, cl=cl)
-        ensemble, ordering = "asymptotic", "qtilde"
-    else:
-        toys = _needed(toys)
-        value, is_converged = toy_expected_limits(
-            points, toys.draw(points), cl=cl, ensemble=toys.kind
-        )
-        ensemble, ordering = toys.ensemble, "qtilde"
-    status = point_status(points, is_converged)
+        return _Answer((value,), is_found, _needed(toys).ensemble)
+
+    choice, found = _answered_by(points, question, answer)
+    status = point_status(points, found.is_converged)
     return ExpectedLimits(
-        value=_answered(points, value, status),
+        value=_answered(points, found.values[0], status),
         status=points.reshape(status),
         cl=cl,
-        ensemble=ensemble,
-        ordering=ordering,
-        **choice._asdict(),
+        method=choice.method,
+        ensemble=found.ensemble,
+        ordering=found.ordering,
+        reason=choice.reason,
     )
 
 
@@ -201,6 +219,7 @@ def cls_test(
     ordering: str = _ORDERING,
     toys: Toys | None = None,
     plan: ExactPlan | None = None,
+    free_prior: str = "flat",
 ) -> ClsTest:
     r"""$CL_s$ of a signal strength.
 
@@ -211,6 +230,7 @@ def cls_test(
         ordering: As in `upper_limit`.
         toys: As in `upper_limit`.
         plan: As in `upper_limit`.
+        free_prior: As in `upper_limit`.
 
     Returns:
         $CL_s$ and the two probabilities that it is made of.
@@ -220,38 +240,45 @@ def cls_test(
     """
     _check_choices(ordering, toys, plan)
     points = Points.from_likelihood(likelihood, "cls_test")
-    choice = choose_method(points, method)
     tested = _strengths(strength, points)
-    error = jnp.zeros(points.signal.shape[0])
-    if choice.method == "exact":
-        plan = plan or ExactPlan.from_points(points, ordering=ordering)
-        log_clsb, log_clb, is_converged = exact_cls(points, plan, tested)
-        ensemble, ordering = plan.ensemble, plan.ordering
-    elif choice.method == "asymptotic":
-        log_clsb, log_clb, is_converged = asymptotic_cls(points, tested)
-        ensemble, ordering = "asymptotic", "qtilde"
-    else:
-        toys = _needed(toys)
-        found = toy_cls(points, tested, toys.draw(points), ensemble=toys.kind)
-        log_clsb, log_clb = jnp.log(found.clsb), jnp.log(found.clb)
-        error, is_converged = found.error, found.fraction_converged == 1.0
-        ensemble, ordering = toys.ensemble, "qtilde"
-    value = jnp.exp(log_clsb - log_clb)
-    status = point_status(points, is_converged, strength=tested)
+    question = Question(ordering, method, False, tested, free_prior, plan)
+
+    def answer(choice: Choice) -> _Answer:
+        if choice.plan is not None:
+            *logs, is_found = exact_cls(points, choice.plan, tested)
+            return _Answer.exact(choice.plan, tuple(logs), is_found)
+        if choice.method == "asymptotic":
+            *logs, is_found = asymptotic_cls(points, tested)
+            return _Answer(tuple(logs), is_found, "asymptotic")
+        draw = _needed(toys).draw(points)
+        found = toy_cls(points, tested, draw, ensemble=_needed(toys).kind)
+        values = (jnp.log(found.clsb), jnp.log(found.clb), found.error)
+        is_found = found.fraction_converged == 1.0
+        return _Answer(values, is_found, _needed(toys).ensemble)
+
+    choice, found = _answered_by(points, question, answer)
+    log_clsb, log_clb = found.values[:2]
+    status = point_status(points, found.is_converged, strength=tested)
+    error = found.values[2] if len(found.values) > 2 else jnp.zeros_like(tested)
     return ClsTest(
-        value=_answered(points, value, status),
+        value=_answered(points, jnp.exp(log_clsb - log_clb), status),
         log_clsb=_answered(points, log_clsb, status),
         log_clb=_answered(points, log_clb, status),
         status=points.reshape(status),
         monte_carlo_error=points.reshape(error),
-        ensemble=ensemble,
-        ordering=ordering,
-        **choice._asdict(),
+        method=choice.method,
+        ensemble=found.ensemble,
+        ordering=found.ordering,
+        reason=choice.reason,
     )
 
 
 def exact_plan(
-    likelihood: Likelihood, *, ordering: str = _ORDERING, has_expected: bool = False
+    likelihood: Likelihood,
+    *,
+    ordering: str = _ORDERING,
+    has_expected: bool = False,
+    free_prior: str = "flat",
 ) -> ExactPlan:
     """Nodes and largest counts for exact methods, to be used where values are traced.
 
@@ -259,6 +286,7 @@ def exact_plan(
         likelihood: A likelihood of the same structure and similar values.
         ordering: As in `upper_limit`.
         has_expected: Whether the plan is for expected limits.
+        free_prior: As in `upper_limit`.
 
     Returns:
         The plan.
@@ -282,7 +310,44 @@ def exact_plan(
     """
     _check_choices(ordering)
     points = Points.from_likelihood(likelihood, "exact_plan")
-    return ExactPlan.from_points(points, ordering=ordering, has_expected=has_expected)
+    return ExactPlan.from_points(
+        points, ordering=ordering, has_expected=has_expected, free_prior=free_prior
+    )
+
+
+class _Answer(NamedTuple):
+    """What a method found for all points."""
+
+    values: tuple[Array, ...]
+    is_converged: Bool[Array, " n_point"]
+    ensemble: str
+    ordering: str = "qtilde"
+
+    @classmethod
+    def exact(
+        cls, plan: ExactPlan, values: tuple[Array, ...], is_found: Array
+    ) -> _Answer:
+        return cls(values, is_found, plan.ensemble, plan.ordering)
+
+
+def _answered_by(
+    points: Points, question: Question, answer: Callable[[Choice], _Answer]
+) -> tuple[Choice, _Answer]:
+    """Choose a method and ask it.
+
+    Where the method was left open and sums do not converge, asymptotic formulae answer.
+    """
+    choice = choose_method(points, question)
+    found = answer(choice)
+    if question.method != "auto" or choice.plan is None:
+        return choice, found
+    status = np.asarray(point_status(points, found.is_converged))
+    if not (n_failed := int(np.sum(status == Status.NOT_CONVERGED))):
+        return choice, found
+    where = f" at {n_failed} of {status.size} points" if status.size > 1 else ""
+    reason = f"{choice.reason}, but exact sums do not converge{where}"
+    choice = asymptotic_choice(points, question, reason)
+    return choice, answer(choice)
 
 
 def _check_choices(
