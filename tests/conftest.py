@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -15,10 +16,34 @@ jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
-# Commands that tests start keep nothing in the user's folder.
-os.environ["BSMFIT_CACHE"] = "off"
+# Where programs are kept between runs of the tests; nowhere by default, and never in
+# the user's folder. Three quarters of the time of the tests is compilation.
+PROGRAMS = os.environ.get("BSMFIT_TEST_CACHE", "")
+os.environ["BSMFIT_CACHE"] = PROGRAMS or "off"  # for commands that tests start
+OWN_PROGRAMS = pytest.StashKey[Path]()
 
 UP_EXP = (2.30, 2.32, 2.45, 3.9, 5.3)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if PROGRAMS:
+        from bsmfit.cli.compilation_cache import open_programs
+
+        folder = open_programs(Path(PROGRAMS).absolute())
+        if folder is None:
+            pytest.exit(f"BSMFIT_TEST_CACHE={PROGRAMS} cannot be used", returncode=2)
+        config.stash[OWN_PROGRAMS] = folder
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+        jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # not later: a worker of xdist is ended once it has said that it is done
+    if OWN_PROGRAMS in session.config.stash:
+        from bsmfit.cli.compilation_cache import keep_programs
+
+        keep_programs(session.config.stash[OWN_PROGRAMS])
 
 
 @pytest.fixture

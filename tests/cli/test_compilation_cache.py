@@ -10,9 +10,10 @@ import zlib
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import bsmfit
-from bsmfit.cli import compilation_cache
+from bsmfit.cli import app, compilation_cache
 from bsmfit.cli.compilation_cache import (
     cache_root,
     host_key,
@@ -189,3 +190,23 @@ def test_oldest_programs_and_folders_of_killed_processes_go(monkeypatch, tmp_pat
     assert [path.parent.name for path in programs(tmp_path)] == ["new", "old"]
     names = {path.name for path in (tmp_path / "new").iterdir()}
     assert names == {"p-cache", "process-running"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "n_started"),
+    [
+        (["scan", "nosuch", "--channel", "none"], 1),
+        (["limit", "nosuch"], 1),
+        (["--no-cache", "scan", "nosuch", "--channel", "none"], 0),
+        (["list"], 0),
+    ],
+)
+def test_commands_that_compute_start_it_unless_told_not_to(
+    monkeypatch, arguments, n_started
+):
+    started = []
+    monkeypatch.setattr(
+        app, "start_compilation_cache", lambda found: started.append(found) or {}
+    )
+    CliRunner().invoke(app.app, arguments)
+    assert started == [os.environ] * n_started

@@ -92,3 +92,37 @@ def test_kill_9_while_writing_leaves_whole_blocks_only(tmp_path: Path):
     for path in whole:
         start, stop = map(int, path.stem.split("-"))
         assert folder.load(range(start, stop)) is not None
+
+
+def test_any_damaged_byte_is_computed_again_or_harmless(make_plan, tmp_path, caplog):
+    """Every byte of a block is changed in turn: no traceback, no other numbers."""
+    folder = BlockFolder.from_plan(tmp_path, make_plan())
+    rows, block = range(2), {"a": np.arange(6.0).reshape(2, 3)}
+    folder.save(rows, block)
+    (path,) = folder.directory.iterdir()
+    whole = path.read_bytes()
+    for position in range(0, len(whole), 3):
+        for change in (0x01, 0x80, 0xFF):
+            damaged = bytearray(whole)
+            damaged[position] ^= change
+            path.write_bytes(damaged)
+            loaded = folder.load(rows)
+            if loaded is not None:
+                np.testing.assert_array_equal(loaded["a"], block["a"])
+    path.write_bytes(b"\x93NUMPY\x01\x00")
+    assert folder.load(rows) is None
+
+
+def test_files_of_others_in_the_folder_of_blocks_stay(make_plan, tmp_path):
+    folder = BlockFolder.from_plan(tmp_path, make_plan())
+    folder.save(range(2), {"a": np.ones(2)})
+    others = [folder.directory / name for name in ("thesis.npz", "000000-000002.txt")]
+    for path in others:
+        path.write_text("mine")
+    folder.remove()
+    assert sorted(folder.directory.iterdir()) == sorted(others)
+    for path in others:
+        path.unlink()
+    folder.remove()
+    assert not folder.directory.exists()
+    folder.remove()

@@ -128,3 +128,14 @@ def test_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch):
         temporary.write_text("new")
     assert [p.name for p in tmp_path.iterdir()] == ["result"]
     assert path.read_text() == "old"
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path):
+    path = tmp_path / "result"
+    with atomic.atomic_file(path) as first:
+        first.write_text("first")
+        with atomic.atomic_file(path) as second:
+            second.write_text("second")
+        assert path.read_text() == "second"
+    assert path.read_text() == "first"
+    assert [p.name for p in tmp_path.iterdir()] == ["result"]

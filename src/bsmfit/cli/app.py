@@ -48,6 +48,13 @@ class Commands(TyperGroup):
                 code=130,
             )
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find a command; one that computes is given the programs that are kept."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in COMPUTING and not ctx.params["no_cache"]:
+            os.environ.update(start_compilation_cache(os.environ))
+        return name, command, rest
+
 
 app = typer.Typer(
     cls=Commands,
@@ -91,7 +98,6 @@ def _print_version(value: bool) -> bool:
 
 @app.callback()
 def _options(
-    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -111,8 +117,6 @@ def _options(
     ] = False,
 ) -> None:
     """Statistically valid limits on light new particles from NA62 data."""
-    if context.invoked_subcommand in COMPUTING and not no_cache:
-        os.environ.update(start_compilation_cache(os.environ))
 
 
 def _stop(message: str, *, code: int) -> NoReturn:

@@ -30,7 +30,14 @@ from pathlib import Path
 
 from bsmfit._version import __version__
 
-__all__ = ["VARIABLE", "cache_root", "host_key", "start_compilation_cache"]
+__all__ = [
+    "VARIABLE",
+    "cache_root",
+    "host_key",
+    "keep_programs",
+    "open_programs",
+    "start_compilation_cache",
+]
 
 VARIABLE = "BSMFIT_CACHE"
 """Environment variable: a folder, or ``off``."""
@@ -65,6 +72,28 @@ def start_compilation_cache(environment: Mapping[str, str]) -> dict[str, str]:
         or "JAX_COMPILATION_CACHE_DIR" in environment
     ):
         return {}
+    mine = open_programs(root)
+    if mine is None:
+        return {}
+    atexit.register(keep_programs, mine)
+    settings = {
+        "JAX_COMPILATION_CACHE_DIR": str(mine),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        # Those would put the name of the folder into the key of every program.
+        "JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES": "none",
+    }
+    return settings | {key: environment[key] for key in settings if key in environment}
+
+
+def open_programs(root: Path) -> Path | None:
+    """Make the folder of this process, with links to the programs that are kept.
+
+    Args:
+        root: The folder for the programs of all hosts and versions.
+
+    Returns:
+        The folder, for `keep_programs` at the end; None where it cannot be made.
+    """
     kept = root / host_key()
     try:
         kept.mkdir(parents=True, exist_ok=True)
@@ -74,15 +103,23 @@ def start_compilation_cache(environment: Mapping[str, str]) -> dict[str, str]:
             (mine / path.name).symlink_to(path)
     except OSError as error:
         _LOGGER.debug("no compiled programs are kept in %s: %s", root, error)
-        return {}
-    atexit.register(_finish, kept, mine)
-    settings = {
-        "JAX_COMPILATION_CACHE_DIR": str(mine),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        # Those would put the name of the folder into the key of every program.
-        "JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES": "none",
-    }
-    return settings | {key: environment[key] for key in settings if key in environment}
+        return None
+    return mine
+
+
+def keep_programs(mine: Path) -> None:
+    """Move the new programs of this process to those that are kept.
+
+    Args:
+        mine: What `open_programs` returned; the folder is removed.
+    """
+    try:
+        for path in _programs(mine):
+            if not path.is_symlink() and _is_whole(path.read_bytes()):
+                path.replace(mine.parent / path.name)
+    except OSError as error:
+        _LOGGER.debug("programs in %s are not kept: %s", mine, error)
+    shutil.rmtree(mine, ignore_errors=True)
 
 
 def cache_root(environment: Mapping[str, str]) -> Path | None:
@@ -149,17 +186,6 @@ def _processor(path: Path) -> list[str]:
 
 def _programs(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.name.endswith(_SUFFIX)]
-
-
-def _finish(kept: Path, mine: Path) -> None:
-    """Keep the new programs of this process, and remove its folder."""
-    try:
-        for path in _programs(mine):
-            if not path.is_symlink() and _is_whole(path.read_bytes()):
-                path.replace(kept / path.name)
-    except OSError as error:
-        _LOGGER.debug("programs in %s are not kept: %s", mine, error)
-    shutil.rmtree(mine, ignore_errors=True)
 
 
 def _is_whole(content: bytes) -> bool:

@@ -8,6 +8,7 @@ a file, and a full disk, a missing permission or a killed process leaves the old
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,8 @@ def atomic_file(path: Path | str) -> Iterator[Path]:
         '42'
     """
     path = Path(path)
-    temporary = path.with_name(f".part-{path.name}")
+    # a name of its own: another process may be writing the same file
+    temporary = path.with_name(f".part-{uuid.uuid4().hex}-{path.name}")
     try:
         yield temporary
         _sync(temporary)
@@ -62,7 +64,7 @@ def make_folder(path: Path) -> None:
     if path.exists() and not path.is_dir():
         msg = f"cannot write into {path}: it is a file, not a folder"
         raise OutputError(msg)
-    probe = path / ".part-probe"
+    probe = path / f".part-{uuid.uuid4().hex}"
     try:
         path.mkdir(parents=True, exist_ok=True)
         try:

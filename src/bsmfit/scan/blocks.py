@@ -10,8 +10,9 @@ are whole and its own, and computes the others. ``kill -9`` loses one block at m
 from __future__ import annotations
 
 import logging
-import shutil
+import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,14 @@ __all__ = ["BLOCK_POINTS", "SINGLE_BLOCK_POINTS", "BlockFolder", "cut_rows"]
 
 SINGLE_BLOCK_POINTS = 200_000
 BLOCK_POINTS = 50_000
+
+_BLOCK_NAME = re.compile(r"[0-9]{6,}-[0-9]{6,}\.npz")
+
+# What zipfile, zlib and numpy raise where a byte of a file is not what it was.
+_DAMAGE = (
+    *(OSError, ValueError, EOFError, KeyError, MemoryError, TypeError, AttributeError),
+    *(RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error),
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -84,7 +93,7 @@ class BlockFolder:
                 block = {name: stored[name] for name in stored.files}
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except _DAMAGE as error:
             _LOGGER.warning("block %s is damaged and computed again: %s", path, error)
             return None
         label = block.pop("label", np.array(""))
@@ -108,13 +117,17 @@ class BlockFolder:
     def remove(self) -> None:
         """Remove all blocks, once the whole result is on disk.
 
+        What else somebody keeps in the folder stays there.
+
         Raises:
             OutputError: A block cannot be removed.
         """
         try:
-            shutil.rmtree(self.directory)
-        except FileNotFoundError:
-            return
+            for path in self.directory.glob("*.npz"):
+                if _BLOCK_NAME.fullmatch(path.name):
+                    path.unlink(missing_ok=True)
+            if self.directory.is_dir() and not any(self.directory.iterdir()):
+                self.directory.rmdir()
         except OSError as error:
             msg = f"cannot remove the blocks in {self.directory}: {error.strerror}"
             raise OutputError(msg) from error

@@ -1,9 +1,9 @@
 """What makes two scans the same scan.
 
 A plan is everything that a result depends on: model, preset, channels, both axes, the
-confidence level, the package version and the hash of every data file that is read. Its
-hash names the scan: block files and results carry it, so that a rerun continues what is
-its own and never mixes two scans in one folder.
+confidence level, the package version, the hash of every data file that is read and of
+what model and channels compute. Its hash names the scan: block files and results carry
+it, so that a rerun continues what is its own and never mixes two scans in one folder.
 
     (model, channels, axes, cl) -> ScanPlan -> canonical JSON -> SHA-256
 """
@@ -17,14 +17,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-import equinox as eqx
-import jax
-import numpy as np
-
 from bsmfit._version import __version__
 from bsmfit.errors import InputError, OutputError
 from bsmfit.scan.atomic import atomic_file, make_folder
 from bsmfit.scan.grid import Axis, PointList
+from bsmfit.scan.identity import computation_digest
 
 __all__ = [
     "MAX_POINTS",
@@ -34,7 +31,6 @@ __all__ = [
     "PlannedModel",
     "ScanPlan",
     "claim_folder",
-    "numbers_digest",
 ]
 
 PLAN_FILE = "plan.json"
@@ -110,8 +106,9 @@ class ScanPlan:
         cl: Confidence level, within (0, 1).
         ordering: What is more signal-like: ``"count"`` for one region.
         inputs: Pairs (data file, SHA-256), sorted.
-        numbers: SHA-256 of every number in the model and the channels, so that an
-            efficiency or an exposure changed by hand is another scan.
+        numbers: SHA-256 of what the model and the channels compute, so that a constant
+            captured by a function, an efficiency or an exposure changed by hand is
+            another scan.
         version: Version of the package.
     """
 
@@ -183,7 +180,7 @@ class ScanPlan:
             cl=cl,
             ordering=ordering,
             inputs=tuple(sorted(inputs)),
-            numbers=numbers_digest((model, *channels)),
+            numbers=computation_digest(model, sorted(channels, key=_name)),
         )
 
     @classmethod
@@ -222,7 +219,7 @@ class ScanPlan:
         changed = {name for name, _ in set(self.inputs) ^ set(other.inputs)}
         lines += [f"data file {name} has changed" for name in sorted(changed)]
         if not lines and self.numbers != other.numbers:
-            lines = ["a number of the model or of a channel has changed"]
+            lines = ["what the model or a channel computes has changed"]
         return lines
 
 
@@ -263,28 +260,8 @@ def _check_same_plan(path: Path, plan: ScanPlan) -> None:
         raise OutputError(msg)
 
 
-def numbers_digest(tree: object) -> str:
-    """SHA-256 of all arrays in a pytree, to seven digits, and of its structure.
-
-    Seven digits, since the last bits differ between machines and versions.
-
-    Args:
-        tree: Models, channels, anything that JAX can take apart.
-
-    Returns:
-        The digest, in hexadecimal.
-    """
-    digest = hashlib.sha256()
-    for leaf in jax.tree.leaves(tree):
-        if eqx.is_array(leaf):
-            mantissa, exponent = np.frexp(np.asarray(leaf, dtype=float))
-            digest.update(str(mantissa.shape).encode())
-            digest.update(np.rint(mantissa * 2**24).astype("<i8").tobytes())
-            digest.update(exponent.astype("<i8").tobytes())
-        elif callable(leaf) and hasattr(leaf, "__code__"):
-            digest.update(leaf.__code__.co_code)
-            digest.update(repr(leaf.__code__.co_consts).encode())
-    return digest.hexdigest()
+def _name(channel: PlannedChannel) -> str:
+    return channel.name
 
 
 def _shown(value: object) -> str:
