@@ -20,19 +20,74 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-__all__ = ["illinois_root"]
+__all__ = ["Bracket", "illinois_root"]
 
 
-class _Bracket(NamedTuple):
+class Bracket(NamedTuple):
+    """Two points between which a function changes its sign.
+
+    Attributes:
+        low: Lower end.
+        high: Upper end; infinite while none is known.
+        value_low: The function at the lower end.
+        value_high: The same at the upper end.
+        last_side: Which end was replaced last, -1 or 1; 0 for none.
+    """
+
     low: Float[Array, " *point"]
     high: Float[Array, " *point"]
     value_low: Float[Array, " *point"]
     value_high: Float[Array, " *point"]
     last_side: Int[Array, " *point"]
 
+    @classmethod
+    def above(
+        cls, low: Float[Array, " *point"], value_low: Float[Array, " *point"]
+    ) -> Bracket:
+        """Bracket whose upper end is not known yet."""
+        side = jnp.zeros(jnp.shape(low), dtype=jnp.int32)
+        return cls(low, jnp.full_like(low, jnp.inf), value_low, -value_low, side)
+
+    @property
+    def is_open(self) -> Bool[Array, " *point"]:
+        """Whether no upper end is known."""
+        return jnp.isinf(self.high)
+
+    def chord(self) -> Float[Array, " *point"]:
+        """Where the chord crosses zero; the middle where it does so outside."""
+        low, high, value_low, value_high, _ = self
+        difference = value_high - value_low
+        divisor = jnp.where(difference == 0.0, 1.0, difference)
+        point = (low * value_high - high * value_low) / divisor
+        is_inside = (point >= low) & (point <= high) & (difference != 0.0)
+        return jnp.where(is_inside, point, 0.5 * (low + high))
+
+    def replaced(
+        self, point: Float[Array, " *point"], value: Float[Array, " *point"]
+    ) -> Bracket:
+        """Put a point in place of the end of the same sign.
+
+        Args:
+            point: A point between the ends.
+            value: The function there.
+
+        Returns:
+            The narrower bracket.
+        """
+        is_low = jnp.sign(value) == jnp.sign(self.value_low)
+        side = jnp.where(is_low, -1, 1).astype(jnp.int32)
+        factor = jnp.where(side == self.last_side, 0.5, 1.0)
+        return Bracket(
+            low=jnp.where(is_low, point, self.low),
+            high=jnp.where(is_low, self.high, point),
+            value_low=jnp.where(is_low, value, factor * self.value_low),
+            value_high=jnp.where(is_low, factor * self.value_high, value),
+            last_side=side,
+        )
+
 
 class _State(NamedTuple):
-    bracket: _Bracket
+    bracket: Bracket
     point: Float[Array, " *point"]
     value: Float[Array, " *point"]
     is_bracketed: Bool[Array, " *point"]
@@ -104,10 +159,10 @@ def _search(
 
     def evaluate(index: Int[Array, ""], state: _State) -> _State:
         bracket = state.bracket
-        inner = _chord(bracket)
+        inner = bracket.chord()
         point = jnp.where(index == 0, low, jnp.where(index == 1, high, inner))
         value = function(point)
-        after = _replace(bracket, point, value)
+        after = bracket.replaced(point, value)
         first = bracket._replace(value_low=value)
         second = bracket._replace(value_high=value)
         chosen = [
@@ -117,39 +172,14 @@ def _search(
         is_bracketed = jnp.where(
             index == 1, bracket.value_low * value <= 0.0, state.is_bracketed
         )
-        return _State(_Bracket(*chosen), point, value, is_bracketed)
+        return _State(Bracket(*chosen), point, value, is_bracketed)
 
     zero = jnp.zeros_like(low)
     start = _State(
-        _Bracket(low, high, zero, zero, jnp.zeros(jnp.shape(low), dtype=jnp.int32)),
+        Bracket(low, high, zero, zero, jnp.zeros(jnp.shape(low), dtype=jnp.int32)),
         low,
         zero,
         jnp.zeros(jnp.shape(low), dtype=bool),
     )
     end = lax.fori_loop(0, n_step + 3, evaluate, start)
     return end.point, jnp.where(end.is_bracketed, end.value, jnp.inf)
-
-
-def _chord(bracket: _Bracket) -> Float[Array, " *point"]:
-    """Where the chord crosses zero; the middle where it does so outside."""
-    low, high, value_low, value_high, _ = bracket
-    difference = value_high - value_low
-    divisor = jnp.where(difference == 0.0, 1.0, difference)
-    point = (low * value_high - high * value_low) / divisor
-    is_inside = (point >= low) & (point <= high) & (difference != 0.0)
-    return jnp.where(is_inside, point, 0.5 * (low + high))
-
-
-def _replace(
-    bracket: _Bracket, point: Float[Array, " *point"], value: Float[Array, " *point"]
-) -> _Bracket:
-    is_low = jnp.sign(value) == jnp.sign(bracket.value_low)
-    side = jnp.where(is_low, -1, 1).astype(jnp.int32)
-    factor = jnp.where(side == bracket.last_side, 0.5, 1.0)
-    return _Bracket(
-        low=jnp.where(is_low, point, bracket.low),
-        high=jnp.where(is_low, bracket.high, point),
-        value_low=jnp.where(is_low, value, factor * bracket.value_low),
-        value_high=jnp.where(is_low, factor * bracket.value_high, value),
-        last_side=side,
-    )

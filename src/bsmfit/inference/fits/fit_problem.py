@@ -26,7 +26,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.scipy.special import xlogy
 from jaxtyping import Array, Float
 
 from bsmfit.inference.fits.rate_rows import Layout, Rows, TermCells
@@ -37,11 +36,7 @@ __all__ = ["Derivatives", "FitProblem"]
 _SMALLEST_RATE = 1e-300
 # below it the derivatives of ln r are those at it
 _SMALLEST_DIVISOR = 1e-10
-_LARGEST_PULL = 6.0
-_LARGEST_LOG_FACTOR = 30.0
 _SMALLEST_CONTROL = 0.5
-# signal events beyond any fit, for each event observed
-_LARGEST_SIGNAL = 1e3
 
 
 class Derivatives(NamedTuple):
@@ -139,25 +134,42 @@ class FitProblem(eqx.Module):
             return theta
         return jnp.linalg.inv(self.correlation) @ theta
 
-    def bounds(self) -> tuple[Float[Array, " n_free"], Float[Array, " n_free"]]:
-        """Lowest and highest values of strength and nuisances that a fit may take.
+    def lower_bounds(self) -> Float[Array, " n_free"]:
+        r"""Lowest values of strength and nuisances: the edges of the model.
 
-        Nuisances stay within 6 standard deviations of their measurement, log factors
-        within 30 of their nominal value; Gaussian factors do not go below zero.
+        The strength is not below zero, and a nuisance of Gaussian factors
+        $1+\delta\theta$ not below the value at which the last of them vanishes: from
+        there on the yields stay the same. Nothing else is bounded, and nothing above.
+
+        Returns:
+            The bounds; minus infinity where there is none.
         """
-        nominal = self.nominal()
-        width = jnp.where(self._is("normal"), _LARGEST_PULL, _LARGEST_LOG_FACTOR)
-        lower = list(nominal - width)
+        lower = [jnp.full((), -jnp.inf)] * self.n_parameter
         for parameter, response in zip(
             self.structure.linear, self.terms.linear_response, strict=True
         ):
-            edge = -1.0 / jnp.maximum(jnp.max(response), 1e-12)
-            lower[parameter] = jnp.maximum(lower[parameter], edge)
-        largest = _LARGEST_SIGNAL * (10.0 + jnp.sum(self.counts))
-        return (
-            jnp.stack([jnp.zeros_like(largest), *lower]),
-            jnp.concatenate([largest[None], nominal + width]),
+            smallest = jnp.min(jnp.where(response > 0.0, response, jnp.inf))
+            lower[parameter] = -1.0 / jnp.maximum(smallest, 1e-300)
+        return jnp.stack([jnp.zeros(()), *lower])
+
+    def steepness(self) -> Float[Array, " n_free"]:
+        """Largest change of the log of any yield for a unit of each parameter.
+
+        Returns:
+            The changes; 0 for the strength and for shifts, which are linear.
+        """
+        structure = self.structure
+        steepest = jnp.max(jnp.abs(self.terms.log_response), axis=0, initial=0.0)
+        by_factor = np.zeros((len(structure.asymmetric), self.n_parameter))
+        for row, (_, parameter, _) in enumerate(structure.asymmetric):
+            by_factor[row, parameter] = 1.0
+        logs = jnp.max(jnp.abs(jnp.log(self.terms.asymmetric)), axis=1, initial=0.0)
+        by_factor = jnp.max(by_factor * logs[:, None], axis=0, initial=0.0)
+        is_bin = np.isin(
+            np.arange(self.n_parameter), [p for p, *_ in structure.bin_factors]
         )
+        steepest = jnp.maximum(jnp.maximum(steepest, by_factor), is_bin.astype(float))
+        return jnp.concatenate([jnp.zeros(1), steepest])
 
     def rates(self, point: Float[Array, " n_free"]) -> Float[Array, " n_cell"]:
         """Expected events in the bins, and rate densities at the events."""
@@ -179,19 +191,19 @@ class FitProblem(eqx.Module):
     def _value(
         self, point: Float[Array, " n_free"], rates: Float[Array, " n_cell"]
     ) -> Float[Array, ""]:
-        counts = self.counts
-        log_rate = jnp.log(jnp.maximum(rates, _SMALLEST_RATE))
-        terms = self.terms.extents * rates - counts - counts * log_rate
-        value = jnp.sum(terms + xlogy(counts, counts))
+        # differences, not logs of counts: 1e9 events keep eleven digits of f
+        n_bin = len(rates) - len(self.structure.event_bins)
+        value = jnp.sum(_poisson_excess(self.counts[:n_bin], rates[:n_bin]))
+        if self.structure.event_bins:
+            value = value - jnp.sum(jnp.log(jnp.maximum(rates[n_bin:], _SMALLEST_RATE)))
         theta = point[1:]
+        if "poisson" in self.structure.constraints:
+            poisson = np.flatnonzero(self._is("poisson"))
+            known = self.auxiliary[poisson]
+            log_factor = theta[poisson] + jnp.log(self.scale[poisson])
+            value = value + jnp.sum(_log_poisson_excess(known, log_factor))
         normal = 0.5 * (theta - self.auxiliary) * self._pull(theta)
-        log_expected = jnp.where(self._is("poisson"), theta, 0.0) + jnp.log(self.scale)
-        auxiliary = self.auxiliary
-        poisson = jnp.exp(log_expected) - auxiliary * (log_expected + 1.0)
-        known = jnp.where(self._is("poisson"), auxiliary, 0.0)
-        poisson = poisson + xlogy(known, known)
-        constraint = jnp.where(self._is("poisson"), poisson, jnp.zeros_like(theta))
-        return value + jnp.sum(jnp.where(self._is("normal"), normal, constraint))
+        return value + jnp.sum(jnp.where(self._is("normal"), normal, 0.0))
 
     @jax.jit
     def derivatives(self, point: Float[Array, " n_free"]) -> Derivatives:
@@ -256,6 +268,31 @@ class FitProblem(eqx.Module):
 
     def _is(self, constraint: str) -> np.ndarray:
         return np.array([kind == constraint for kind in self.structure.constraints])
+
+
+def _poisson_excess(
+    counts: Float[Array, " n"], rates: Float[Array, " n"]
+) -> Float[Array, " n"]:
+    r"""$\lambda - n - n\ln(\lambda/n)$ of counts, without cancellation."""
+    has_counts = counts > 0.0
+    known = jnp.where(has_counts, counts, 1.0)
+    distance = rates / known - 1.0
+    is_close = distance > -0.5
+    close = jnp.log1p(jnp.where(is_close, distance, 0.0))
+    far = jnp.log(jnp.maximum(jnp.where(is_close, known, rates), _SMALLEST_RATE))
+    log_ratio = jnp.where(is_close, close, far - jnp.log(known))
+    return jnp.where(has_counts, known * (distance - log_ratio), rates)
+
+
+def _log_poisson_excess(
+    counts: Float[Array, " n"], log_rates: Float[Array, " n"]
+) -> Float[Array, " n"]:
+    """The same from the log of the rate."""
+    has_counts = counts > 0.0
+    known = jnp.where(has_counts, counts, 1.0)
+    distance = log_rates - jnp.log(known)
+    excess = known * (jnp.expm1(distance) - distance)
+    return jnp.where(has_counts, excess, jnp.exp(log_rates))
 
 
 def _combination(
