@@ -98,7 +98,10 @@ def conditional_fit(arrays: LikelihoodArrays, strength: Float[Array, ""]) -> Fit
 
 
 def background_and_free_minima(problem: FitProblem) -> tuple[Minimum, Minimum]:
-    """Minimum at strength 0 and overall, the second started from the first.
+    """Minimum at strength 0 and overall, each started at the nominal nuisances.
+
+    The fit at strength 0 is no start for the other: where the signal makes most of the
+    data, it ends far from any nuisance that was ever meant.
 
     Args:
         problem: What to minimise.
@@ -106,17 +109,15 @@ def background_and_free_minima(problem: FitProblem) -> tuple[Minimum, Minimum]:
     Returns:
         Both minima. One loop for both: it is compiled once.
     """
-
-    def stage(theta: Array, is_free: Bool[Array, ""]) -> tuple[Array, Minimum]:
-        background = problem.rates(jnp.concatenate([jnp.zeros(1), theta]))
-        events = jnp.where(is_free, best_signal(problem, background), 0.0)
-        start = jnp.concatenate([events[None], theta])
-        is_fixed = (jnp.arange(start.shape[0]) == 0) & ~is_free
-        minimum = minimise(problem, start, is_fixed=is_fixed)
-        return lax.stop_gradient(minimum.point[1:]), minimum
-
     nominal = lax.stop_gradient(problem.nominal())
-    _, both = lax.scan(stage, nominal, jnp.array([False, True]))
+    is_first = jnp.arange(problem.n_parameter + 1) == 0
+    best = best_signal(problem, problem.nominal_background())
+
+    def stage(is_free: Bool[Array, ""]) -> Minimum:
+        start = jnp.concatenate([jnp.where(is_free, best, 0.0)[None], nominal])
+        return minimise(problem, start, is_fixed=is_first & ~is_free)
+
+    both = lax.map(stage, jnp.array([False, True]))
     background, free = (jax.tree.map(lambda x, i=i: x[i], both) for i in (0, 1))
     return background, free
 

@@ -11,10 +11,10 @@ are the correlated ones, $\theta = Cx$ with $Q = (CC^T)^{-1}$; parameters with a
 constraint have its likelihood instead. Constants are such that $f = 0$ for a perfect
 description of counts and auxiliary measurements.
 
-With the rows $V$ of `bsmfit.inference.fits.rate_rows` and a small matrix $B$,
-$$\nabla f = BVw,\quad \nabla^2 f = B\,V\mathrm{diag}(u)V^TB^T + \sum_k w_k\nabla^2r_k,
-  \quad w = \epsilon - c/r,\ u = c/r^2,$$
-so that the cost hardly grows with the number of normalisation nuisances.
+With the Jacobian $J$ of the rates, $w = \epsilon - c/r$ and $u = c/r^2$,
+$$\nabla f = Jw,\qquad \nabla^2 f = J\,\mathrm{diag}(u)\,J^T
+  + \sum_k w_k\nabla^2r_k;$$
+both come from the few rows of `bsmfit.inference.fits.rate_rows`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from bsmfit.inference.fits.rate_rows import Layout, Rows, TermCells
 from bsmfit.likelihood.arrays import LikelihoodArrays, Structure
@@ -77,8 +77,10 @@ class FitProblem(eqx.Module):
             The problem; a signal of no events is not scaled.
         """
         structure = arrays.structure
-        signal, _ = arrays.expected(arrays.nominal_parameters())
-        total = lax.stop_gradient(jnp.sum(signal))
+        signal = jnp.sum(arrays.yields[: structure.n_signal], axis=1)
+        nominal = arrays.nominal_parameters()
+        log_factor = arrays.log_response[: structure.n_signal] @ nominal
+        total = lax.stop_gradient(jnp.sum(signal * jnp.exp(log_factor)))
         events = jnp.where(total > 0.0, total, 1.0)
         is_event_bin = np.isin(np.arange(arrays.yields.shape[1]), structure.event_bins)
         counts = jnp.where(is_event_bin, 0.0, arrays.observed)
@@ -125,6 +127,13 @@ class FitProblem(eqx.Module):
         ratio = jnp.maximum(self.auxiliary, _SMALLEST_CONTROL) / self.scale
         log_ratio = jnp.log(jnp.where(self._is("poisson"), ratio, 1.0))
         return jnp.where(self._is("normal"), self.auxiliary, log_ratio)
+
+    def nominal_background(self) -> Float[Array, " n_cell"]:
+        """Background where factors common to a term are at their nominal value."""
+        terms = self.terms
+        factor = jnp.exp(terms.log_response @ self.nominal())
+        is_background = (~terms.is_signal).astype(float)
+        return (is_background * factor) @ terms.yields
 
     def independent(
         self, theta: Float[Array, " n_parameter"]
@@ -206,11 +215,18 @@ class FitProblem(eqx.Module):
         return value + jnp.sum(jnp.where(self._is("normal"), normal, 0.0))
 
     @jax.jit
-    def derivatives(self, point: Float[Array, " n_free"]) -> Derivatives:
-        """Value, gradient and Hessian.
+    def derivatives(
+        self,
+        point: Float[Array, " n_free"],
+        *,
+        is_exact: Bool[Array, ""] | None = None,
+    ) -> Derivatives:
+        r"""Value, gradient and Hessian.
 
         Args:
             point: Signal events, then nuisances.
+            is_exact: Where false, the Hessian is replaced by a positive one, without
+                the second derivatives of the rates and with $u = \max(c/r^2, 1/r)$.
 
         Returns:
             All three.
@@ -223,17 +239,19 @@ class FitProblem(eqx.Module):
         divisor = jnp.maximum(rates, _SMALLEST_DIVISOR)
         ratio = self.counts / divisor
         first = jnp.where(is_open, self.terms.extents, 0.0) - ratio
-        combine = _combination(self.terms, rows, signs)
-        basis = jnp.concatenate([rows.yields, rows.local])
-        weighted = basis @ first
-        outer = (basis * (ratio / divisor)[None, :]) @ basis.T
-        curvature = _rate_curvature(self.terms, rows, signs, first, weighted)
+        jacobian = _jacobian(self.terms, rows, signs)
+        curvature = _rate_curvature(self.terms, rows, signs, first)
+        weight = ratio / divisor
+        if is_exact is not None:
+            positive = jnp.maximum(weight, self.terms.extents / divisor)
+            weight = jnp.where(is_exact, weight, positive)
+            curvature = jnp.where(is_exact, curvature, 0.0)
         pull, precision = self._constraint_derivatives(point[1:])
         constraint = jnp.pad(precision, ((1, 0), (1, 0)))
         return Derivatives(
             self._value(point, rates),
-            combine @ weighted + jnp.concatenate([jnp.zeros(1), pull]),
-            combine @ outer @ combine.T + curvature + constraint,
+            jacobian @ first + jnp.pad(pull, (1, 0)),
+            (jacobian * weight[None]) @ jacobian.T + curvature + constraint,
         )
 
     def _constraint_derivatives(
@@ -295,17 +313,19 @@ def _log_poisson_excess(
     return jnp.where(has_counts, excess, jnp.exp(log_rates))
 
 
-def _combination(
+def _jacobian(
     terms: TermCells, rows: Rows, signs: Float[Array, " n_term"]
-) -> Float[Array, "n_free n_row"]:
-    """The matrix B: derivatives of the rates from terms and local rows."""
+) -> Float[Array, "n_free n_cell"]:
+    """First derivatives of the rates, that by the strength first."""
     layout = Layout.from_structure(terms.structure)
     n_term, n_parameter = rows.log_slope.shape
-    local_signs = layout.one_hot(0, n_term) @ signs
-    by_local = local_signs[:, None] * layout.one_hot(1, n_parameter)
-    top = np.concatenate([terms.is_signal, np.zeros(len(layout.local))])
-    below = jnp.concatenate([signs[:, None] * rows.log_slope, by_local]).T
-    return jnp.concatenate([jnp.asarray(top)[None], below])
+    by_strength = terms.is_signal.astype(float) @ rows.yields
+    by_parameter = (signs[:, None] * rows.log_slope).T @ rows.yields
+    if layout.local:
+        local_signs = layout.one_hot(0, n_term) @ signs
+        local = local_signs[:, None] * rows.local
+        by_parameter = by_parameter + layout.one_hot(1, n_parameter).T @ local
+    return jnp.concatenate([by_strength[None], by_parameter])
 
 
 def _rate_curvature(
@@ -313,14 +333,13 @@ def _rate_curvature(
     rows: Rows,
     signs: Float[Array, " n_term"],
     first: Float[Array, " n_cell"],
-    weighted: Float[Array, " n_row"],
 ) -> Float[Array, "n_free n_free"]:
     r"""$\sum_k w_k\nabla^2r_k$: products of slopes, bends, and strength with slope."""
     layout = Layout.from_structure(terms.structure)
     slope = rows.log_slope
     n_term, n_parameter = slope.shape
     to_term, to_parameter = layout.one_hot(0, n_term), layout.one_hot(1, n_parameter)
-    in_terms, in_local = weighted[:n_term], weighted[n_term:]
+    in_terms, in_local = rows.yields @ first, rows.local @ first
     in_rates = signs * in_terms
     is_signal = terms.is_signal.astype(float)
     matrix = slope.T @ (in_rates[:, None] * slope)

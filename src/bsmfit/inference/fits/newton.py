@@ -1,7 +1,7 @@
 r"""Newton's method for fits: bounds, negative curvature, as many steps as are needed.
 
-A step solves $Hd = g$ by elimination; a pivot that is not positive is replaced by its
-modulus, so that the step goes downhill whatever the curvature. One evaluation serves
+A step solves $Hd = g$ by elimination. Where a pivot is not positive, the Hessian without
+second derivatives of the rates takes its place, until the promised gain is small. One evaluation serves
 both to judge a step and to find the next one. A step that does not lower the function
 as its slope promises is shortened; one after which the promised gain hardly fell, on
 the way to a minimum at infinity, is followed by longer ones. A parameter at its lower
@@ -40,6 +40,8 @@ _ROUNDING = 1e-13
 # a step must bring this share of what its slope promises (Armijo)
 _SUFFICIENT = 1e-4
 _SHORTEST, _LONGEST = 0.1, 0.5
+# promised gain below which the exact Hessian is tried again
+_SMALL_GAIN = 0.5
 # promised gain after a step over that before it: above, steps grow
 _SLOW = 0.1
 _LARGEST_FACTOR = 8.0
@@ -73,6 +75,7 @@ class _State(NamedTuple):
     step: Float[Array, " n_free"]
     gain: Float[Array, ""]
     fraction: Float[Array, ""]
+    is_exact: Bool[Array, ""]
     is_running: Bool[Array, ""]
 
 
@@ -168,10 +171,10 @@ def search(
     def evaluate(state: _State) -> _State:
         trial = state.point - state.fraction * state.step
         trial = jnp.where(is_fixed, state.point, jnp.maximum(trial, lower))
-        found = problem.derivatives(trial)
+        found = problem.derivatives(trial, is_exact=state.is_exact)
         mask = is_fixed | ((trial <= lower) & (found.gradient > 0.0))
-        step = _newton_step(found, mask, steepness)
-        return _judge(state, trial, found, step)
+        step, is_positive = _newton_step(found, mask, steepness)
+        return _judge(state, trial, found, step, is_positive)
 
     # a nan among the counts must not keep its neighbours waiting
     zero = jnp.zeros_like(inside)
@@ -179,6 +182,7 @@ def search(
     one = jnp.ones_like(infinite)
     begin = _State(
         *(jnp.zeros((), dtype=int), inside, infinite, zero, zero, infinite, one),
+        is_exact=jnp.ones((), dtype=bool),
         is_running=jnp.all(jnp.isfinite(inside)),
     )
     end = lax.while_loop(keep_going, evaluate, begin)
@@ -191,7 +195,9 @@ def search(
     return Minimum(point, value, is_converged & jnp.isfinite(value))
 
 
-def _judge(state: _State, trial: Array, found: Derivatives, step: Array) -> _State:
+def _judge(
+    state: _State, trial: Array, found: Derivatives, step: Array, is_positive: Array
+) -> _State:
     """Take the trial point if it is good enough, else shorten the step."""
     # the gain that a step promises: half of it where the function is a parabola
     gain = 0.5 * jnp.sum(found.gradient * step)
@@ -207,7 +213,10 @@ def _judge(state: _State, trial: Array, found: Derivatives, step: Array) -> _Sta
     is_slow = (state.fraction >= 1.0) & (gain > _SLOW * state.gain) & ~is_first
     longer = jnp.where(is_slow, jnp.minimum(2.0 * state.fraction, _LARGEST_FACTOR), 1.0)
     is_lost = ~is_taken & (is_first | (jnp.abs(promised) < slack))
-    is_done = is_taken & (gain < _TOLERANCE)
+    # the same point once more, with the other Hessian
+    is_again = is_taken & state.is_exact & ~is_positive
+    is_done = is_taken & ~is_again & (gain < _TOLERANCE) & state.is_exact
+    is_exact = is_positive & (state.is_exact | (gain < _SMALL_GAIN))
     return _State(
         count=state.count + 1,
         point=jnp.where(is_taken, trial, state.point),
@@ -215,45 +224,51 @@ def _judge(state: _State, trial: Array, found: Derivatives, step: Array) -> _Sta
         gradient=jnp.where(is_taken, found.gradient, state.gradient),
         step=jnp.where(is_taken, step, state.step),
         gain=jnp.where(is_taken, gain, state.gain),
-        fraction=jnp.where(is_taken, longer, state.fraction * shorter),
+        fraction=jnp.where(
+            is_taken, jnp.where(is_again, 0.0, longer), state.fraction * shorter
+        ),
+        is_exact=jnp.where(is_taken, is_exact, state.is_exact),
         is_running=~(is_done | is_lost),
     )
 
 
 def positive_solve(
-    matrix: Float[Array, "n n"], right: Float[Array, "n m"]
-) -> Float[Array, "n m"]:
-    """Solve by elimination without pivoting, pivots made positive.
+    matrix: Float[Array, "n n"], right: Float[Array, " n"]
+) -> tuple[Float[Array, " n"], Bool[Array, ""]]:
+    """Solve by elimination without pivoting, and say whether the matrix is positive.
 
-    Exact for a positive definite matrix; otherwise the solution of a positive definite
-    one close to it in spirit, so that a step is always downhill. No LAPACK: small
-    systems, elementwise over a batch. Where a pivot vanishes beside its diagonal
-    element, two parameters do the same to the function, and the later one stays.
+    No LAPACK: small systems, elementwise over a batch. Where a pivot vanishes beside
+    its diagonal element, two parameters do the same to the function, and the later one
+    is 0 in the solution. A negative pivot counts as its modulus.
 
     Args:
         matrix: Symmetric.
-        right: Right-hand sides.
+        right: Right-hand side.
 
     Returns:
-        The solution.
+        The solution, and whether no pivot was negative.
     """
-    n, n_right = right.shape
+    n = right.shape[0]
     order = jnp.arange(n)
     diagonal = jnp.abs(jnp.diagonal(matrix))
 
-    def eliminate(j: Int[Array, ""], rows: Array) -> Array:
+    def eliminate(j: Int[Array, ""], now: tuple[Array, Array]) -> tuple[Array, Array]:
         # the column in work is always the first; it goes to the end when done
+        rows, is_positive = now
         is_row = (order == j)[:, None]
         row = jnp.sum(jnp.where(is_row, rows, 0.0), axis=0)
-        size = jnp.sum(jnp.where(order == j, diagonal, 0.0))
+        smallest = _SMALLEST_PIVOT * jnp.sum(jnp.where(order == j, diagonal, 0.0))
         pivot = jnp.abs(row[0])
-        is_lost = pivot <= _SMALLEST_PIVOT * size
+        is_lost = pivot <= smallest
+        is_positive = is_positive & (row[0] >= -smallest)
         row = jnp.where(is_lost, 0.0, row / jnp.where(is_lost, 1.0, pivot))
         rows = jnp.where(is_row, row[None, :], rows - rows[:, :1] * row[None, :])
-        return jnp.concatenate([rows[:, 1:], rows[:, :1]], axis=1)
+        return jnp.concatenate([rows[:, 1:], rows[:, :1]], axis=1), is_positive
 
-    rows = jnp.concatenate([matrix, right], axis=1)
-    return lax.fori_loop(0, n, eliminate, rows)[:, :n_right]
+    rows = jnp.concatenate([matrix, right[:, None]], axis=1)
+    begin = (rows, jnp.all(diagonal >= 0.0))
+    rows, is_positive = lax.fori_loop(0, n, eliminate, begin)
+    return rows[:, 0], is_positive
 
 
 def _masked(
@@ -265,9 +280,9 @@ def _masked(
 
 def _newton_step(
     found: Derivatives, mask: Bool[Array, " n"], steepness: Float[Array, " n"]
-) -> Float[Array, " n"]:
+) -> tuple[Float[Array, " n"], Bool[Array, ""]]:
     right = jnp.where(mask, 0.0, found.gradient)
-    step = positive_solve(_masked(found.hessian, mask), right[:, None])[:, 0]
+    step, is_positive = positive_solve(_masked(found.hessian, mask), right)
     # where the curvature is small or negative the step may be far too long
     longest = jnp.max(jnp.abs(step) * steepness)
-    return step / jnp.maximum(1.0, longest / _LARGEST_LOG_STEP)
+    return step / jnp.maximum(1.0, longest / _LARGEST_LOG_STEP), is_positive

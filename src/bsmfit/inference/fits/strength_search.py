@@ -43,7 +43,7 @@ _GUESS = 0.8
 
 
 class _Found(NamedTuple):
-    """All that derivatives need: the roots and the fits there, one lane for each set of data."""
+    """All that derivatives need: roots, and fits of each set of data there."""
 
     events: Float[Array, " n_target"]
     points: Float[Array, "n_target n_lane n_free"]
