@@ -3,8 +3,8 @@ r"""A bracketing root finder on arrays, with derivatives of the root.
 The Illinois variant of false position: the chord through the two ends of the bracket
 gives the next point, which replaces the end of the same sign. If the same end is
 replaced twice running, the remembered value of the other one is halved, so that both
-ends move. The number of steps is fixed, every element is on its own, and no derivative
-of the function is needed to find the root.
+ends move. Every element is on its own, and no derivative of the function is needed to
+find the root.
 
 Derivatives of the root are those of the defining equation, $f(x, \phi) = 0$:
 $dx/d\phi = -f_\phi / f_x$ (implicit function theorem), in forward and reverse mode, not
@@ -14,8 +14,10 @@ those of the iteration.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
@@ -87,10 +89,11 @@ class Bracket(NamedTuple):
 
 
 class _State(NamedTuple):
+    index: Int[Array, ""]
     bracket: Bracket
     point: Float[Array, " *point"]
     value: Float[Array, " *point"]
-    is_bracketed: Bool[Array, " *point"]
+    is_running: Bool[Array, " *point"]
 
 
 def illinois_root(
@@ -100,6 +103,7 @@ def illinois_root(
     *,
     n_step: int = 9,
     tolerance: float = 1e-9,
+    is_growing: bool = False,
 ) -> tuple[Float[Array, " *point"], Bool[Array, " *point"]]:
     r"""Root of a continuous function between two points, element by element.
 
@@ -110,8 +114,11 @@ def illinois_root(
             It may close over traced values; derivatives flow to them.
         low: Lower end of the bracket.
         high: Upper end; the function has the other sign there.
-        n_step: Steps, each one evaluation; two more for the ends, one for the flag.
+        n_step: Most steps, each one evaluation; two more for the ends, one for the
+            flag. An element whose residual is a thousandth of the tolerance stops.
         tolerance: Largest residual of a root that counts as found.
+        is_growing: Whether the upper end is a first guess, moved away from the lower
+            one by factors of four until the sign changes.
 
     Returns:
         The root, and whether the ends had different signs and the residual is below
@@ -134,7 +141,7 @@ def illinois_root(
         start: Float[Array, " *point"],
     ) -> tuple[Float[Array, " *point"], Float[Array, " *point"]]:
         del start
-        return _search(residual, low, high, n_step)
+        return _search(residual, low, high, (n_step, 1e-3 * tolerance, is_growing))
 
     root, residual_at_root = lax.custom_root(
         function,
@@ -150,36 +157,41 @@ def _search(
     function: Callable[[Float[Array, " *point"]], Float[Array, " *point"]],
     low: Float[Array, " *point"],
     high: Float[Array, " *point"],
-    n_step: int,
+    choices: tuple[int, float, bool],
 ) -> tuple[Float[Array, " *point"], Float[Array, " *point"]]:
     """Root and residual there, infinite without a change of sign.
 
     Both ends, the steps and the residual in one loop: the function is compiled once.
     """
+    n_step, small, is_growing = choices
 
-    def evaluate(index: Int[Array, ""], state: _State) -> _State:
-        bracket = state.bracket
-        inner = bracket.chord()
+    def keep_going(state: _State) -> Bool[Array, ""]:
+        return (state.index < n_step + 3) & jnp.any(state.is_running)
+
+    def evaluate(state: _State) -> _State:
+        bracket, index = state.bracket, state.index
+        beyond = low + 4.0 * (state.point - low)
+        inner = jnp.where(bracket.is_open, beyond, bracket.chord())
         point = jnp.where(index == 0, low, jnp.where(index == 1, high, inner))
         value = function(point)
-        after = bracket.replaced(point, value)
-        first = bracket._replace(value_low=value)
-        second = bracket._replace(value_high=value)
-        chosen = [
-            jnp.where(index == 0, a, jnp.where(index == 1, b, c))
-            for a, b, c in zip(first, second, after, strict=True)
-        ]
-        is_bracketed = jnp.where(
-            index == 1, bracket.value_low * value <= 0.0, state.is_bracketed
+        first = Bracket.above(low, value)
+        after = jax.tree.map(
+            partial(jnp.where, index == 0), first, bracket.replaced(point, value)
         )
-        return _State(Bracket(*chosen), point, value, is_bracketed)
+        is_lost = (index == 1) & after.is_open & (not is_growing)
+        # the flag needs one evaluation after both ends
+        is_done = (index > 1) & ~after.is_open & (jnp.abs(value) <= small)
+        moved = _State(index + 1, after, point, value, ~(is_lost | is_done))
+        kept = jax.tree.map(
+            lambda new, old: jnp.where(state.is_running, new, old),
+            moved._replace(index=moved.point),
+            state._replace(index=state.point),
+        )
+        return kept._replace(index=index + 1)
 
     zero = jnp.zeros_like(low)
-    start = _State(
-        Bracket(low, high, zero, zero, jnp.zeros(jnp.shape(low), dtype=jnp.int32)),
-        low,
-        zero,
-        jnp.zeros(jnp.shape(low), dtype=bool),
-    )
-    end = lax.fori_loop(0, n_step + 3, evaluate, start)
-    return end.point, jnp.where(end.is_bracketed, end.value, jnp.inf)
+    is_running = jnp.ones(jnp.shape(low), dtype=bool)
+    index = jnp.zeros((), dtype=int)
+    start = _State(index, Bracket.above(low, zero), low, zero, is_running)
+    end = lax.while_loop(keep_going, evaluate, start)
+    return end.point, jnp.where(end.bracket.is_open, jnp.inf, end.value)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 from scipy.optimize import minimize
+from scipy.special import xlogy
 
 from bsmfit.errors import PrecisionError
 from bsmfit.inference.fits.counting_fit import (
@@ -38,7 +39,8 @@ def nll_in_numpy(theta: np.ndarray, point: CountingPoint, strength: float) -> fl
     rate = np.append(strength * point.signal, point.background)
     expected = np.sum(rate * np.exp(log_kappa * theta))
     penalty = 0.5 * np.sum((theta - point.auxiliary) ** 2)
-    return float(expected - point.n_observed * np.log(expected) + penalty)
+    n = float(point.n_observed)
+    return float(expected - n - xlogy(n, expected) + xlogy(n, n) + penalty)
 
 
 @pytest.mark.parametrize("n_background", [1, 3])

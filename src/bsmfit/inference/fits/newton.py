@@ -1,11 +1,11 @@
 r"""Newton's method for fits: bounds, negative curvature, as many steps as are needed.
 
-A step solves $Hd = g$ by elimination. Where a pivot is not positive, the Hessian without
-second derivatives of the rates takes its place, until the promised gain is small. One evaluation serves
-both to judge a step and to find the next one. A step that does not lower the function
-as its slope promises is shortened; one after which the promised gain hardly fell, on
-the way to a minimum at infinity, is followed by longer ones. A parameter at its lower
-bound that the gradient pushes outwards is frozen.
+A step solves $Hd = g$ by elimination. Where a pivot is not positive, the Hessian
+without second derivatives of the rates takes its place, until the promised gain is
+small. One evaluation serves both to judge a step and to find the next one. A step that
+does not lower the function as its slope promises is shortened; one after which the
+promised gain hardly fell, on the way to a minimum at infinity, is followed by longer
+ones. A parameter at its lower bound that the gradient pushes outwards is frozen.
 
 The fit has converged when the next step promises a gain of less than 1e-10 in the log
 likelihood, $\tfrac12g^TH^{-1}g$: the same whatever the units, counts and pulls. That
