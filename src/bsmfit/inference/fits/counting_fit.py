@@ -147,7 +147,8 @@ def conditional_fit(
 
     Starts at the fit of responses linear in $\theta$, which is closed form, and takes
     Newton steps that change no term by more than a factor 4.5. Six steps leave an error
-    of CLs below 1e-9 at all of 2e5 random points with $\kappa < 1.5$, $b > 0.1$ and counts of mean up to 30.
+    of CLs below 1e-9 at all of 2e5 random points with $\kappa < 1.5$, $b > 0.1$ and
+    counts of mean up to 30.
 
     Args:
         point: One count.
@@ -347,7 +348,8 @@ def _newton_step(
 ) -> tuple[_Terms, Float[Array, ""]]:
     r"""One step and the gain that it promises.
 
-    $H = \mathrm{diag}(D) + c\,vv^T$ is made positive where it is not. With one negative $D_j$ the whole is still positive if $1 + c\sum_j v_j^2/D_j < 0$.
+    $H = \mathrm{diag}(D) + c\,vv^T$ is made positive where it is not. With one negative
+    $D_j$ the whole is still positive if $1 + c\sum_j v_j^2/D_j < 0$.
     """
     expected, slopes, gradient = _gradient(theta, n, rates, log_kappas, auxiliary)
     ratio = n / expected

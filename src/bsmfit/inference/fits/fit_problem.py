@@ -40,11 +40,13 @@ _SMALLEST_CONTROL = 0.5
 
 
 class Derivatives(NamedTuple):
-    """Value, gradient and Hessian; the first parameter is the strength."""
+    """Of the function: value, gradient, Hessian; then the rates and their Jacobian."""
 
     value: Float[Array, ""]
     gradient: Float[Array, " n_free"]
     hessian: Float[Array, "n_free n_free"]
+    rates: Float[Array, " n_cell"]
+    jacobian: Float[Array, "n_free n_cell"]
 
 
 class FitProblem(eqx.Module):
@@ -112,10 +114,14 @@ class FitProblem(eqx.Module):
 
     def with_expected_data(self, point: Float[Array, " n_free"]) -> FitProblem:
         """The problem whose data are what a point expects, so that f is 0 there."""
-        theta = point[1:]
+        return self.with_data(self.rates(point), self.expected_auxiliary(point[1:]))
+
+    def expected_auxiliary(
+        self, theta: Float[Array, " n_parameter"]
+    ) -> Float[Array, " n_parameter"]:
+        """Auxiliary measurements that nuisances expect."""
         factor = jnp.exp(jnp.where(self._is("poisson"), theta, 0.0))
-        auxiliary = jnp.where(self._is("poisson"), self.scale * factor, theta)
-        return self.with_data(self.rates(point), auxiliary)
+        return jnp.where(self._is("poisson"), self.scale * factor, theta)
 
     @property
     def n_parameter(self) -> int:
@@ -252,6 +258,8 @@ class FitProblem(eqx.Module):
             self._value(point, rates),
             jacobian @ first + jnp.pad(pull, (1, 0)),
             (jacobian * weight[None]) @ jacobian.T + curvature + constraint,
+            rates,
+            jacobian,
         )
 
     def _constraint_derivatives(

@@ -57,11 +57,13 @@ class Minimum(eqx.Module):
     Attributes:
         point: Signal events, then nuisances.
         value: $f$ there.
+        rates: Rates there, to second order in the last step.
         is_converged: Whether a further step promises no gain that matters.
     """
 
     point: Float[Array, " n_free"]
     value: Float[Array, ""]
+    rates: Float[Array, " n_cell"]
     is_converged: Bool[Array, ""]
 
 
@@ -73,6 +75,7 @@ class _State(NamedTuple):
     value: Float[Array, ""]
     gradient: Float[Array, " n_free"]
     step: Float[Array, " n_free"]
+    ahead: Float[Array, " n_cell"]
     gain: Float[Array, ""]
     fraction: Float[Array, ""]
     is_exact: Bool[Array, ""]
@@ -98,7 +101,7 @@ def minimise(
     """
     found = lax.stop_gradient(search(*lax.stop_gradient((problem, start)), is_fixed))
     point, value = at_minimum(problem, start, is_fixed, found.point, found.value)
-    return Minimum(point, value, found.is_converged)
+    return Minimum(point, value, found.rates, found.is_converged)
 
 
 @jax.custom_jvp
@@ -181,7 +184,9 @@ def search(
     infinite = jnp.full((), jnp.inf, dtype=inside.dtype)
     one = jnp.ones_like(infinite)
     begin = _State(
-        *(jnp.zeros((), dtype=int), inside, infinite, zero, zero, infinite, one),
+        *(jnp.zeros((), dtype=int), inside, infinite, zero, zero),
+        jnp.zeros_like(problem.counts),
+        *(infinite, one),
         is_exact=jnp.ones((), dtype=bool),
         is_running=jnp.all(jnp.isfinite(inside)),
     )
@@ -192,13 +197,15 @@ def search(
     last = jnp.maximum(end.point - end.step, lower)
     point = jnp.where(is_small & ~is_fixed, last, end.point)
     value = jnp.where(is_small, end.value - end.gain, end.value)
-    return Minimum(point, value, is_converged & jnp.isfinite(value))
+    rates = jnp.maximum(end.ahead, 0.0)
+    return Minimum(point, value, rates, is_converged & jnp.isfinite(value))
 
 
 def _judge(
     state: _State, trial: Array, found: Derivatives, step: Array, is_positive: Array
 ) -> _State:
     """Take the trial point if it is good enough, else shorten the step."""
+    ahead = found.rates - step @ found.jacobian
     # the gain that a step promises: half of it where the function is a parabola
     gain = 0.5 * jnp.sum(found.gradient * step)
     is_first = state.count == 0
@@ -223,6 +230,7 @@ def _judge(
         value=jnp.where(is_taken, found.value, state.value),
         gradient=jnp.where(is_taken, found.gradient, state.gradient),
         step=jnp.where(is_taken, step, state.step),
+        ahead=jnp.where(is_taken, ahead, state.ahead),
         gain=jnp.where(is_taken, gain, state.gain),
         fraction=jnp.where(
             is_taken, jnp.where(is_again, 0.0, longer), state.fraction * shorter

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
 from bsmfit.core.illinois import Bracket
 from bsmfit.inference.asymptotics.formulae import asymptotic_log_cls, safe_sqrt
@@ -42,31 +42,49 @@ _OVERSHOOT = 1.2
 _GUESS = 0.8
 
 
-class _Found(NamedTuple):
-    """All that derivatives need: roots, and fits of each set of data there."""
+class _Numbers(NamedTuple):
+    """Where the loop is, as numbers that one array holds."""
 
-    events: Float[Array, " n_target"]
-    points: Float[Array, "n_target n_lane n_free"]
-    values: Float[Array, "n_target n_lane"]
-    background: Minimum
-    free: Minimum
+    stage: Float[Array, ""]
+    target: Float[Array, ""]
+    n_pass: Float[Array, ""]
+    events: Float[Array, ""]
+    width: Float[Array, ""]
+    low: Float[Array, ""]
+    high: Float[Array, ""]
+    value_low: Float[Array, ""]
+    value_high: Float[Array, ""]
+    last_side: Float[Array, ""]
+    is_running: Float[Array, ""]
+
+    def bracket(self) -> Bracket:
+        """The bracket around the root."""
+        side = self.last_side.astype(jnp.int32)
+        return Bracket(self.low, self.high, self.value_low, self.value_high, side)
+
+    def with_bracket(self, bracket: Bracket) -> _Numbers:
+        """The same with another bracket."""
+        return self._replace(
+            low=bracket.low,
+            high=bracket.high,
+            value_low=bracket.value_low,
+            value_high=bracket.value_high,
+            last_side=bracket.last_side.astype(float),
+        )
 
 
 class _State(NamedTuple):
-    """Where the loop is."""
+    """Few arrays, since each is compiled on its own.
 
-    stage: Int[Array, ""]
-    n_pass: Int[Array, ""]
-    target: Int[Array, ""]
-    events: Float[Array, ""]
-    width: Float[Array, ""]
-    bracket: Bracket
+    The record has a row for the fit at 0, for the free fit and for each target; in it,
+    for each set of data: point, value, whether it converged, and the residual.
+    """
+
+    numbers: Float[Array, " n_number"]
     counts: Float[Array, "n_lane n_cell"]
     auxiliary: Float[Array, "n_lane n_parameter"]
     theta: Float[Array, "n_lane n_parameter"]
-    found: _Found
-    is_good: Bool[Array, " n_target"]
-    is_running: Bool[Array, ""]
+    record: Float[Array, "n_row n_lane n_column"]
 
 
 def strengths_at(
@@ -83,219 +101,224 @@ def strengths_at(
     Returns:
         Signal events for each target, and whether they and all fits converged.
     """
+    n_lane = 2 if is_observed else 1
     frozen = lax.stop_gradient((problem, targets))
-    found, is_good = lax.stop_gradient(_run(*frozen, 2 if is_observed else 1))
-    return _at_roots(problem, targets, found), is_good
+    events, record = lax.stop_gradient(_run(*frozen, n_lane))
+    is_fitted = record[:, :, -2] > 0.0
+    residual = jnp.abs(record[2:, 0, -1])
+    is_good = jnp.all(is_fitted[2:], axis=1) & (residual < _ROUNDING_TOLERANCE)
+    # with one lane there is no free fit to fail
+    is_good = is_good & is_fitted[0, 0] & (is_fitted[1, 0] | (not is_observed))
+    return _at_roots(problem, targets, events, record), is_good
 
 
 def _run(
     problem: FitProblem, targets: Array, n_lane: int
-) -> tuple[_Found, Bool[Array, " n_target"]]:
+) -> tuple[Float[Array, " n_target"], Float[Array, "n_row n_lane n_column"]]:
+    """Events of each target, and the record."""
     signal = jnp.sum(problem.terms.yields[: problem.structure.n_signal], axis=0)
 
     def advance(state: _State) -> _State:
+        now = _Numbers(*state.numbers)
         fits = _fit_lanes(problem, state)
-        after = _after_test(state, fits, targets)
+        best = _Best(state.record[1, 0, 0], state.record[1, 0, -3])
+        statistic = _statistic(fits.value, now.events, best)
+        after = jnp.stack(_after_test(now, statistic, targets))
         if n_lane == 2:
-            is_free = state.stage == 1
-            after = _select(is_free, _after_free(state, fits, targets), after)
-        first = _after_background(problem, state, fits, signal)
-        after = _select(state.stage == 0, first, after)
-        return after._replace(stage=state.stage + 1)
+            free = jnp.stack(_after_free(now, fits, targets))
+            after = jnp.where(now.stage == 1.0, free, after)
+        first = jnp.stack(_after_background(now, fits.rates[0], signal))
+        after = jnp.where(now.stage == 0.0, first, after)
+        row = jnp.where(now.stage < n_lane, now.stage, now.target + 2.0)
+        target = _entry(targets, now.target)
+        entry = jnp.stack(
+            [
+                fits.value,
+                fits.is_converged.astype(float),
+                jnp.broadcast_to(target - statistic, (n_lane,)),
+            ],
+            axis=1,
+        )
+        entry = jnp.concatenate([fits.point, entry], axis=1)
+        is_row = jnp.arange(state.record.shape[0]) == row
+        is_asimov = (jnp.arange(n_lane) == n_lane - 1)[:, None] & (now.stage == 0.0)
+        expected = problem.expected_auxiliary(fits.point[0, 1:])
+        return _State(
+            after,
+            jnp.where(is_asimov, fits.rates[:1], state.counts),
+            jnp.where(is_asimov, expected[None], state.auxiliary),
+            fits.point[:, 1:],
+            jnp.where(is_row[:, None, None], entry[None], state.record),
+        )
 
-    has_signal = jnp.sum(signal) > 0.0
-    begin = _begin(problem, targets, n_lane)._replace(is_running=has_signal)
-    end = lax.while_loop(lambda state: state.is_running, advance, begin)
-    fits = end.found.background.is_converged & end.found.free.is_converged
-    return end.found, end.is_good & fits
+    begin = _begin(problem, targets, n_lane, jnp.sum(signal) > 0.0)
+    end = lax.while_loop(lambda state: state.numbers[-1] > 0.0, advance, begin)
+    return end.record[2:, -1, 0], end.record
 
 
-def _begin(problem: FitProblem, targets: Array, n_lane: int) -> _State:
+def _begin(
+    problem: FitProblem, targets: Array, n_lane: int, has_signal: Bool[Array, ""]
+) -> _State:
     nominal = problem.nominal()
-    n_target, n_free = targets.shape[0], nominal.shape[0] + 1
-    zero, no = jnp.zeros_like(targets[0]), jnp.zeros((), dtype=bool)
-    whole = jnp.zeros((), dtype=int)
-    # with one lane there is no free fit to fail
-    minimum = Minimum(jnp.zeros(n_free), zero, no | (n_lane == 1))
-    found = _Found(
-        events=jnp.zeros(n_target),
-        points=jnp.zeros((n_target, n_lane, n_free)),
-        values=jnp.zeros((n_target, n_lane)),
-        background=minimum,
-        free=minimum,
-    )
+    zero = jnp.zeros_like(targets[0])
+    bracket = Bracket.above(zero, targets[0])
+    numbers = _Numbers(*([zero] * 11)).with_bracket(bracket)
+    numbers = numbers._replace(is_running=has_signal.astype(float))
+    shape = (2 + targets.shape[0], n_lane, nominal.shape[0] + 4)
     return _State(
-        *(whole, whole, whole, zero, zero),
-        bracket=Bracket.above(zero, targets[0]),
+        numbers=jnp.stack(numbers),
         counts=jnp.tile(problem.counts, (n_lane, 1)),
         auxiliary=jnp.tile(problem.auxiliary, (n_lane, 1)),
         theta=jnp.tile(nominal, (n_lane, 1)),
-        found=found,
-        is_good=jnp.zeros(n_target, dtype=bool),
-        is_running=no,
+        record=jnp.full(shape, jnp.nan),
     )
 
 
 def _fit_lanes(problem: FitProblem, state: _State) -> Minimum:
     """Fit all lanes: at 0, then the first one freely, then at what is to be tested."""
     n_lane, n_parameter = state.theta.shape
-    is_free = (jnp.arange(n_lane) == 0) & (n_lane == 2) & (state.stage == 1)
-    best = best_signal(problem, state.counts[-1])
-    events = jnp.where(is_free, best, state.events)
+    now = _Numbers(*state.numbers)
+    is_free = (jnp.arange(n_lane) == 0) & (n_lane == 2) & (now.stage == 1.0)
+    # not from the fit at 0: where the signal makes most of the data it is no start
+    best = best_signal(problem, problem.nominal_background())
+    events = jnp.where(is_free, best, now.events)
+    theta = jnp.where(is_free[:, None], problem.nominal()[None], state.theta)
     is_first = jnp.arange(n_parameter + 1) == 0
 
     def fit(counts: Array, auxiliary: Array, start: Array, free: Array) -> Minimum:
         return search(problem.with_data(counts, auxiliary), start, is_first & ~free)
 
-    starts = jnp.concatenate([events[:, None], state.theta], axis=1)
+    starts = jnp.concatenate([events[:, None], theta], axis=1)
     return jax.vmap(fit)(state.counts, state.auxiliary, starts, is_free)
 
 
 def _after_background(
-    problem: FitProblem, state: _State, fits: Minimum, signal: Array
-) -> _State:
-    """Make the Asimov set and choose a first trial."""
-    background = jax.tree.map(lambda x: x[0], fits)
-    asimov = problem.with_expected_data(background.point)
-    rates = jnp.maximum(asimov.counts, 1e-10) * problem.terms.extents
-    information = jnp.sum(jnp.where(rates > 0.0, signal**2 / (rates + 1.0), 0.0))
+    now: _Numbers, rates: Float[Array, " n_cell"], signal: Float[Array, " n_cell"]
+) -> _Numbers:
+    """Choose a first trial, from the rates of the Asimov set."""
+    information = jnp.sum(signal**2 / (rates + 1.0))
     trial = 1.0 + 2.0 / jnp.sqrt(jnp.maximum(information, 1e-300))
-    return state._replace(
-        counts=state.counts.at[-1].set(asimov.counts),
-        auxiliary=state.auxiliary.at[-1].set(asimov.auxiliary),
-        theta=fits.point[:, 1:],
-        events=trial,
-        width=trial,
-        found=state.found._replace(background=background),
-    )
+    return now._replace(stage=now.stage + 1.0, events=trial, width=trial)
 
 
-def _after_free(state: _State, fits: Minimum, targets: Array) -> _State:
+def _after_free(now: _Numbers, fits: Minimum, targets: Array) -> _Numbers:
     """Guess the limit from the best strength and the width of the Asimov statistic."""
-    free = jax.tree.map(lambda x: x[0], fits)
-    root = safe_sqrt(2.0 * fits.value[1])
-    width = state.events / jnp.maximum(root, 1e-3)
-    return state._replace(
-        theta=fits.point[:, 1:],
-        events=free.point[0] + _GUESS * targets[0] * width,
-        width=width,
-        found=state.found._replace(free=free),
-    )
+    width = now.events / jnp.maximum(safe_sqrt(2.0 * fits.value[1]), 1e-3)
+    events = fits.point[0, 0] + _GUESS * targets[0] * width
+    return now._replace(stage=now.stage + 1.0, events=events, width=width)
 
 
-def _after_test(state: _State, fits: Minimum, targets: Array) -> _State:
+def _after_test(
+    now: _Numbers, statistic: Float[Array, ""], targets: Float[Array, " n_target"]
+) -> _Numbers:
     """Narrow the bracket, or go on to the next target."""
-    found, index = state.found, state.target
-    target = jnp.sum(jnp.where(jnp.arange(targets.shape[0]) == index, targets, 0.0))
-    statistic = _statistic(fits.value, state.events, found.free)
-    residual = target - statistic
-    bracket = state.bracket.replaced(state.events, residual)
-    is_narrow = bracket.high - bracket.low <= _EPSILON * state.events
-    n_pass = state.n_pass + 1
+    residual = _entry(targets, now.target) - statistic
+    bracket = now.bracket().replaced(now.events, residual)
+    is_narrow = bracket.high - bracket.low <= _EPSILON * now.events
+    n_pass = now.n_pass + 1.0
     is_lost = (n_pass >= _N_PASS) | ~jnp.isfinite(residual)
     is_done = (jnp.abs(residual) < _TOLERANCE) | is_narrow | is_lost
-    is_good = jnp.all(fits.is_converged) & (jnp.abs(residual) < _ROUNDING_TOLERANCE)
-    is_last = index + 1 >= targets.shape[0]
-    row = jnp.arange(targets.shape[0]) == index
-    searching = state._replace(
+    is_last = now.target + 1.0 >= targets.shape[0]
+    searching = now.with_bracket(bracket)._replace(
+        stage=now.stage + 1.0,
         n_pass=n_pass,
-        events=_next_trial(state, bracket, residual),
-        width=jnp.where(bracket.is_open, 2.0 * state.width, state.width),
-        bracket=bracket,
-        theta=fits.point[:, 1:],
-        found=found._replace(
-            events=jnp.where(row, state.events, found.events),
-            points=jnp.where(row[:, None, None], fits.point[None], found.points),
-            values=jnp.where(row[:, None], fits.value[None], found.values),
-        ),
-        is_good=jnp.where(row, is_good, state.is_good),
-        is_running=~(is_done & (is_last | ~is_good)),
+        events=_next_trial(now, bracket, residual),
+        width=jnp.where(bracket.is_open, 2.0 * now.width, now.width),
+        is_running=(~(is_done & (is_last | is_lost))).astype(float),
     )
-    following = jnp.max(
-        jnp.where(jnp.arange(targets.shape[0]) == index + 1, targets, 0)
-    )
-    onwards = searching._replace(
+    following = _entry(targets, now.target + 1.0)
+    above = Bracket.above(now.events, following - statistic)
+    onwards = searching.with_bracket(above)._replace(
         n_pass=jnp.zeros_like(n_pass),
-        target=index + 1,
-        events=state.events * following / jnp.maximum(statistic, 1e-3),
-        bracket=Bracket.above(state.events, following - statistic),
-        width=state.width,
+        target=now.target + 1.0,
+        events=now.events * following / jnp.maximum(statistic, 1e-3),
+        width=now.width,
     )
-    return _select(is_done, onwards, searching)
+    return _Numbers(
+        *(jnp.where(is_done, a, b) for a, b in zip(onwards, searching, strict=True))
+    )
+
+
+def _entry(array: Float[Array, " n"], index: Float[Array, ""]) -> Float[Array, ""]:
+    """One entry, 0 outside."""
+    return jnp.sum(jnp.where(jnp.arange(array.shape[0]) == index, array, 0.0))
+
+
+class _Best(NamedTuple):
+    """The free fit."""
+
+    events: Float[Array, ""]
+    value: Float[Array, ""]
 
 
 def _statistic(
-    values: Float[Array, " n_lane"], events: Float[Array, ""], free: Minimum
+    values: Float[Array, " n_lane"], events: Float[Array, ""], best: _Best
 ) -> Float[Array, ""]:
     r"""$\sqrt{-2\ln CL_s}$ with data and Asimov set, $\sqrt{q_A}$ with it alone."""
     # the Asimov set is described perfectly at strength 0: its smallest value is 0
     q_asimov = jnp.maximum(2.0 * values[-1], 0.0)
     if values.shape[0] == 1:
         return safe_sqrt(q_asimov)
-    is_above = events > free.point[0]
-    q = jnp.where(is_above, 2.0 * (values[0] - free.value), 0.0)
+    q = jnp.where(events > best.events, 2.0 * (values[0] - best.value), 0.0)
     return safe_sqrt(-2.0 * asymptotic_log_cls(jnp.maximum(q, 0.0), q_asimov))
 
 
 def _next_trial(
-    state: _State, bracket: Bracket, residual: Float[Array, ""]
+    now: _Numbers, bracket: Bracket, residual: Float[Array, ""]
 ) -> Float[Array, ""]:
     """Along the straight line until trials lie on both sides, then by the chord."""
-    line = state.events + _OVERSHOOT * residual * state.width
+    line = now.events + _OVERSHOOT * residual * now.width
     has_both = ~bracket.is_open & (bracket.low > 0.0)
     is_outside = (line <= bracket.low) | (line >= bracket.high)
     return jnp.where(has_both | is_outside, bracket.chord(), line)
 
 
-def _select(condition: Bool[Array, ""], first: _State, second: _State) -> _State:
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), first, second)
-
-
 @jax.custom_jvp
-def _at_roots(problem: FitProblem, targets: Array, found: _Found) -> Array:
-    del problem, targets
-    return found.events
+def _at_roots(
+    problem: FitProblem, targets: Array, events: Array, record: Array
+) -> Array:
+    del problem, targets, record
+    return events
 
 
 @_at_roots.defjvp
 def _at_roots_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    problem, targets, found = primals
-    problem_dot, targets_dot, _ = tangents
-    all_events = _at_roots(problem, targets, found)
+    problem, targets, events, record = primals
+    problem_dot, targets_dot, *_ = tangents
+    events = _at_roots(problem, targets, events, record)
 
-    def slope(index: int) -> Array:
-        events = all_events[index]
-        points, values = found.points[index], found.values[index]
-
+    def slope(row: int) -> Array:
         def statistic(live: FitProblem, at: Array) -> Array:
-            return _live_statistic(live, at, points, values, found)
+            return _live_statistic(live, at, record[row + 2], record)
 
-        zero, one = jnp.zeros_like(events), jnp.ones_like(events)
+        zero, one = jnp.zeros_like(events[row]), jnp.ones_like(events[row])
         still = jax.tree.map(jnp.zeros_like, problem)
-        _, moved = jax.jvp(statistic, (problem, events), (problem_dot, zero))
-        _, along = jax.jvp(statistic, (problem, events), (still, one))
-        return (targets_dot[index] - moved) / along
+        here = (problem, events[row])
+        _, moved = jax.jvp(statistic, here, (problem_dot, zero))
+        _, along = jax.jvp(statistic, here, (still, one))
+        return (targets_dot[row] - moved) / along
 
-    return all_events, jnp.stack([slope(i) for i in range(targets.shape[0])])
+    return events, jnp.stack([slope(row) for row in range(targets.shape[0])])
 
 
 def _live_statistic(
-    problem: FitProblem, events: Array, points: Array, values: Array, found: _Found
+    problem: FitProblem, events: Array, entry: Array, record: Array
 ) -> Array:
     """The statistic at known minima, as a function of problem and events."""
-    n_free = points.shape[-1]
+    n_free = problem.n_parameter + 1
     is_first = jnp.arange(n_free) == 0
     held = jnp.where(is_first, events, 0.0)
     nothing, none = jnp.zeros(n_free), jnp.zeros(n_free, dtype=bool)
-    background, free = found.background, found.free
-    background_point, _ = at_minimum(
-        problem, nothing, is_first, background.point, background.value
-    )
-    asimov = problem.with_expected_data(background_point)
-    _, value = at_minimum(asimov, held, is_first, points[-1], values[-1])
-    if points.shape[0] == 1:
-        return _statistic(value[None], events, free)
-    _, first = at_minimum(problem, held, is_first, points[0], values[0])
-    point, least = at_minimum(problem, nothing, none, free.point, free.value)
-    best = Minimum(point, least, free.is_converged)
+
+    def known(live: FitProblem, at: Array, fixed: Array, row: Array) -> tuple:
+        return at_minimum(live, at, fixed, row[:n_free], row[n_free])
+
+    background, _ = known(problem, nothing, is_first, record[0, 0])
+    asimov = problem.with_expected_data(background)
+    _, value = known(asimov, held, is_first, entry[-1])
+    point, least = known(problem, nothing, none, record[1, 0])
+    best = _Best(point[0], least)
+    if entry.shape[0] == 1:
+        return _statistic(value[None], events, best)
+    _, first = known(problem, held, is_first, entry[0])
     return _statistic(jnp.stack([first, value]), events, best)
