@@ -120,7 +120,7 @@ def _run(
 
     def advance(state: _State) -> _State:
         now = _Numbers(*state.numbers)
-        fits = _fit_lanes(problem, state)
+        fits = _fit_lanes(problem, state, best_start)
         best = _Best(state.record[1, 0, 0], state.record[1, 0, -3])
         statistic = _statistic(fits.value, now.events, best)
         after = jnp.stack(_after_test(now, statistic, targets))
@@ -140,7 +140,7 @@ def _run(
             axis=1,
         )
         entry = jnp.concatenate([fits.point, entry], axis=1)
-        is_row = jnp.arange(state.record.shape[0]) == row
+        is_row = jnp.arange(state.record.shape[0]).astype(float) == row
         is_asimov = (jnp.arange(n_lane) == n_lane - 1)[:, None] & (now.stage == 0.0)
         expected = problem.expected_auxiliary(fits.point[0, 1:])
         return _State(
@@ -151,6 +151,9 @@ def _run(
             jnp.where(is_row[:, None, None], entry[None], state.record),
         )
 
+    # not from the fit at 0: where the signal makes most of the data it is no start
+    best_events = best_signal(problem, problem.nominal_background())
+    best_start = jnp.concatenate([best_events[None], problem.nominal()])
     begin = _begin(problem, targets, n_lane, jnp.sum(signal) > 0.0)
     end = lax.while_loop(lambda state: state.numbers[-1] > 0.0, advance, begin)
     return end.record[2:, -1, 0], end.record
@@ -170,25 +173,23 @@ def _begin(
         counts=jnp.tile(problem.counts, (n_lane, 1)),
         auxiliary=jnp.tile(problem.auxiliary, (n_lane, 1)),
         theta=jnp.tile(nominal, (n_lane, 1)),
-        record=jnp.full(shape, jnp.nan),
+        record=jnp.zeros(shape),
     )
 
 
-def _fit_lanes(problem: FitProblem, state: _State) -> Minimum:
+def _fit_lanes(problem: FitProblem, state: _State, best_start: Array) -> Minimum:
     """Fit all lanes: at 0, then the first one freely, then at what is to be tested."""
     n_lane, n_parameter = state.theta.shape
     now = _Numbers(*state.numbers)
     is_free = (jnp.arange(n_lane) == 0) & (n_lane == 2) & (now.stage == 1.0)
-    # not from the fit at 0: where the signal makes most of the data it is no start
-    best = best_signal(problem, problem.nominal_background())
-    events = jnp.where(is_free, best, now.events)
-    theta = jnp.where(is_free[:, None], problem.nominal()[None], state.theta)
     is_first = jnp.arange(n_parameter + 1) == 0
 
     def fit(counts: Array, auxiliary: Array, start: Array, free: Array) -> Minimum:
         return search(problem.with_data(counts, auxiliary), start, is_first & ~free)
 
-    starts = jnp.concatenate([events[:, None], theta], axis=1)
+    events = jnp.broadcast_to(now.events, (n_lane, 1))
+    starts = jnp.concatenate([events, state.theta], axis=1)
+    starts = jnp.where(is_free[:, None], best_start[None], starts)
     return jax.vmap(fit)(state.counts, state.auxiliary, starts, is_free)
 
 
@@ -241,7 +242,9 @@ def _after_test(
 
 def _entry(array: Float[Array, " n"], index: Float[Array, ""]) -> Float[Array, ""]:
     """One entry, 0 outside."""
-    return jnp.sum(jnp.where(jnp.arange(array.shape[0]) == index, array, 0.0))
+    return jnp.sum(
+        jnp.where(jnp.arange(array.shape[0]).astype(float) == index, array, 0.0)
+    )
 
 
 class _Best(NamedTuple):
