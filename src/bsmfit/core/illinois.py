@@ -89,7 +89,7 @@ class Bracket(NamedTuple):
 
 
 class _State(NamedTuple):
-    index: Int[Array, ""]
+    n_done: Int[Array, ""]
     bracket: Bracket
     point: Float[Array, " *point"]
     value: Float[Array, " *point"]
@@ -166,10 +166,10 @@ def _search(
     n_step, small, is_growing = choices
 
     def keep_going(state: _State) -> Bool[Array, ""]:
-        return (state.index < n_step + 3) & jnp.any(state.is_running)
+        return (state.n_done < n_step + 3) & jnp.any(state.is_running)
 
     def evaluate(state: _State) -> _State:
-        bracket, index = state.bracket, state.index
+        bracket, index = state.bracket, state.n_done
         beyond = low + 4.0 * (state.point - low)
         inner = jnp.where(bracket.is_open, beyond, bracket.chord())
         point = jnp.where(index == 0, low, jnp.where(index == 1, high, inner))
@@ -184,10 +184,10 @@ def _search(
         moved = _State(index + 1, after, point, value, ~(is_lost | is_done))
         kept = jax.tree.map(
             lambda new, old: jnp.where(state.is_running, new, old),
-            moved._replace(index=moved.point),
-            state._replace(index=state.point),
+            moved._replace(n_done=moved.point),
+            state._replace(n_done=state.point),
         )
-        return kept._replace(index=index + 1)
+        return kept._replace(n_done=index + 1)
 
     zero = jnp.zeros_like(low)
     is_running = jnp.ones(jnp.shape(low), dtype=bool)

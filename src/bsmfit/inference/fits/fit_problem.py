@@ -37,6 +37,8 @@ _SMALLEST_RATE = 1e-300
 # below it the derivatives of ln r are those at it
 _SMALLEST_DIVISOR = 1e-10
 _SMALLEST_CONTROL = 0.5
+# share of its yield at which a Gaussian factor stops: the slope is that inside
+_EDGE = 1e-12
 
 
 class Derivatives(NamedTuple):
@@ -138,7 +140,7 @@ class FitProblem(eqx.Module):
         """Background where factors common to a term are at their nominal value."""
         terms = self.terms
         factor = jnp.exp(terms.log_response @ self.nominal())
-        is_background = (~terms.is_signal).astype(float)
+        is_background = jnp.asarray(~terms.is_signal, dtype=float)
         return (is_background * factor) @ terms.yields
 
     def independent(
@@ -164,7 +166,7 @@ class FitProblem(eqx.Module):
             self.structure.linear, self.terms.linear_response, strict=True
         ):
             smallest = jnp.min(jnp.where(response > 0.0, response, jnp.inf))
-            lower[parameter] = -1.0 / jnp.maximum(smallest, 1e-300)
+            lower[parameter] = (_EDGE - 1.0) / jnp.maximum(smallest, 1e-300)
         return jnp.stack([jnp.zeros(()), *lower])
 
     def steepness(self) -> Float[Array, " n_free"]:

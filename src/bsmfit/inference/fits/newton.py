@@ -70,7 +70,7 @@ class Minimum(eqx.Module):
 class _State(NamedTuple):
     """Best point so far, its Newton step, and how much of it is to be tried."""
 
-    count: Int[Array, ""]
+    n_done: Int[Array, ""]
     point: Float[Array, " n_free"]
     value: Float[Array, ""]
     gradient: Float[Array, " n_free"]
@@ -169,7 +169,7 @@ def search(
     inside = jnp.where(is_fixed, start, jnp.maximum(start, lower))
 
     def keep_going(state: _State) -> Bool[Array, ""]:
-        return state.is_running & (state.count < N_ITERATION)
+        return state.is_running & (state.n_done < N_ITERATION)
 
     def evaluate(state: _State) -> _State:
         trial = state.point - state.fraction * state.step
@@ -193,7 +193,7 @@ def search(
     end = lax.while_loop(keep_going, evaluate, begin)
     is_small = end.gain < _TOLERANCE
     is_rounded = end.gain < _ROUNDING_TOLERANCE * (1.0 + _ROUNDING * jnp.abs(end.value))
-    is_converged = is_small | (is_rounded & (end.count < N_ITERATION))
+    is_converged = is_small | (is_rounded & (end.n_done < N_ITERATION))
     last = jnp.maximum(end.point - end.step, lower)
     point = jnp.where(is_small & ~is_fixed, last, end.point)
     value = jnp.where(is_small, end.value - end.gain, end.value)
@@ -208,7 +208,7 @@ def _judge(
     ahead = found.rates - step @ found.jacobian
     # the gain that a step promises: half of it where the function is a parabola
     gain = 0.5 * jnp.sum(found.gradient * step)
-    is_first = state.count == 0
+    is_first = state.n_done == 0
     promised = jnp.where(is_first, 0.0, jnp.sum(state.gradient * (trial - state.point)))
     slack = _ROUNDING * (1.0 + jnp.abs(found.value))
     limit = state.value + _SUFFICIENT * promised + slack
@@ -225,7 +225,7 @@ def _judge(
     is_done = is_taken & ~is_again & (gain < _TOLERANCE) & state.is_exact
     is_exact = is_positive & (state.is_exact | (gain < _SMALL_GAIN))
     return _State(
-        count=state.count + 1,
+        n_done=state.n_done + 1,
         point=jnp.where(is_taken, trial, state.point),
         value=jnp.where(is_taken, found.value, state.value),
         gradient=jnp.where(is_taken, found.gradient, state.gradient),

@@ -207,7 +207,8 @@ class TermCells(eqx.Module):
         self, theta: Float[Array, " n_parameter"]
     ) -> tuple[Array, Array, Array]:
         """Logs of factors common to all bins of a term, and two derivatives."""
-        shape = self.log_response.shape
+        n_term, n_parameter = self.log_response.shape
+        shape = (n_term, n_parameter)
         moved = jnp.stack(
             [
                 self.log_response * theta[None],
