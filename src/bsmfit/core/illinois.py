@@ -115,7 +115,7 @@ def illinois_root(
         low: Lower end of the bracket.
         high: Upper end; the function has the other sign there.
         n_step: Most steps, each one evaluation; two more for the ends, one for the
-            flag. An element whose residual is a thousandth of the tolerance stops.
+            flag. An element whose residual is a tenth of the tolerance stops.
         tolerance: Largest residual of a root that counts as found.
         is_growing: Whether the upper end is a first guess, moved away from the lower
             one by factors of four until the sign changes.
@@ -141,7 +141,7 @@ def illinois_root(
         start: Float[Array, " *point"],
     ) -> tuple[Float[Array, " *point"], Float[Array, " *point"]]:
         del start
-        return _search(residual, low, high, (n_step, 1e-3 * tolerance, is_growing))
+        return _search(residual, low, high, (n_step, 0.1 * tolerance, is_growing))
 
     root, residual_at_root = lax.custom_root(
         function,
