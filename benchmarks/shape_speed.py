@@ -25,7 +25,7 @@ from jax import lax
 
 import bsmfit
 
-MODEL = Path(__file__).parents[1] / "tests" / "inference" / "test_profile.py"
+MODEL = Path(__file__).parents[1] / "tests" / "inference" / "fits" / "test_profile.py"
 CL = 0.9
 
 

@@ -135,30 +135,58 @@ class LikelihoodArrays(eqx.Module):
         """
         structure = self.structure
         theta = self.correlated_parameters(parameters)
-        yields = self.yields
-        for (term, parameter, code), (up, down) in zip(
-            structure.morphs, self.morphs, strict=True
-        ):
-            shift = _SHIFTS[code](
-                theta[parameter], nominal=self.yields[term], up=up, down=down
-            )
-            yields = yields.at[term].add(shift)
-        factor = jnp.exp(self.log_response @ theta)
-        for (term, parameter, code), (up, down) in zip(
-            structure.asymmetric, self.asymmetric, strict=True
-        ):
-            response = _FACTORS[code](theta[parameter], up=up, down=down)
-            factor = factor.at[term].multiply(response)
+        yields = self._shifted(theta)
+        factor = jnp.exp(self.log_response @ theta) * self._asymmetric_factors(theta)
         yields = yields * factor[:, None]
-        for parameter, response in zip(
-            structure.linear, self.linear_response, strict=True
-        ):
-            yields = yields * jnp.maximum(1.0 + response * theta[parameter], 0.0)
+        if structure.linear:
+            along = theta[np.array(structure.linear)][:, None, None]
+            opened = jnp.maximum(1.0 + self.linear_response * along, 0.0)
+            yields = yields * jnp.prod(opened, axis=0)
         if structure.bin_factors:
             index, terms, bins = np.array(structure.bin_factors).T
             exponent = jnp.zeros_like(yields).at[terms, bins].add(theta[index])
             yields = yields * jnp.exp(exponent)
         return yields
+
+    def _shifted(
+        self, theta: Float[Array, " n_parameter"]
+    ) -> Float[Array, "n_term n_bin"]:
+        """Nominal yields and the shifts of all moving shapes."""
+        yields = self.yields
+        for code, function in _SHIFTS.items():
+            rows = [i for i, e in enumerate(self.structure.morphs) if e[2] == code]
+            if not rows:
+                continue
+            terms, parameters = np.array([self.structure.morphs[i][:2] for i in rows]).T
+            shapes = self.morphs[np.array(rows)]
+            shifts = jax.vmap(
+                lambda x, nominal, both, function=function: function(
+                    x, nominal=nominal, up=both[0], down=both[1]
+                )
+            )(theta[parameters], self.yields[terms], shapes)
+            yields = yields + np.eye(yields.shape[0])[:, terms] @ shifts
+        return yields
+
+    def _asymmetric_factors(
+        self, theta: Float[Array, " n_parameter"]
+    ) -> Float[Array, " n_term"]:
+        """Product of the asymmetric factors of each term."""
+        factors = jnp.ones(self.yields.shape[0])
+        for code, function in _FACTORS.items():
+            rows = [i for i, e in enumerate(self.structure.asymmetric) if e[2] == code]
+            if not rows:
+                continue
+            terms, parameters = np.array(
+                [self.structure.asymmetric[i][:2] for i in rows]
+            ).T
+            sizes = self.asymmetric[np.array(rows)]
+            found = jax.vmap(
+                lambda x, both, function=function: function(x, up=both[0], down=both[1])
+            )(theta[parameters], sizes)
+            # a term takes its own responses and ones for those of others
+            is_own = terms[None, :] == np.arange(self.yields.shape[0])[:, None]
+            factors = factors * jnp.prod(jnp.where(is_own, found[None], 1.0), axis=1)
+        return factors
 
     def expected(
         self, parameters: Float[Array, " n_parameter"]

@@ -6,8 +6,10 @@ $$\lambda(\mu,\theta) = \mu s\,e^{\theta_0\ln\kappa_s}
 
 Each nuisance acts on one term, so the Hessian is a diagonal plus one outer product and
 a Newton step costs a few multiplications per term (Sherman and Morrison). All steps are
-elementwise and the number of iterations is fixed: after `vmap` each point of a grid is
-one lane of an array per term. The terms are unrolled by a Python loop.
+elementwise: after `vmap` each point of a grid is one lane of an array per term. The
+terms are unrolled by a Python loop, and so are the steps that nearly all points need;
+more follow where a gain is still in sight. NLLs are relative to a perfect description,
+so that counts of 1e9 lose no digits.
 
 Derivatives are those of the fit, not of the iteration: it runs on frozen inputs, and
 the last Newton step on live ones, whose derivative is $d\hat\theta =
@@ -20,7 +22,6 @@ from __future__ import annotations
 import equinox as eqx
 import jax.numpy as jnp
 from jax import lax
-from jax.scipy.special import xlogy
 from jaxtyping import Array, Bool, Float
 
 from bsmfit._x64 import require_x64
@@ -35,13 +36,17 @@ __all__ = [
 ]
 
 N_ITERATION = 6
-_LARGEST_STEP = 3.0
-_LARGEST_FIRST_STEP = 8.0
+# largest change of the log of a term by a step, and by the first one
+_LARGEST_STEP = 1.5
+_LARGEST_FIRST_STEP = 3.0
+# steps beyond the usual ones, for pulls that change a yield by orders of magnitude
+_N_EXTRA = 60
 _SMALLEST_RATE = 1e-10
 # curvature along one nuisance: where the Hessian is positive without help, and else
 _SMALLEST_CURVATURE = 1e-3
 _FORCED_CURVATURE = 0.3
-_GRADIENT_TOLERANCE = 1e-7
+# gain in the NLL that the last step may have promised: it leaves about its square
+_TOLERANCE = 1e-7
 
 _Terms = tuple[Float[Array, ""], ...]
 
@@ -107,9 +112,9 @@ class ConditionalFit(eqx.Module):
 
     Attributes:
         theta: Profiled nuisances, signal first.
-        nll: $\lambda - n\ln\lambda + \sum_j(\theta_j-a_j)^2/2$ there.
+        nll: $\lambda - n - n\ln(\lambda/n) + \sum_j(\theta_j-a_j)^2/2$ there.
         expected: $\lambda$ there [events].
-        is_converged: Whether the gradient vanishes.
+        is_converged: Whether the last step promised no gain that matters.
     """
 
     theta: Float[Array, " *point n_nuisance"]
@@ -141,13 +146,14 @@ def conditional_fit(
     r"""Fit the nuisances at a fixed signal strength.
 
     Starts at the fit of responses linear in $\theta$, which is closed form, and takes
-    Newton steps of at most 3. Six steps leave an error of CLs below 1e-9 at all of 2e5
-    random points with $\kappa < 1.5$, $b > 0.1$ and counts of mean up to 30.
+    Newton steps that change no term by more than a factor 4.5. Six steps leave an error
+    of CLs below 1e-9 at all of 2e5 random points with $\kappa < 1.5$, $b > 0.1$ and
+    counts of mean up to 30.
 
     Args:
         point: One count.
         strength: Signal strength, >= 0.
-        n_iteration: Newton steps, at least 1.
+        n_iteration: Newton steps before more are taken where they are needed.
 
     Returns:
         The profiled nuisances.
@@ -236,7 +242,7 @@ def free_fit(
     return FreeFit(
         strength=jnp.where(is_excess, strength, 0.0),
         theta=jnp.where(is_excess, point.auxiliary, background_only.theta),
-        nll=jnp.where(is_excess, n - xlogy(n, n), background_only.nll),
+        nll=jnp.where(is_excess, 0.0, background_only.nll),
     )
 
 
@@ -255,15 +261,39 @@ def _minimise(
     live = (n, rates, log_kappas, auxiliary)
     frozen = lax.stop_gradient(live)
     theta = _linear_fit(*frozen)
+    gain = jnp.full_like(frozen[0], jnp.inf)
     # unrolled: twice as fast as a loop in XLA
     for _ in range(n_iteration - 1):
-        theta = _newton_step(theta, *frozen)
-    theta = _newton_step(theta, *live)
-    expected, _, gradient = _gradient(theta, *live)
+        theta, gain = _newton_step(theta, *frozen)
+
+    def is_far(now: tuple[Array, Array, Array]) -> Bool[Array, ""]:
+        _, gain, count = now
+        return (gain > _TOLERANCE) & (count < _N_EXTRA)
+
+    def again(now: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        stepped, gain = _newton_step(tuple(now[0]), *frozen)
+        return jnp.stack(stepped), gain, now[2] + 1
+
+    begin = (jnp.stack(theta), gain, jnp.zeros((), dtype=int))
+    stacked, _, _ = lax.while_loop(is_far, again, begin)
+    theta, gain = _newton_step(tuple(lax.stop_gradient(stacked)), *live)
+    expected, _, _ = _gradient(theta, *live)
     penalty = sum((t - a) * (t - a) for t, a in zip(theta, auxiliary, strict=True))
-    nll = expected - xlogy(n, expected) + 0.5 * penalty
-    is_converged = _largest(gradient) < _GRADIENT_TOLERANCE * (1.0 + n)
+    nll = _poisson_excess(n, expected) + 0.5 * penalty
+    is_converged = lax.stop_gradient(gain) < _TOLERANCE
     return theta, nll, expected, is_converged
+
+
+def _poisson_excess(n: Float[Array, ""], expected: Float[Array, ""]) -> Array:
+    r"""$\lambda - n - n\ln(\lambda/n)$, without cancellation near $\lambda = n$."""
+    has_counts = n > 0.0
+    known = jnp.where(has_counts, n, 1.0)
+    distance = expected / known - 1.0
+    is_close = jnp.abs(distance) < 0.5
+    close = jnp.log1p(jnp.where(is_close, distance, 0.0))
+    far = jnp.log(jnp.where(is_close, 1.0, expected / known))
+    excess = known * (distance - jnp.where(is_close, close, far))
+    return jnp.where(has_counts, excess, expected)
 
 
 def _linear_fit(
@@ -283,10 +313,9 @@ def _linear_fit(
     half = 0.5 * (sum(terms) - variance)
     expected = half + jnp.sqrt(half * half + n * variance)
     pull = 1.0 - n / jnp.maximum(expected, _SMALLEST_RATE)
-    return tuple(
-        a - jnp.clip(pull * v, -_LARGEST_FIRST_STEP, _LARGEST_FIRST_STEP)
-        for a, v in zip(auxiliary, slopes, strict=True)
-    )
+    changes = tuple(k * pull * v for k, v in zip(log_kappas, slopes, strict=True))
+    shrink = pull / jnp.maximum(1.0, _largest(changes) / _LARGEST_FIRST_STEP)
+    return tuple(a - shrink * v for a, v in zip(auxiliary, slopes, strict=True))
 
 
 def _gradient(
@@ -316,10 +345,11 @@ def _newton_step(
     rates: _Terms,
     log_kappas: _Terms,
     auxiliary: _Terms,
-) -> _Terms:
-    r"""One step; $H = \mathrm{diag}(D) + c\,vv^T$, made positive where it is not.
+) -> tuple[_Terms, Float[Array, ""]]:
+    r"""One step and the gain that it promises.
 
-    With one negative $D_j$ the whole is still positive if $1 + c\sum_j v_j^2/D_j < 0$.
+    $H = \mathrm{diag}(D) + c\,vv^T$ is made positive where it is not. With one negative
+    $D_j$ the whole is still positive if $1 + c\sum_j v_j^2/D_j < 0$.
     """
     expected, slopes, gradient = _gradient(theta, n, rates, log_kappas, auxiliary)
     ratio = n / expected
@@ -335,8 +365,11 @@ def _newton_step(
         jnp.where(is_convex, d, jnp.maximum(d, _FORCED_CURVATURE)) for d in exact
     ]
     steps = _solve(diagonal, slopes, gradient, outer)
-    shrink = 1.0 / jnp.maximum(1.0, _largest(steps) / _LARGEST_STEP)
-    return tuple(t - shrink * step for t, step in zip(theta, steps, strict=True))
+    changes = tuple(k * step for k, step in zip(log_kappas, steps, strict=True))
+    shrink = 1.0 / jnp.maximum(1.0, _largest(changes) / _LARGEST_STEP)
+    gain = 0.5 * sum(g * step for g, step in zip(gradient, steps, strict=True))
+    theta = tuple(t - shrink * step for t, step in zip(theta, steps, strict=True))
+    return theta, jnp.abs(gain)
 
 
 def _solve(

@@ -11,10 +11,10 @@ are the correlated ones, $\theta = Cx$ with $Q = (CC^T)^{-1}$; parameters with a
 constraint have its likelihood instead. Constants are such that $f = 0$ for a perfect
 description of counts and auxiliary measurements.
 
-With the rows $V$ of `bsmfit.inference.fits.rate_rows` and a small matrix $B$,
-$$\nabla f = BVw,\quad \nabla^2 f = B\,V\mathrm{diag}(u)V^TB^T + \sum_k w_k\nabla^2r_k,
-  \quad w = \epsilon - c/r,\ u = c/r^2,$$
-so that the cost hardly grows with the number of normalisation nuisances.
+With the Jacobian $J$ of the rates, $w = \epsilon - c/r$ and $u = c/r^2$,
+$$\nabla f = Jw,\qquad \nabla^2 f = J\,\mathrm{diag}(u)\,J^T
+  + \sum_k w_k\nabla^2r_k;$$
+both come from the few rows of `bsmfit.inference.fits.rate_rows`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.scipy.special import xlogy
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from bsmfit.inference.fits.rate_rows import Layout, Rows, TermCells
 from bsmfit.likelihood.arrays import LikelihoodArrays, Structure
@@ -37,19 +36,19 @@ __all__ = ["Derivatives", "FitProblem"]
 _SMALLEST_RATE = 1e-300
 # below it the derivatives of ln r are those at it
 _SMALLEST_DIVISOR = 1e-10
-_LARGEST_PULL = 6.0
-_LARGEST_LOG_FACTOR = 30.0
 _SMALLEST_CONTROL = 0.5
-# signal events beyond any fit, for each event observed
-_LARGEST_SIGNAL = 1e3
+# share of its yield at which a Gaussian factor stops: the slope is that inside
+_EDGE = 1e-12
 
 
 class Derivatives(NamedTuple):
-    """Value, gradient and Hessian; the first parameter is the strength."""
+    """Of the function: value, gradient, Hessian; then the rates and their Jacobian."""
 
     value: Float[Array, ""]
     gradient: Float[Array, " n_free"]
     hessian: Float[Array, "n_free n_free"]
+    rates: Float[Array, " n_cell"]
+    jacobian: Float[Array, "n_free n_cell"]
 
 
 class FitProblem(eqx.Module):
@@ -82,8 +81,10 @@ class FitProblem(eqx.Module):
             The problem; a signal of no events is not scaled.
         """
         structure = arrays.structure
-        signal, _ = arrays.expected(arrays.nominal_parameters())
-        total = lax.stop_gradient(jnp.sum(signal))
+        signal = jnp.sum(arrays.yields[: structure.n_signal], axis=1)
+        nominal = arrays.nominal_parameters()
+        log_factor = arrays.log_response[: structure.n_signal] @ nominal
+        total = lax.stop_gradient(jnp.sum(signal * jnp.exp(log_factor)))
         events = jnp.where(total > 0.0, total, 1.0)
         is_event_bin = np.isin(np.arange(arrays.yields.shape[1]), structure.event_bins)
         counts = jnp.where(is_event_bin, 0.0, arrays.observed)
@@ -115,10 +116,14 @@ class FitProblem(eqx.Module):
 
     def with_expected_data(self, point: Float[Array, " n_free"]) -> FitProblem:
         """The problem whose data are what a point expects, so that f is 0 there."""
-        theta = point[1:]
+        return self.with_data(self.rates(point), self.expected_auxiliary(point[1:]))
+
+    def expected_auxiliary(
+        self, theta: Float[Array, " n_parameter"]
+    ) -> Float[Array, " n_parameter"]:
+        """Auxiliary measurements that nuisances expect."""
         factor = jnp.exp(jnp.where(self._is("poisson"), theta, 0.0))
-        auxiliary = jnp.where(self._is("poisson"), self.scale * factor, theta)
-        return self.with_data(self.rates(point), auxiliary)
+        return jnp.where(self._is("poisson"), self.scale * factor, theta)
 
     @property
     def n_parameter(self) -> int:
@@ -131,6 +136,13 @@ class FitProblem(eqx.Module):
         log_ratio = jnp.log(jnp.where(self._is("poisson"), ratio, 1.0))
         return jnp.where(self._is("normal"), self.auxiliary, log_ratio)
 
+    def nominal_background(self) -> Float[Array, " n_cell"]:
+        """Background where factors common to a term are at their nominal value."""
+        terms = self.terms
+        factor = jnp.exp(terms.log_response @ self.nominal())
+        is_background = jnp.asarray(~terms.is_signal, dtype=float)
+        return (is_background * factor) @ terms.yields
+
     def independent(
         self, theta: Float[Array, " n_parameter"]
     ) -> Float[Array, " n_parameter"]:
@@ -139,25 +151,42 @@ class FitProblem(eqx.Module):
             return theta
         return jnp.linalg.inv(self.correlation) @ theta
 
-    def bounds(self) -> tuple[Float[Array, " n_free"], Float[Array, " n_free"]]:
-        """Lowest and highest values of strength and nuisances that a fit may take.
+    def lower_bounds(self) -> Float[Array, " n_free"]:
+        r"""Lowest values of strength and nuisances: the edges of the model.
 
-        Nuisances stay within 6 standard deviations of their measurement, log factors
-        within 30 of their nominal value; Gaussian factors do not go below zero.
+        The strength is not below zero, and a nuisance of Gaussian factors
+        $1+\delta\theta$ not below the value at which the last of them vanishes: from
+        there on the yields stay the same. Nothing else is bounded, and nothing above.
+
+        Returns:
+            The bounds; minus infinity where there is none.
         """
-        nominal = self.nominal()
-        width = jnp.where(self._is("normal"), _LARGEST_PULL, _LARGEST_LOG_FACTOR)
-        lower = list(nominal - width)
+        lower = [jnp.full((), -jnp.inf)] * self.n_parameter
         for parameter, response in zip(
             self.structure.linear, self.terms.linear_response, strict=True
         ):
-            edge = -1.0 / jnp.maximum(jnp.max(response), 1e-12)
-            lower[parameter] = jnp.maximum(lower[parameter], edge)
-        largest = _LARGEST_SIGNAL * (10.0 + jnp.sum(self.counts))
-        return (
-            jnp.stack([jnp.zeros_like(largest), *lower]),
-            jnp.concatenate([largest[None], nominal + width]),
+            smallest = jnp.min(jnp.where(response > 0.0, response, jnp.inf))
+            lower[parameter] = (_EDGE - 1.0) / jnp.maximum(smallest, 1e-300)
+        return jnp.stack([jnp.zeros(()), *lower])
+
+    def steepness(self) -> Float[Array, " n_free"]:
+        """Largest change of the log of any yield for a unit of each parameter.
+
+        Returns:
+            The changes; 0 for the strength and for shifts, which are linear.
+        """
+        structure = self.structure
+        steepest = jnp.max(jnp.abs(self.terms.log_response), axis=0, initial=0.0)
+        by_factor = np.zeros((len(structure.asymmetric), self.n_parameter))
+        for row, (_, parameter, _) in enumerate(structure.asymmetric):
+            by_factor[row, parameter] = 1.0
+        logs = jnp.max(jnp.abs(jnp.log(self.terms.asymmetric)), axis=1, initial=0.0)
+        by_factor = jnp.max(by_factor * logs[:, None], axis=0, initial=0.0)
+        is_bin = np.isin(
+            np.arange(self.n_parameter), [p for p, *_ in structure.bin_factors]
         )
+        steepest = jnp.maximum(jnp.maximum(steepest, by_factor), is_bin.astype(float))
+        return jnp.concatenate([jnp.zeros(1), steepest])
 
     def rates(self, point: Float[Array, " n_free"]) -> Float[Array, " n_cell"]:
         """Expected events in the bins, and rate densities at the events."""
@@ -179,26 +208,33 @@ class FitProblem(eqx.Module):
     def _value(
         self, point: Float[Array, " n_free"], rates: Float[Array, " n_cell"]
     ) -> Float[Array, ""]:
-        counts = self.counts
-        log_rate = jnp.log(jnp.maximum(rates, _SMALLEST_RATE))
-        terms = self.terms.extents * rates - counts - counts * log_rate
-        value = jnp.sum(terms + xlogy(counts, counts))
+        # differences, not logs of counts: 1e9 events keep eleven digits of f
+        n_bin = len(rates) - len(self.structure.event_bins)
+        value = jnp.sum(_poisson_excess(self.counts[:n_bin], rates[:n_bin]))
+        if self.structure.event_bins:
+            value = value - jnp.sum(jnp.log(jnp.maximum(rates[n_bin:], _SMALLEST_RATE)))
         theta = point[1:]
+        if "poisson" in self.structure.constraints:
+            poisson = np.flatnonzero(self._is("poisson"))
+            known = self.auxiliary[poisson]
+            log_factor = theta[poisson] + jnp.log(self.scale[poisson])
+            value = value + jnp.sum(_log_poisson_excess(known, log_factor))
         normal = 0.5 * (theta - self.auxiliary) * self._pull(theta)
-        log_expected = jnp.where(self._is("poisson"), theta, 0.0) + jnp.log(self.scale)
-        auxiliary = self.auxiliary
-        poisson = jnp.exp(log_expected) - auxiliary * (log_expected + 1.0)
-        known = jnp.where(self._is("poisson"), auxiliary, 0.0)
-        poisson = poisson + xlogy(known, known)
-        constraint = jnp.where(self._is("poisson"), poisson, jnp.zeros_like(theta))
-        return value + jnp.sum(jnp.where(self._is("normal"), normal, constraint))
+        return value + jnp.sum(jnp.where(self._is("normal"), normal, 0.0))
 
     @jax.jit
-    def derivatives(self, point: Float[Array, " n_free"]) -> Derivatives:
-        """Value, gradient and Hessian.
+    def derivatives(
+        self,
+        point: Float[Array, " n_free"],
+        *,
+        is_exact: Bool[Array, ""] | None = None,
+    ) -> Derivatives:
+        r"""Value, gradient and Hessian.
 
         Args:
             point: Signal events, then nuisances.
+            is_exact: Where false, the Hessian is replaced by a positive one, without
+                the second derivatives of the rates and with $u = \max(c/r^2, 1/r)$.
 
         Returns:
             All three.
@@ -211,17 +247,21 @@ class FitProblem(eqx.Module):
         divisor = jnp.maximum(rates, _SMALLEST_DIVISOR)
         ratio = self.counts / divisor
         first = jnp.where(is_open, self.terms.extents, 0.0) - ratio
-        combine = _combination(self.terms, rows, signs)
-        basis = jnp.concatenate([rows.yields, rows.local])
-        weighted = basis @ first
-        outer = (basis * (ratio / divisor)[None, :]) @ basis.T
-        curvature = _rate_curvature(self.terms, rows, signs, first, weighted)
+        jacobian = _jacobian(self.terms, rows, signs)
+        curvature = _rate_curvature(self.terms, rows, signs, first)
+        weight = ratio / divisor
+        if is_exact is not None:
+            positive = jnp.maximum(weight, self.terms.extents / divisor)
+            weight = jnp.where(is_exact, weight, positive)
+            curvature = jnp.where(is_exact, curvature, 0.0)
         pull, precision = self._constraint_derivatives(point[1:])
         constraint = jnp.pad(precision, ((1, 0), (1, 0)))
         return Derivatives(
             self._value(point, rates),
-            combine @ weighted + jnp.concatenate([jnp.zeros(1), pull]),
-            combine @ outer @ combine.T + curvature + constraint,
+            jacobian @ first + jnp.pad(pull, (1, 0)),
+            (jacobian * weight[None]) @ jacobian.T + curvature + constraint,
+            rates,
+            jacobian,
         )
 
     def _constraint_derivatives(
@@ -258,17 +298,44 @@ class FitProblem(eqx.Module):
         return np.array([kind == constraint for kind in self.structure.constraints])
 
 
-def _combination(
+def _poisson_excess(
+    counts: Float[Array, " n"], rates: Float[Array, " n"]
+) -> Float[Array, " n"]:
+    r"""$\lambda - n - n\ln(\lambda/n)$ of counts, without cancellation."""
+    has_counts = counts > 0.0
+    known = jnp.where(has_counts, counts, 1.0)
+    distance = rates / known - 1.0
+    is_close = distance > -0.5
+    close = jnp.log1p(jnp.where(is_close, distance, 0.0))
+    far = jnp.log(jnp.maximum(jnp.where(is_close, known, rates), _SMALLEST_RATE))
+    log_ratio = jnp.where(is_close, close, far - jnp.log(known))
+    return jnp.where(has_counts, known * (distance - log_ratio), rates)
+
+
+def _log_poisson_excess(
+    counts: Float[Array, " n"], log_rates: Float[Array, " n"]
+) -> Float[Array, " n"]:
+    """The same from the log of the rate."""
+    has_counts = counts > 0.0
+    known = jnp.where(has_counts, counts, 1.0)
+    distance = log_rates - jnp.log(known)
+    excess = known * (jnp.expm1(distance) - distance)
+    return jnp.where(has_counts, excess, jnp.exp(log_rates))
+
+
+def _jacobian(
     terms: TermCells, rows: Rows, signs: Float[Array, " n_term"]
-) -> Float[Array, "n_free n_row"]:
-    """The matrix B: derivatives of the rates from terms and local rows."""
+) -> Float[Array, "n_free n_cell"]:
+    """First derivatives of the rates, that by the strength first."""
     layout = Layout.from_structure(terms.structure)
     n_term, n_parameter = rows.log_slope.shape
-    local_signs = layout.one_hot(0, n_term) @ signs
-    by_local = local_signs[:, None] * layout.one_hot(1, n_parameter)
-    top = np.concatenate([terms.is_signal, np.zeros(len(layout.local))])
-    below = jnp.concatenate([signs[:, None] * rows.log_slope, by_local]).T
-    return jnp.concatenate([jnp.asarray(top)[None], below])
+    by_strength = terms.is_signal.astype(float) @ rows.yields
+    by_parameter = (signs[:, None] * rows.log_slope).T @ rows.yields
+    if layout.local:
+        local_signs = layout.one_hot(0, n_term) @ signs
+        local = local_signs[:, None] * rows.local
+        by_parameter = by_parameter + layout.one_hot(1, n_parameter).T @ local
+    return jnp.concatenate([by_strength[None], by_parameter])
 
 
 def _rate_curvature(
@@ -276,14 +343,13 @@ def _rate_curvature(
     rows: Rows,
     signs: Float[Array, " n_term"],
     first: Float[Array, " n_cell"],
-    weighted: Float[Array, " n_row"],
 ) -> Float[Array, "n_free n_free"]:
     r"""$\sum_k w_k\nabla^2r_k$: products of slopes, bends, and strength with slope."""
     layout = Layout.from_structure(terms.structure)
     slope = rows.log_slope
     n_term, n_parameter = slope.shape
     to_term, to_parameter = layout.one_hot(0, n_term), layout.one_hot(1, n_parameter)
-    in_terms, in_local = weighted[:n_term], weighted[n_term:]
+    in_terms, in_local = rows.yields @ first, rows.local @ first
     in_rates = signs * in_terms
     is_signal = terms.is_signal.astype(float)
     matrix = slope.T @ (in_rates[:, None] * slope)

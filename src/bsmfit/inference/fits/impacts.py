@@ -23,9 +23,9 @@ from jaxtyping import Array, Bool, Float
 
 from bsmfit._x64 import require_x64
 from bsmfit.errors import UnknownNameError
-from bsmfit.inference.fits.fit import N_ITERATION_FREE, background_and_free_minima
+from bsmfit.inference.fits.fit import background_and_free_minima
 from bsmfit.inference.fits.fit_problem import FitProblem
-from bsmfit.inference.fits.newton import Minimum, minimise, positive_solve
+from bsmfit.inference.fits.newton import Minimum, minimise
 from bsmfit.likelihood.arrays import LikelihoodArrays
 
 __all__ = ["Impact", "Impacts", "nuisance_impacts"]
@@ -104,7 +104,7 @@ def nuisance_impacts(arrays: LikelihoodArrays) -> Impacts:
     def refit(entry: tuple[Array, Array]) -> Minimum:
         is_fixed = jnp.arange(n + 1) == entry[0]
         start = free.point + jnp.where(is_fixed, entry[1] * errors, 0.0)
-        return minimise(problem, start, is_fixed=is_fixed, n_iteration=N_ITERATION_FREE)
+        return minimise(problem, start, is_fixed=is_fixed)
 
     shifted = lax.map(refit, (index, signs), batch_size=min(2 * n, _N_BATCH))
     change = (shifted.point[:, 0] - free.point[0]) / problem.signal_events
@@ -131,12 +131,11 @@ def _errors(
     problem: FitProblem, point: Float[Array, " n_free"]
 ) -> Float[Array, " n_free"]:
     """Square roots of the diagonal of the inverse Hessian; nan for what is bounded."""
-    lower, upper = problem.bounds()
     hessian = problem.derivatives(point).hessian
-    is_bound = (point <= lower) | (point >= upper)
+    is_bound = point <= problem.lower_bounds()
     unit = jnp.eye(point.shape[0])
     matrix = jnp.where(is_bound[:, None] | is_bound[None, :], unit, hessian)
-    variance = jnp.diagonal(positive_solve(matrix, unit))
+    variance = jnp.diagonal(jnp.linalg.inv(matrix))
     return jnp.where(is_bound, jnp.nan, jnp.sqrt(variance))
 
 

@@ -7,8 +7,8 @@ $$\tilde q_\mu = 2\,[\mathrm{NLL}(\mu,\hat{\hat\theta}_\mu)
 The Asimov set is what the fit at strength 0 expects, counts and auxiliary measurements
 (as in pyhf and RooStats); its own best fit is perfect, so a test of one strength takes
 two fits beside those at strength 0 and at the best strength, which serve all strengths.
-The limit solves $\Phi^{-1}(CL_s) = \Phi^{-1}(1-cl)$ between two numbers of signal
-*events*. Derivatives of all results are implicit ones.
+Limits are found by `bsmfit.inference.fits.strength_search`, in signal *events*.
+Derivatives of all results are implicit ones.
 
 Not to be used below about ten events: see `bsmfit.inference.asymptotics.formulae`.
 Events with densities have no Asimov set; `bsmfit.inference.intervals.profile_interval`
@@ -22,28 +22,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.scipy.special import ndtri
 from jaxtyping import Array, Bool, Float
 
 from bsmfit._x64 import require_x64
-from bsmfit.core.illinois import illinois_root
 from bsmfit.errors import InputError
 from bsmfit.inference.asymptotics.counting import BAND_N_SIGMA, AsymptoticCls
 from bsmfit.inference.asymptotics.formulae import (
     asymptotic_log_probabilities,
     expected_root,
-    safe_sqrt,
 )
 from bsmfit.inference.fits.fit import background_and_free_minima, conditional_minimum
 from bsmfit.inference.fits.fit_problem import FitProblem
 from bsmfit.inference.fits.newton import Minimum
+from bsmfit.inference.fits.strength_search import strengths_at
 from bsmfit.likelihood.arrays import LikelihoodArrays
 
 __all__ = ["most_signal_events", "profile_bands", "profile_cls", "profile_limit"]
-
-_SMALLEST_CLS = 1e-290
-_LARGEST_CLS = 1.0 - 1e-12
-_N_STEP = 11
 
 
 class _Prepared(eqx.Module):
@@ -56,18 +50,7 @@ class _Prepared(eqx.Module):
 
     @classmethod
     def from_arrays(cls, arrays: LikelihoodArrays, caller: str) -> _Prepared:
-        require_x64(caller)
-        if arrays.structure.event_bins:
-            msg = (
-                f"{caller}: a region has densities for its events, for which no Asimov "
-                "set is defined; use method='toys', or profile_interval and discovery, "
-                "which need none"
-            )
-            raise InputError(msg)
-        if arrays.structure.n_signal == 0:
-            msg = f"{caller}: there is no signal term whose strength could be tested"
-            raise InputError(msg)
-        problem = FitProblem.from_arrays(arrays)
+        problem = _problem(arrays, caller)
         background, free = background_and_free_minima(problem)
         asimov = problem.with_expected_data(background.point)
         return cls(problem, asimov, background, free)
@@ -75,6 +58,22 @@ class _Prepared(eqx.Module):
     @property
     def is_converged(self) -> Bool[Array, ""]:
         return self.background.is_converged & self.free.is_converged
+
+
+def _problem(arrays: LikelihoodArrays, caller: str) -> FitProblem:
+    """The fit problem, for data that have an Asimov set and a strength to test."""
+    require_x64(caller)
+    if arrays.structure.event_bins:
+        msg = (
+            f"{caller}: a region has densities for its events, for which no Asimov "
+            "set is defined; use method='toys', or profile_interval and discovery, "
+            "which need none"
+        )
+        raise InputError(msg)
+    if arrays.structure.n_signal == 0:
+        msg = f"{caller}: there is no signal term whose strength could be tested"
+        raise InputError(msg)
+    return FitProblem.from_arrays(arrays)
 
 
 def profile_cls(arrays: LikelihoodArrays, strength: Float[Array, ""]) -> AsymptoticCls:
@@ -112,14 +111,13 @@ def profile_cls(arrays: LikelihoodArrays, strength: Float[Array, ""]) -> Asympto
 
 
 def profile_limit(
-    arrays: LikelihoodArrays, *, cl: float, n_step: int = _N_STEP
+    arrays: LikelihoodArrays, *, cl: float
 ) -> tuple[Float[Array, ""], Bool[Array, ""]]:
     r"""Asymptotic CLs upper limit on the signal strength.
 
     Args:
         arrays: The likelihood of one point.
         cl: Confidence level, for example 0.90.
-        n_step: Steps of the root finder.
 
     Returns:
         The limit, and whether it converged; nan where it did not.
@@ -127,22 +125,14 @@ def profile_limit(
     Raises:
         InputError: There is no signal term, or a region has densities for its events.
     """
-    prepared = _Prepared.from_arrays(arrays, "profile_limit")
-    target = ndtri(jnp.asarray(1.0 - cl))
-
-    def residual(events: Float[Array, ""]) -> Float[Array, ""]:
-        cls = jnp.exp(_cls(prepared, events).log_cls)
-        return ndtri(jnp.clip(cls, _SMALLEST_CLS, _LARGEST_CLS)) - target
-
-    high = most_signal_events(arrays, prepared.problem)
-    events, is_solved = illinois_root(
-        residual, jnp.full_like(high, 0.01), high, n_step=n_step
-    )
-    return _strength(arrays, prepared, events, is_solved)
+    problem = _problem(arrays, "profile_limit")
+    target = jnp.sqrt(-2.0 * jnp.log1p(-jnp.asarray(cl)))
+    events, is_found = strengths_at(problem, target[None], is_observed=True)
+    return _strength(problem, events[0], is_found[0])
 
 
 def profile_bands(
-    arrays: LikelihoodArrays, *, cl: float, n_step: int = _N_STEP
+    arrays: LikelihoodArrays, *, cl: float
 ) -> tuple[Float[Array, " n_band"], Bool[Array, " n_band"]]:
     r"""Asymptotic limits expected without signal, at -2, -1, 0, 1 and 2 sigma.
 
@@ -152,7 +142,6 @@ def profile_bands(
     Args:
         arrays: The likelihood of one point.
         cl: Confidence level, for example 0.90.
-        n_step: Steps of the root finder.
 
     Returns:
         Limits on the strength in the order of `BAND_N_SIGMA`, and whether each
@@ -161,22 +150,9 @@ def profile_bands(
     Raises:
         InputError: There is no signal term, or a region has densities for its events.
     """
-    prepared = _Prepared.from_arrays(arrays, "profile_bands")
-    high = most_signal_events(arrays, prepared.problem)
-
-    def limit(root: Float[Array, ""]) -> tuple[Float[Array, ""], Bool[Array, ""]]:
-        def residual(events: Float[Array, ""]) -> Float[Array, ""]:
-            fit = conditional_minimum(
-                prepared.asimov, events, prepared.background.point[1:]
-            )
-            return safe_sqrt(2.0 * fit.value) - root
-
-        return illinois_root(residual, jnp.zeros_like(high), high, n_step=n_step)
-
-    # one after the other: a batch of points times five would leave the cache
+    problem = _problem(arrays, "profile_bands")
     roots = expected_root(jnp.asarray(BAND_N_SIGMA), cl=cl)
-    events, is_solved = lax.map(limit, roots)
-    return _strength(arrays, prepared, events, is_solved)
+    return _strength(problem, *strengths_at(problem, roots, is_observed=False))
 
 
 def most_signal_events(
@@ -246,12 +222,9 @@ def _both_minima(
 
 
 def _strength(
-    arrays: LikelihoodArrays,
-    prepared: _Prepared,
+    problem: FitProblem,
     events: Float[Array, " *band"],
-    is_solved: Bool[Array, " *band"],
+    is_found: Bool[Array, " *band"],
 ) -> tuple[Float[Array, " *band"], Bool[Array, " *band"]]:
-    has_signal = jnp.sum(arrays.yields[: arrays.structure.n_signal]) > 0.0
-    is_converged = is_solved & has_signal & prepared.is_converged
-    strength = events / prepared.problem.signal_events
-    return jnp.where(is_converged, strength, jnp.nan), is_converged
+    strength = events / problem.signal_events
+    return jnp.where(is_found, strength, jnp.nan), is_found

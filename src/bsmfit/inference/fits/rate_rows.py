@@ -207,29 +207,33 @@ class TermCells(eqx.Module):
         self, theta: Float[Array, " n_parameter"]
     ) -> tuple[Array, Array, Array]:
         """Logs of factors common to all bins of a term, and two derivatives."""
-        log_factor, log_slope = self.log_response @ theta, self.log_response
-        log_bend = jnp.zeros_like(log_slope)
+        n_term, n_parameter = self.log_response.shape
+        shape = (n_term, n_parameter)
+        moved = jnp.stack(
+            [
+                self.log_response * theta[None],
+                self.log_response,
+                jnp.zeros(shape),
+            ]
+        )
         for code, function in _FACTORS.items():
             rows = [i for i, e in enumerate(self.structure.asymmetric) if e[2] == code]
             if not rows:
                 continue
-            terms, parameters, _ = zip(
-                *(self.structure.asymmetric[i] for i in rows), strict=True
-            )
-            place = np.zeros((len(rows), *log_slope.shape))
-            place[np.arange(len(rows)), terms, parameters] = 1.0
+            pairs = [self.structure.asymmetric[i][:2] for i in rows]
 
             def log_response(t, both, function=function):
                 return jnp.log(function(t, up=both[0], down=both[1]))
 
             both = self.asymmetric[np.array(rows)]
-            value, slope, bend = jax.vmap(partial(_two_derivatives, log_response))(
-                theta[np.array(parameters)], both
+            parameters = np.array([parameter for _, parameter in pairs])
+            found = jax.vmap(partial(_two_derivatives, log_response))(
+                theta[parameters], both
             )
-            log_factor = log_factor + value @ np.sum(place, axis=2)
-            log_slope = log_slope + jnp.tensordot(slope, place, 1)
-            log_bend = log_bend + jnp.tensordot(bend, place, 1)
-        return log_factor, log_slope, log_bend
+            table = jnp.pad(jnp.stack(found), ((0, 0), (0, 1)))
+            for place in _places(pairs, shape):
+                moved = moved + table[:, place]
+        return jnp.sum(moved[0], axis=1), moved[1], moved[2]
 
     def _shifts(
         self, theta: Float[Array, " n_parameter"]
@@ -269,31 +273,49 @@ class TermCells(eqx.Module):
         self, theta: Float[Array, " n_parameter"], factors: Float[Array, "n_term 1"]
     ) -> tuple[Array, Array]:
         """Factors that differ between bins put in, and their log derivatives."""
-        structure = self.structure
-        logs: list[Array] = []
-        for parameter, response in zip(
-            structure.linear, self.linear_response, strict=True
-        ):
-            opened = 1.0 + response * theta[parameter]
+        structure, n_cell = self.structure, self.yields.shape[1]
+        logs = [jnp.zeros((0, n_cell))]
+        if structure.linear:
+            along = theta[np.array(structure.linear)][:, None, None]
+            opened = 1.0 + self.linear_response * along
             is_above = opened > 0.0
-            factors = factors * jnp.where(is_above, opened, 0.0)
-            log = jnp.where(is_above, response / jnp.where(is_above, opened, 1.0), 0.0)
-            linked = [t for t, p in structure.links if p == parameter]
-            logs += [log[term] for term in linked]
+            factors = factors * jnp.prod(jnp.where(is_above, opened, 0.0), axis=0)
+            divisor = jnp.where(is_above, opened, 1.0)
+            log = jnp.where(is_above, self.linear_response / divisor, 0.0)
+            rows = [
+                (row, term)
+                for row, parameter in enumerate(structure.linear)
+                for term, linked in structure.links
+                if linked == parameter
+            ]
+            logs.append(log[tuple(np.array(rows).T)])
         cells = _cells(structure)
         touched: dict[tuple[int, int], np.ndarray] = {}
         for parameter, term, column in structure.bin_factors:
             before = touched.get((term, parameter), np.zeros(cells.size))
             touched[term, parameter] = before + (cells == column)
         if touched:
-            place = np.zeros((len(touched), self.yields.shape[0], cells.size))
-            for row, ((term, _), mask) in enumerate(touched.items()):
-                place[row, term] = mask
-            index = np.array([parameter for _, parameter in touched])
-            factors = factors * jnp.exp(jnp.tensordot(theta[index], place, 1))
-            logs += [jnp.asarray(mask) for mask in touched.values()]
-        empty = jnp.zeros((0, cells.size))
-        return factors, jnp.stack(logs) if logs else empty
+            terms, parameters = np.array(list(touched)).T
+            masks = np.stack(list(touched.values()))
+            to_term = np.eye(self.yields.shape[0])[:, terms]
+            factors = factors * jnp.exp(to_term @ (theta[parameters][:, None] * masks))
+            logs.append(jnp.asarray(masks))
+        return factors, jnp.concatenate(logs)
+
+
+def _places(pairs: list[tuple[int, int]], shape: tuple[int, int]) -> list[np.ndarray]:
+    """Where in a padded table each term and parameter finds its response.
+
+    One array will do unless a parameter moves a term by two responses.
+    """
+    places: list[np.ndarray] = []
+    for row, pair in enumerate(pairs):
+        free = [place for place in places if place[pair] == len(pairs)]
+        if not free:
+            places.append(np.full(shape, len(pairs)))
+            free = places[-1:]
+        free[0][pair] = row
+    return places
 
 
 def _cells(structure: Structure) -> np.ndarray:
