@@ -264,6 +264,19 @@ CALLS: dict[str, list[str]] = {
         *[f"Toys({x})" for x in ("0", "None", "'key'", "jnp.ones(3)", "1.5")],
         *[f"Toys(key, ensemble={x})" for x in ("None", "3", "'conditoinal'", "[]")],
     ],
+    "search_likelihood": [
+        *[f"search_likelihood({x}, dump, mass=0.3, coupling=1e-6)" for x in NAMES],
+        *[f"search_likelihood(photon, {x}, mass=0.3, coupling=1e-6)" for x in NAMES],
+        *[
+            f"search_likelihood(photon, dump, mass={x}, coupling=1e-6)"
+            for x in ("-0.3", "0.0", "300.0", *NUMBERS)
+        ],
+        *[
+            f"search_likelihood(photon, dump, mass=0.3, coupling={x})"
+            for x in ("-1e-6", "0.0", *NUMBERS)
+        ],
+        "search_likelihood(photon, dump, mass=[0.3, 0.4], coupling=[1e-6] * 3)",
+    ],
     "cls_test": [
         *[f"cls_test({x})" for x in LIKELIHOODS],
         *[f"cls_test(one, {x})" for x in ("-1.0", "[1.0, -1.0]", *NUMBERS)],

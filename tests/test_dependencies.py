@@ -18,6 +18,7 @@ DISTRIBUTION_OF = {"yaml": "pyyaml", "pydantic_core": "pydantic-core"}
 
 USED_WITHOUT_IMPORT = {
     "jaxlib": "what jax runs on; its version is chosen with that of jax",
+    "optax": "a fixed part of the project, for fits and samplers of its users",
     "h5netcdf": "xarray's engine for scan.nc, chosen by name",
 }
 

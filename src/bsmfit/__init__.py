@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from bsmfit.catalogue.records import channel_names as channel_names
     from bsmfit.catalogue.records import model_names as model_names
     from bsmfit.catalogue.records import preset_names as preset_names
-    from bsmfit.channels.channel import Channel as Channel
     from bsmfit.channels.combination import search_likelihood as search_likelihood
     from bsmfit.export.contour_csv import write_contour as write_contour
     from bsmfit.inference.intervals.branching_ratio import (
@@ -59,7 +58,6 @@ if TYPE_CHECKING:
     from bsmfit.scan.store import write_scan as write_scan
 
 __all__ = [
-    "Channel",
     "ExclusionPoint",
     "Likelihood",
     "Mediator",
@@ -94,7 +92,6 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Channel": "bsmfit.channels.channel",
     "ExclusionPoint": "bsmfit.scan.exclusion_point",
     "Likelihood": "bsmfit.likelihood.likelihood",
     "Mediator": "bsmfit.physics.mediator",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -80,7 +81,8 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[ScanPlan]:
     """Put toys in place of catalogue and physics; return the scans that were run."""
     done: list[ScanPlan] = []
 
-    def scan_toy(model, channels, *, mass, coupling, cl, blocks, progress):
+    def scan_toy(model, channels, *, mass, coupling, cl, ordering, blocks, progress):
+        assert ordering == "likelihood-ratio"
         assert isinstance(mass, Axis)
         m, g = mass.points()[:, None], coupling.points()[None, :]
         n_signal = 1e27 * g**4 * m**2 * np.exp(-6e12 * g**2 * m**2)
@@ -106,8 +108,11 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[ScanPlan]:
     monkeypatch.setattr(bsmfit.scan.exclusion_map, "scan_plane", scan_toy)
     monkeypatch.setattr(bsmfit.scan.exclusion_map, "default_axes", toy_axes)
     monkeypatch.setattr(bsmfit.scan.exclusion_map, "check_masses", lambda *_: None)
+    monkeypatch.setattr(bsmfit.channels.combination, "as_channels", tuple)
     monkeypatch.setattr(
-        bsmfit.scan.exclusion_map, "exclusion_point", lambda *_, **__: None
+        bsmfit.scan.exclusion_point.ExclusionPoint,
+        "from_model",
+        lambda *_, **__: SimpleNamespace(ordering="count"),
     )
     return done
 

@@ -11,18 +11,15 @@ import pytest
 from bsmfit.core.argument import (
     HIGHEST_LEVEL,
     LOWEST_LEVEL,
-    check_range,
     choice,
     file_path,
     instances,
     level,
-    random_key,
-    real_array,
     real_number,
-    scalar,
     text,
     whole_number,
 )
+from bsmfit.core.array_argument import check_range, random_key, real_array, scalar
 from bsmfit.errors import InputError, UnknownNameError
 
 

@@ -141,7 +141,9 @@ def test_tool_refuses_runs_it_cannot_divide(
 def test_arrays_have_the_documented_shapes_and_types(
     spectra: dict[str, np.ndarray], tool: ModuleType
 ) -> None:
-    np.testing.assert_array_equal(spectra["momentum_edges"], tool.momentum_edges())
+    # the last bit of geomspace differs between versions of numpy
+    edges = tool.momentum_edges()
+    np.testing.assert_allclose(spectra["momentum_edges"], edges, rtol=1e-15)
     np.testing.assert_array_equal(spectra["angle_edges"], tool.angle_edges())
     assert spectra["angle_edges"][0] == 0.0
     assert spectra["n_events"].shape == ()

@@ -288,7 +288,7 @@ def with_events():
             {},
             "no region has a signal term",
         ),
-        (one_bin, {"normsys": "code2"}, "normsys = 'code2' is not"),
+        (one_bin, {"normsys": "code2"}, "unknown normsys 'code2'"),
     ],
 )
 def test_what_histfactory_cannot_express_is_refused(make, keywords, message):

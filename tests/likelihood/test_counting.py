@@ -8,7 +8,7 @@ from jax.test_util import check_grads
 from scipy import stats
 
 from bsmfit.errors import InputError
-from bsmfit.likelihood.counting import CountingModel, sum_counts
+from bsmfit.likelihood.counting import CountingModel
 from bsmfit.likelihood.nuisance import Nuisance
 
 
@@ -67,24 +67,7 @@ def test_log_likelihood_gradient() -> None:
     )
 
 
-def test_combined_expected_counts_are_the_sum_with_shared_nuisances() -> None:
-    first = make_model()
-    second = CountingModel.from_terms(
-        [[Nuisance("trigger", jnp.array(1.1)), Nuisance("protons", jnp.array(1.2))]],
-        [(jnp.array(0.2), [])],
-    )
-    both = sum_counts([first, second])
-    assert both.nuisance_names == ("protons", "fakes", "trigger")
-    log_signal = jnp.log(jnp.array([2.0, 3.0, 4.0]))
-    got = both.expected_counts(log_signal, jnp.array([0.5, -1.0, 2.0]))
-    truth = first.expected_counts(log_signal[:2], jnp.array([0.5, -1.0]))
-    truth = truth + second.expected_counts(log_signal[2:], jnp.array([2.0, 0.5]))
-    np.testing.assert_allclose(got, truth, rtol=1e-14)
-
-
-def test_combining_nothing_or_misshapen_responses_is_an_error() -> None:
-    with pytest.raises(InputError, match="one model or more"):
-        sum_counts([])
+def test_misshapen_responses_are_an_error() -> None:
     with pytest.raises(InputError, match="one column"):
         CountingModel(jnp.zeros((1, 2)), jnp.ones(1), jnp.zeros((1, 2)), ("a",))
     with pytest.raises(InputError, match="occur twice"):

@@ -12,6 +12,7 @@ import pytest
 import bsmfit
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.physics.mediator import Mediator
+from bsmfit.scan.exclusion_map import default_axes
 from bsmfit.scan.grid import PointList
 
 
@@ -30,7 +31,7 @@ def parts():
         ({"coupling": (0.0, 1e-5, 5)}, "above 0"),
         ({"mass": np.array([0.3, 0.25])}, "strictly ascending"),
         ({"mass": np.array([0.3, np.nan])}, "finite"),
-        ({"mass": np.array([0.3])}, "two or more"),
+        ({"mass": (0.3, 0.4, 2.5)}, "whole number"),
         ({"cl": 1.0}, "between 0 and 1"),
         ({"cl": 0.0}, "between 0 and 1"),
     ],
@@ -144,7 +145,6 @@ SMALL = {"mass": np.array([0.3, 0.4]), "coupling": (1e-7, 1e-5, 5)}
         {"branching_ratios": lambda m, g: {"mumu": jnp.nan * m}},
         {"production": lambda m, g: {"proton-bremsstrahlung": -(g**2)}},
         {"decay_width": lambda m, g: -g},
-        {"decay_width": lambda m, g: 0.0 * g},
     ],
 )
 def test_unphysical_mediator_has_no_result(parts, changes):
@@ -152,6 +152,31 @@ def test_unphysical_mediator_has_no_result(parts, changes):
     assert np.all(result["status"] == 2)
     assert np.isnan(result["n_signal"]).all()
     assert result["status"].attrs["flag_meanings"].split()[2] == "invalid_model"
+
+
+def test_a_stable_particle_is_not_excluded(parts):
+    model = own_model(decay_width=lambda m, g: 0.0 * g)
+    result = bsmfit.scan_plane(model, parts[1], **SMALL)
+    assert np.all(result["status"] == 0)
+    np.testing.assert_array_equal(result["n_signal"], 0.0)
+    np.testing.assert_array_equal(result["cls_obs"], 1.0)
+
+
+def test_one_mass_is_a_scan(parts):
+    result = bsmfit.scan_plane(*parts, mass=0.3, coupling=(1e-7, 1e-5, 40))
+    assert result.sizes["mass"] == 1
+    edges = bsmfit.coupling_edges(result)
+    assert 3e-7 < edges.lower[0] < edges.upper[0] < 1e-5
+
+
+def test_the_default_plane_has_both_sides_of_the_mass_window(parts):
+    model, channel = parts
+    masses, _ = default_axes(model, [channel])
+    points = masses.points()
+    for node in channel.mass_nodes:
+        beside = points[np.abs(points / node - 1.0) < 1e-6]
+        assert beside.size == 2
+        assert beside[0] < node < beside[1]
 
 
 def test_physical_mediator_has_one(parts):
@@ -168,11 +193,10 @@ def test_nuisance_of_a_process_that_is_not_there_is_refused(parts):
 # Without the type checks of the tests, as a user meets them.
 WRONG_TYPES = {
     "scan('dark-photon', channel)": "not a Model",
-    "scan(model, 'na62-dump-mumu')": "not a channel",
-    "scan(model, channel, cl='0.9')": "must be a number",
+    "scan(model, 'na62-dump-mumu')": "not a search",
+    "scan(model, channel, cl='0.9')": "not a number",
     "scan(model, channel, mass='0.2:0.3:4')": "an axis is",
     "scan(model, channel, mass=(0.2, 0.3))": "an axis is",
-    "scan(model, channel, mass=0.3)": "an axis is",
     "scan(Model(lambda m, g: (m, g), name='a'), channel)": "return a bsmfit.Mediator",
     "scan(Model(lambda m, g: Mediator(m, g, {}, {}), name='a'), channel)": (
         "names no production process"

@@ -232,7 +232,7 @@ def test_every_static_field_of_a_channel_counts(channel):
 
 def test_observed_count_of_a_channel_counts():
     shipped = bsmfit.load_channel("na62-dump-mumu")
-    changed = dataclasses.replace(shipped, n_observed=0)
+    changed = shipped.with_observed(0)
     assert computation_digest(None, [shipped]) != computation_digest(None, [changed])
 
 

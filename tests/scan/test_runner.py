@@ -122,7 +122,9 @@ def test_progress_ends_at_the_number_of_points(toy):
     assert [done for done, _ in seen] == sorted({done for done, _ in seen})
 
 
-@pytest.mark.parametrize("bad", [[0.3, 0.2], [0.2, 0.2], [0.2], [-0.1, 0.2]])
+@pytest.mark.parametrize(
+    "bad", [[0.3, 0.2], [0.2, 0.2], [], [-0.1, 0.2], [0.2, np.inf]]
+)
 def test_axes_must_ascend(toy, bad: list[float]):
     with pytest.raises(InputError, match="mass points"):
         run_plane(toy, np.array(bad), coupling=COUPLING)

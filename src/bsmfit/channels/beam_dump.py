@@ -97,6 +97,7 @@ class BeamDumpChannel(Channel):
         datasets: Data that went into it.
         inputs: Digests of the data files that went into it, by file name.
         changes: What was changed by hand.
+        fingerprint: Digest of the numbers of the record.
         final_state: Name of the visible final state, for example ``"mumu"``.
         mass_range: Masses covered by the yield table, lowest and highest [GeV].
         default_plane: Mass and coupling axis of a scan that names none.
@@ -123,6 +124,7 @@ class BeamDumpChannel(Channel):
     yields: YieldTable
     window: MassWindow
     changes: tuple[str, ...] = eqx.field(static=True)
+    fingerprint: str = eqx.field(static=True)
 
     @property
     def processes(self) -> tuple[str, ...]:

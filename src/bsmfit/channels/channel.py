@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import equinox as eqx
+import jax
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from bsmfit.channels.search_region import LargestCount, LogResponse, SearchRegion
@@ -23,6 +26,9 @@ from bsmfit.errors import InputError
 from bsmfit.physics.mediator import Mediator
 
 __all__ = ["Channel", "ChannelNuisance", "DefaultAxis", "Fact", "log_responses"]
+
+
+_Search = TypeVar("_Search", bound="Channel")
 
 
 @dataclass(frozen=True)
@@ -82,12 +88,14 @@ class Channel(eqx.Module):
             and are refused together.
         inputs: Digests of the data files that went into it, by file name.
         changes: What was changed by hand, in words; nothing in a published search.
+        fingerprint: Digest of all numbers and names as they were loaded from a record.
     """
 
     name: eqx.AbstractVar[str]
     datasets: eqx.AbstractVar[tuple[str, ...]]
     inputs: eqx.AbstractVar[tuple[tuple[str, str], ...]]
     changes: eqx.AbstractVar[tuple[str, ...]]
+    fingerprint: eqx.AbstractVar[str]
 
     @property
     @abc.abstractmethod
@@ -194,10 +202,29 @@ class Channel(eqx.Module):
 
     @property
     def is_published(self) -> bool:
-        """Whether all numbers are those of the record."""
-        return not self.changes
+        """Whether all numbers are those of a record, for known numbers."""
+        return not self.changes and self.fingerprint == self._digest()
 
-    def changed(self, label: str, **fields: object) -> Channel:
+    def as_published(self: _Search) -> _Search:
+        """The same search, taken for what its record says: for the loaders of records.
+
+        Returns:
+            The channel with the digest of its numbers.
+        """
+        return dataclasses.replace(self, fingerprint=self._digest())
+
+    def _digest(self) -> str:
+        plain = dataclasses.replace(self, fingerprint="")
+        leaves, structure = jax.tree.flatten(plain)
+        sha = hashlib.sha256(str(structure).encode())
+        for leaf in leaves:
+            # seven digits: the last bits of what is computed differ between machines
+            array = np.asarray(leaf, dtype=np.float32)
+            sha.update(f"{array.shape}".encode())
+            sha.update(np.ascontiguousarray(array).tobytes())
+        return sha.hexdigest()
+
+    def changed(self: _Search, label: str, **fields: object) -> _Search:
         """A copy with other numbers, a name that says so, and no claim to be published.
 
         Args:

@@ -14,7 +14,10 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 from jax.typing import ArrayLike
+from jaxtyping import Array, Float
 
 from bsmfit._x64 import require_x64
 from bsmfit.channels.channel import Channel
@@ -24,7 +27,8 @@ from bsmfit.channels.search_region import (
     SearchRegion,
     likelihood_of_regions,
 )
-from bsmfit.core.argument import instance, real_array
+from bsmfit.core.argument import instance
+from bsmfit.core.array_argument import check_range, real_array
 from bsmfit.errors import (
     InputError,
     PrecisionError,
@@ -187,10 +191,7 @@ def search_likelihood(
         'na62-dump-mumu'
     """
     combination = Combination.of(model, channels)
-    masses, couplings = jnp.broadcast_arrays(
-        jnp.asarray(real_array("mass", mass)),
-        jnp.asarray(real_array("coupling", coupling)),
-    )
+    masses, couplings = _grid(mass, coupling)
 
     def at(one: jax.Array, other: jax.Array) -> tuple[SearchRegion, ...]:
         return combination.regions(model(one, other))
@@ -200,7 +201,7 @@ def search_likelihood(
         lambda leaf: jnp.reshape(leaf, (*masses.shape, *jnp.shape(leaf)[1:])), flat
     )
     is_open = [region.is_open for region in regions]
-    is_known = not any(isinstance(one, jax.core.Tracer) for one in is_open)
+    is_known = not any(isinstance(one, Tracer) for one in is_open)
     if is_known and not any(bool(jnp.any(one)) for one in is_open):
         msg = (
             f"{' and '.join(combination.names)} say nothing at mass = {mass} GeV; "
@@ -208,6 +209,27 @@ def search_likelihood(
         )
         raise InputError(msg)
     return likelihood_of_regions(regions)
+
+
+def _grid(
+    mass: ArrayLike, coupling: ArrayLike
+) -> tuple[Float[Array, " *point"], Float[Array, " *point"]]:
+    """Masses and couplings of one shape, above 0."""
+    given = {"mass": real_array("mass", mass)}
+    given["coupling"] = real_array("coupling", coupling)
+    for name, values in given.items():
+        check_range(name, values, low=0.0, is_low_open=True)
+    shapes = [values.shape for values in given.values()]
+    try:
+        shape = np.broadcast_shapes(*shapes)
+    except ValueError as error:
+        msg = (
+            f"mass and coupling have the shapes {shapes[0]} and {shapes[1]}, which do "
+            "not broadcast; give one number each, or arrays of one shape"
+        )
+        raise InputError(msg) from error
+    masses, couplings = (jnp.broadcast_to(v, shape) for v in given.values())
+    return masses, couplings
 
 
 def as_channels(channels: object) -> tuple[Channel, ...]:

@@ -83,6 +83,7 @@ class PiInvisibleChannel(Channel):
         veto_nuisance: Name of the uncertainty of the end of the veto.
         inputs: Digests of the data files that went into it, by file name.
         changes: What was changed by hand.
+        fingerprint: Digest of the numbers of the record.
         single_event_sensitivity: Branching ratio of pi nu nu for one event.
         veto_end_error: Uncertainty of the end of the veto [m].
         log_acceptance_ratio: ln r(m).
@@ -113,6 +114,7 @@ class PiInvisibleChannel(Channel):
     published: StableLimit | None
     n_observed: Float[Array, ""] | None
     changes: tuple[str, ...] = eqx.field(static=True)
+    fingerprint: str = eqx.field(static=True)
 
     def __check_init__(self) -> None:
         if (self.published is None) == (self.n_observed is None):
@@ -401,8 +403,11 @@ class PiInvisibleChannel(Channel):
         Returns:
             The count.
         """
-        if self.published is None:
+        if self.n_observed is not None:
             return ReconstructedCount.given(jnp.zeros_like(mass) + self.n_observed)
+        if self.published is None:
+            msg = f"channel {self.name} has neither a limit nor a count"
+            raise InputError(msg)
         return ReconstructedCount.from_limit(
             self.published(mass) - self.log_sensitivity(mass),
             self.background(mass),

@@ -26,6 +26,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float
 
 from bsmfit.likelihood.gamma_quantile import log_gamma_quantile
@@ -75,8 +76,7 @@ class LogResponse(eqx.Module):
     @property
     def size(self) -> float | None:
         """Size of the response [1]; None where it depends on the point."""
-        known = isinstance(self.log_kappa, float)
-        return abs(self.log_kappa) if known else None
+        return abs(self.log_kappa) if isinstance(self.log_kappa, float) else None
 
     def log_factor(self, theta: Float[Array, " node"]) -> Float[Array, " node"]:
         """Log of the factor at values of the nuisance.
@@ -263,7 +263,7 @@ def safe_log(value: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
 
 def _is_known_closed(region: SearchRegion) -> bool:
-    is_known = not isinstance(region.is_open, jax.core.Tracer)
+    is_known = not isinstance(region.is_open, Tracer)
     return is_known and not np.any(np.asarray(region.is_open))
 
 

@@ -14,15 +14,12 @@ from __future__ import annotations
 import math
 import operator
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
-from jaxtyping import Array, Float
 
 from bsmfit.errors import InputError, UnknownNameError
 
@@ -32,18 +29,16 @@ __all__ = [
     "LARGEST_FACTOR",
     "LOWEST_LEVEL",
     "MOST_TOYS",
-    "check_range",
     "choice",
     "file_path",
     "instance",
     "instances",
-    "known_values",
     "level",
-    "random_key",
-    "real_array",
+    "range_words",
     "real_number",
-    "scalar",
+    "shown",
     "text",
+    "then",
     "whole_number",
 ]
 
@@ -97,11 +92,11 @@ def real_number(
         >>> real_number("mass", 0.3, low=0.0, is_low_open=True)
         0.3
     """
-    allowed = _range_words(low, high, is_low_open, is_high_open)
-    if isinstance(value, Tracer):
+    allowed = range_words(low, high, is_low_open, is_high_open)
+    if _is_traced(value):
         msg = (
             f"{name} is traced by jax, but must be known before compilation; give a "
-            f"number {allowed}{_then(hint)}"
+            f"number {allowed}{then(hint)}"
         )
         raise InputError(msg)
     number = _as_float(value)
@@ -110,7 +105,7 @@ def real_number(
     if number is None or not (
         math.isfinite(number) and above(number, low) and below(number, high)
     ):
-        msg = f"{name} = {_shown(value)} is not a number {allowed}{_then(hint)}"
+        msg = f"{name} = {shown(value)} is not a number {allowed}{then(hint)}"
         raise InputError(msg)
     return number
 
@@ -141,7 +136,7 @@ def level(
         >>> level(0.9)
         0.9
     """
-    number = None if isinstance(value, Tracer) else _as_float(value)
+    number = None if _is_traced(value) else _as_float(value)
     if number is not None and low <= number <= high:
         return number
     hint = "it must be a number such as 0.9"
@@ -151,8 +146,8 @@ def level(
         end = f"{high:g}" if high < 1.0 - 1e-6 else f"1 - {1.0 - high:.0e}"
         msg = f"confidence level {name} = {number!r} is not between {low:g} and {end}"
         raise InputError(msg + "; for example 0.9")
-    given = "traced" if isinstance(value, Tracer) else _shown(value)
-    msg = f"confidence level {name} = {given} is not between 0 and 1{_then(hint)}"
+    given = "traced" if _is_traced(value) else shown(value)
+    msg = f"confidence level {name} = {given} is not between 0 and 1{then(hint)}"
     raise InputError(msg)
 
 
@@ -182,13 +177,13 @@ def whole_number(
     if is_integer:
         number = int(value)  # pyright: ignore[reportArgumentType] an integer
     else:
-        given = None if isinstance(value, Tracer) else _as_float(value)
+        given = None if _is_traced(value) else _as_float(value)
         is_whole = given is not None and given.is_integer()
         number = int(given) if given is not None and is_whole else None
     if number is None or not low <= number <= high:
-        given = "traced" if isinstance(value, Tracer) else _shown(value)
+        given = "traced" if _is_traced(value) else shown(value)
         msg = f"{name} = {given} is not a whole number from {low} to {high}"
-        raise InputError(msg + _then(hint))
+        raise InputError(msg + then(hint))
     return number
 
 
@@ -232,8 +227,8 @@ def text(name: str, value: object, *, hint: str = "") -> str:
     """
     if isinstance(value, str) and value.strip():
         return value
-    msg = f"{name} = {_shown(value)} must be text, not empty"
-    raise InputError(msg + _then(hint))
+    msg = f"{name} = {shown(value)} must be text, not empty"
+    raise InputError(msg + then(hint))
 
 
 def file_path(name: str, value: object, *, suffixes: Sequence[str] = ()) -> Path:
@@ -257,12 +252,12 @@ def file_path(name: str, value: object, *, suffixes: Sequence[str] = ()) -> Path
     given = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(given, str) or not given.strip() or "\0" in given:
         example = f"file{suffixes[0]}" if suffixes else "folder/file"
-        msg = f"{name} = {_shown(value)} is not the path of a file, such as {example!r}"
+        msg = f"{name} = {shown(value)} is not the path of a file, such as {example!r}"
         raise InputError(msg)
     path = Path(given)
     if suffixes and path.suffix.lower() not in suffixes:
         msg = (
-            f"{name} = {_shown(given)} must end in {' or '.join(suffixes)}; write "
+            f"{name} = {shown(given)} must end in {' or '.join(suffixes)}; write "
             f"{path.stem + suffixes[0]!r}"
         )
         raise InputError(msg)
@@ -287,7 +282,7 @@ def instance(name: str, value: object, kind: type[_Kind], *, hint: str) -> _Kind
     if isinstance(value, kind):
         return value
     given = "the class itself" if value is kind else f"a {type(value).__name__}"
-    msg = f"{name} is {given}, not a {kind.__name__}{_then(hint)}"
+    msg = f"{name} is {given}, not a {kind.__name__}{then(hint)}"
     raise InputError(msg)
 
 
@@ -314,7 +309,7 @@ def instances(
     if not is_list:
         msg = (
             f"{name} is a {type(value).__name__}, not a list of {kind.__name__}"
-            f"{_then(hint)}"
+            f"{then(hint)}"
         )
         raise InputError(msg)
     return tuple(
@@ -323,129 +318,9 @@ def instances(
     )
 
 
-def random_key(name: str, value: object) -> Array:
-    """A random key of JAX.
-
-    Args:
-        name: The argument, for messages.
-        value: What was given.
-
-    Returns:
-        The key.
-
-    Raises:
-        InputError: It is not one key.
-    """
-    if isinstance(value, jax.Array):
-        is_typed = jnp.issubdtype(value.dtype, jax.dtypes.prng_key)
-        if is_typed and value.ndim == 0:
-            return value
-        if value.dtype == jnp.uint32 and value.shape == (2,):
-            return value
-    msg = (
-        f"{name} = {_shown(value)} is not a random key; make one from a whole number "
-        "with jax.random.key(0)"
-    )
-    raise InputError(msg)
-
-
-def real_array(name: str, value: object) -> Float[Array, " ..."]:
-    """Real numbers of any shape as 64-bit floats, traced or not.
-
-    Args:
-        name: The argument, for messages.
-        value: What was given: a number, an array, or nested lists of them.
-
-    Returns:
-        The array; in single precision where 64-bit floats are switched off.
-
-    Raises:
-        InputError: Text, complex numbers, truth values, None, or lists of unequal
-            length.
-
-    Examples:
-        >>> real_array("yields", [1, 2.5]).tolist()
-        [1.0, 2.5]
-    """
-    if isinstance(value, jax.Array) and _is_ready(value):
-        return value
-    array = None
-    try:
-        is_jax = isinstance(value, jax.Array) or _holds_jax(value)
-        array = jnp.asarray(value) if is_jax else np.asarray(value)
-    except (TypeError, ValueError, OverflowError):
-        pass  # refused below, with what else is no array of numbers
-    if array is None or array.dtype.kind not in "fiu":
-        msg = f"{name} = {_shown(value)} must be a real number or an array of them"
-        raise InputError(msg)
-    return jnp.asarray(array, dtype=float)
-
-
-def scalar(name: str, value: object, *, hint: str = "") -> Float[Array, ""]:
-    """One real number as a 64-bit float, traced or not.
-
-    Args:
-        name: The argument, for messages.
-        value: What was given.
-        hint: What to do instead, appended to the message.
-
-    Returns:
-        The number, an array without axes.
-
-    Raises:
-        InputError: It is not one real number.
-    """
-    array = real_array(name, value)
-    if array.ndim:
-        msg = f"{name} has the shape {array.shape}, but must be one number{_then(hint)}"
-        raise InputError(msg)
-    return array
-
-
-def known_values(value: object) -> Float[np.ndarray, " ..."] | None:
-    """The numbers of an array, or None where they are traced."""
-    return None if isinstance(value, Tracer) else np.asarray(value, float)
-
-
-def check_range(
-    what: str,
-    value: object,
-    *,
-    low: float = -math.inf,
-    high: float = math.inf,
-    is_low_open: bool = False,
-    hint: str = "",
-) -> None:
-    """Refuse an array with a number that is not finite or outside a range.
-
-    Args:
-        what: The argument, and where it belongs, for messages.
-        value: The array; one that is traced passes.
-        low: Lowest number allowed.
-        high: Highest number allowed.
-        is_low_open: Whether `low` itself is refused.
-        hint: What to do instead, appended to the message.
-
-    Raises:
-        InputError: A number is outside.
-
-    Examples:
-        >>> check_range("yields", [0.0, 2.5], low=0.0)
-    """
-    numbers = known_values(value)
-    if numbers is None:
-        return
-    is_above = (numbers > low) if is_low_open else (numbers >= low)
-    is_bad = ~(is_above & (numbers <= high) & np.isfinite(numbers))
-    if np.any(is_bad):
-        allowed = _range_words(low, high, is_low_open, False)
-        msg = f"{what}: {float(numbers[is_bad][0]):g} is not a number {allowed}"
-        raise InputError(msg + _then(hint))
-
-
 def _as_float(value: object) -> float | None:
     """A real number as a float; None for anything else."""
-    if isinstance(value, np.ndarray | np.generic | jax.Array):
+    if isinstance(value, np.ndarray | np.generic) or _is_jax_array(value):
         if value.ndim or value.dtype.kind not in "fiu":
             return None
         return float(value)  # pyright: ignore[reportArgumentType] one real number
@@ -457,19 +332,7 @@ def _as_float(value: object) -> float | None:
         return math.inf
 
 
-def _is_ready(array: Array) -> bool:
-    """Whether an array needs no conversion: the very object is handed on."""
-    return array.dtype == jnp.result_type(float) and not array.weak_type
-
-
-def _holds_jax(value: object) -> bool:
-    """Whether nested lists hold an array of JAX, perhaps traced."""
-    if isinstance(value, list | tuple):
-        return any(isinstance(entry, jax.Array) or _holds_jax(entry) for entry in value)
-    return False
-
-
-def _range_words(low: float, high: float, is_low_open: bool, is_high_open: bool) -> str:
+def range_words(low: float, high: float, is_low_open: bool, is_high_open: bool) -> str:
     """The range in words, to stand after "is not a number"."""
     words = []
     if low > -math.inf:
@@ -479,15 +342,27 @@ def _range_words(low: float, high: float, is_low_open: bool, is_high_open: bool)
     return " and ".join(words) if words else "that is finite"
 
 
-def _then(hint: str) -> str:
+def then(hint: str) -> str:
+    """A hint to stand at the end of a message; nothing where there is none."""
     return f"; {hint}" if hint else ""
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """What was given, on one line and not too long."""
-    if isinstance(value, Tracer):
+    if _is_traced(value):
         return "a traced number"
     if isinstance(value, int) and abs(value) > 10**_LONGEST:
         return f"an integer of {value.bit_length()} bits"
     shown = " ".join(repr(value).split())
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
+
+
+def _is_traced(value: object) -> bool:
+    """Whether a value is traced by JAX, which is not imported for that."""
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(value, jax.core.Tracer)
+
+
+def _is_jax_array(value: object) -> bool:
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(value, jax.Array)

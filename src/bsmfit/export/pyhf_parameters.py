@@ -27,7 +27,8 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Float
 
-from bsmfit.core.argument import instance, real_array, real_number, text
+from bsmfit.core.argument import instance, real_number, text
+from bsmfit.core.array_argument import real_array
 from bsmfit.errors import InputError
 from bsmfit.likelihood.likelihood import Likelihood
 from bsmfit.likelihood.region import Region, Term

@@ -14,12 +14,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
-from bsmfit.core.argument import (
-    LARGEST_COUNT,
-    LARGEST_FACTOR,
-    check_range,
-    known_values,
-)
+from bsmfit.core.argument import LARGEST_COUNT, LARGEST_FACTOR
+from bsmfit.core.array_argument import check_range, known_values
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.likelihood.region import Region, Term
 from bsmfit.likelihood.response import (

@@ -27,7 +27,8 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from bsmfit._x64 import require_x64
-from bsmfit.core.argument import choice, instance, instances, real_array
+from bsmfit.core.argument import choice, instance, instances
+from bsmfit.core.array_argument import real_array
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.likelihood.arrays import LikelihoodArrays
 from bsmfit.likelihood.checks import check_correlations, check_regions

@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from bsmfit.core.argument import LARGEST_FACTOR, check_range, scalar, text
+from bsmfit.core.argument import LARGEST_FACTOR, text
+from bsmfit.core.array_argument import check_range, scalar
 from bsmfit.errors import InputError, UnknownNameError
 
 __all__ = ["Nuisance", "log_kappa_matrix", "nuisance_names"]

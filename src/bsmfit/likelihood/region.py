@@ -19,7 +19,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from bsmfit.core.argument import instance, instances, real_array, text
+from bsmfit.core.argument import instance, instances, text
+from bsmfit.core.array_argument import real_array
 from bsmfit.likelihood.response import Response, response_list
 
 __all__ = ["EventDensities", "Region", "Term"]

@@ -29,7 +29,8 @@ import equinox as eqx
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from bsmfit.core.argument import choice, instances, real_array, text
+from bsmfit.core.argument import choice, instances, text
+from bsmfit.core.array_argument import real_array
 
 __all__ = [
     "Asymmetric",

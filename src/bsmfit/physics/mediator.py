@@ -15,7 +15,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from bsmfit.core.argument import instance, known_values, scalar, text
+from bsmfit.core.argument import instance, text
+from bsmfit.core.array_argument import known_values, scalar
 from bsmfit.core.constants import HBAR_C
 from bsmfit.errors import InputError
 

@@ -24,15 +24,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from bsmfit.core.argument import (
-    LARGEST_FACTOR,
-    check_range,
-    instances,
-    known_values,
-    real_number,
-    scalar,
-    text,
-)
+from bsmfit.core.argument import LARGEST_FACTOR, instances, real_number, text
+from bsmfit.core.array_argument import check_range, known_values, scalar
 from bsmfit.errors import InputError
 from bsmfit.physics.mediator import Mediator, check_physical
 

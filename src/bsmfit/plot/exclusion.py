@@ -196,7 +196,7 @@ def _title(dataset: xr.Dataset, width_inch: float) -> str:
     texts = [label if preset == "default" else f"{label} ({preset})"]
     texts.append(str(attributes["title"]))
     ordering = attributes.get("ordering", "likelihood-ratio")
-    if search_names(dataset) and ordering != "likelihood-ratio":
+    if search_names(dataset) and ordering not in ("likelihood-ratio", "count"):
         by = _ORDERINGS.get(ordering, ordering)
         texts.append(f"Ordered by {by}, not the likelihood ratio")
     return _wrapped(texts, width_inch)

@@ -76,6 +76,10 @@ def excluded_area(
         ...         "status": (plane, [[0, 0], [0, 0]]),
         ...     },
         ...     coords={"mass": [0.1, 1.0], "epsilon": [1e-7, 1e-6]},
+        ...     attrs=dict.fromkeys(
+        ...         ("model", "channels", "method", "ensemble", "version", "plan"), ""
+        ...     )
+        ...     | {"cl": 0.9},
         ... )
         >>> float(round(excluded_area(result) / np.log(10.0) ** 2, 12))
         0.5
@@ -110,7 +114,10 @@ def combination_gain(dataset: xr.Dataset) -> CombinationGain:
         ...     coords={
         ...         "search": ["a", "b"], "mass": [0.1, 1.0], "epsilon": [1e-7, 1e-6]
         ...     },
-        ...     attrs={"cl": 0.9},
+        ...     attrs=dict.fromkeys(
+        ...         ("model", "channels", "method", "ensemble", "version", "plan"), ""
+        ...     )
+        ...     | {"cl": 0.9},
         ... )
         >>> round(combination_gain(result).ratio, 12)  # each search excludes it all
         1.0

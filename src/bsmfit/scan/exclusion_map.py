@@ -71,8 +71,8 @@ def scan_plane(
         ordering: What is more signal-like where several regions are combined:
             ``"likelihood-ratio"`` or ``"sum"`` of counts.
         blocks: Where finished rows are kept; nothing is kept where None. They are
-            found again by the digest of the plan, which covers every number of the
-            model and the channels.
+            found again by the digest of the plan, which covers what the model and the
+            channels compute.
         progress: Called with (points done, points in all).
 
     Returns:
@@ -177,9 +177,8 @@ def as_axis(axis: AxisLike) -> Axis | PointList:
     try:
         if isinstance(axis, tuple):
             low, high, n_points = axis
-            return Axis(float(low), float(high), int(n_points))
-        points = np.atleast_1d(np.asarray(axis))
-        return PointList(tuple(float(point) for point in points))
+            return Axis(low, high, n_points)
+        return PointList(tuple(np.atleast_1d(np.asarray(axis)).tolist()))
     except (TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
@@ -201,8 +200,8 @@ def caveats(model: Model, channels: Sequence[Channel]) -> list[str]:
         Sentences, none where there is nothing to say.
     """
     found = [
-        f"{channel.name} was changed by hand ({', '.join(channel.changes)}): this is "
-        "no result of published data"
+        f"{channel.name} is not what its record says"
+        f"{_in_brackets(channel.changes)}: this is no result of published data"
         for channel in channels
         if not channel.is_published
     ]
@@ -214,6 +213,10 @@ def caveats(model: Model, channels: Sequence[Channel]) -> list[str]:
             f"production by {', '.join(foreign)} takes part in none of these searches"
         )
     return found
+
+
+def _in_brackets(changes: Sequence[str]) -> str:
+    return f" ({', '.join(changes)})" if changes else ""
 
 
 def check_masses(

@@ -8,7 +8,9 @@ A pure function of mass and coupling, for searches of any kinds, which
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
 
 import equinox as eqx
 import jax
@@ -26,6 +28,7 @@ from bsmfit.inference.exclusion.result import Exclusion
 from bsmfit.likelihood.likelihood import Likelihood
 from bsmfit.physics.mediator import Mediator, is_physical
 from bsmfit.physics.model import Model
+from bsmfit.scan.identity import computation_digest
 from bsmfit.scan.runner import PointResult, Status
 
 __all__ = ["ExclusionPoint"]
@@ -77,6 +80,7 @@ class ExclusionPoint(eqx.Module):
             UnknownNameError: An unknown process or ordering.
         """
         combination = Combination.of(model, channels)
+        model = _by_content(model)
         one = jax.ShapeDtypeStruct((), jnp.result_type(float))
         by_search = eqx.filter_eval_shape(
             lambda mass, coupling: combination.regions_by_search(model(mass, coupling)),
@@ -223,3 +227,37 @@ class ExclusionPoint(eqx.Module):
             n_obs=found.n_observed.astype(int) if self.is_whole else found.n_observed,
             status=status,
         )
+
+
+class _ByContent:
+    """A function of the user's, equal to another that computes the same.
+
+    Compiled programs are kept by the functions that they were made from. The same
+    function object may compute something else once a global that it reads has changed.
+    """
+
+    def __init__(self, function: Callable[..., Mediator], digest: str) -> None:
+        self.function, self.digest = function, digest
+
+    def __call__(self, mass: Float[Array, ""], coupling: Float[Array, ""]) -> Mediator:
+        return self.function(mass, coupling)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByContent) and other.digest == self.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+def _by_content(model: Model) -> Model:
+    """A model whose function is known by what it computes, where that can be known."""
+    function = model.function
+    if isinstance(function, eqx.Module | _ByContent):
+        return model
+    try:
+        digest = computation_digest(model, [])
+    except jax.errors.TracerArrayConversionError:
+        return model  # it holds traced numbers, inside a transformation
+    # a trace of the very function may be kept from before a global changed
+    fresh = functools.partial(lambda *point: function(*point))
+    return dataclasses.replace(model, function=_ByContent(fresh, digest))

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from bsmfit.core.argument import real_array, real_number, text, whole_number
+from bsmfit.core.argument import real_number, text, whole_number
+from bsmfit.core.array_argument import real_array
 from bsmfit.errors import InputError
 
 __all__ = ["Axis", "PointList", "parse_axis"]

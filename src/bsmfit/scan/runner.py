@@ -58,7 +58,7 @@ class PointResult(eqx.Module):
     Attributes:
         n_signal: Expected signal events over all searches, >= 0.
         cls_obs: Observed CLs, within [0, 1]; excluded where it is below 1 - cl.
-        cls_exp: Expected CLs at the median outcome.
+        cls_exp: Expected CLs at the median outcome, or at the five levels.
         n_obs: Observed events, or an effective count; a function of the mass alone.
         status: A `Status` code.
         n_up_obs: Observed upper limit on `n_signal`, of one region.
@@ -70,7 +70,7 @@ class PointResult(eqx.Module):
 
     n_signal: Float[Array, ""]
     cls_obs: Float[Array, ""]
-    cls_exp: Float[Array, ""]
+    cls_exp: Float[Array, "*quantile"]
     n_obs: Int[Array, ""] | Float[Array, ""]
     status: Int[Array, ""]
     n_up_obs: Float[Array, ""] | None = None

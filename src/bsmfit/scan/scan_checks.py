@@ -13,7 +13,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from bsmfit.core.argument import check_range, instance, level
+from bsmfit.core.argument import instance, level
+from bsmfit.core.array_argument import check_range
 from bsmfit.errors import InputError
 
 __all__ = [

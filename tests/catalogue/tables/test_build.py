@@ -137,7 +137,8 @@ def test_build_makes_the_forward_model_of_a_search_in_kaon_decays(
     tmp_path, monkeypatch
 ):
     few = partial(build_invisible_table, log2_points=6, masses=np.linspace(0, 0.3, 4))
-    monkeypatch.setattr(bsmfit.catalogue.tables.build, "build_invisible_table", few)
+    module = bsmfit.catalogue.tables.pi_invisible_build
+    monkeypatch.setattr(module, "build_invisible_table", few)
     seen = []
     paths = build_tables(
         ["na62-pi0-invisible"],

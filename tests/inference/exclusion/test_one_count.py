@@ -11,7 +11,7 @@ from jax.test_util import check_grads
 
 from bsmfit.inference.exclusion.one_count import exclusion
 from bsmfit.inference.exclusion.result import Exclusion
-from bsmfit.likelihood.counting import CountingModel, sum_counts
+from bsmfit.likelihood.counting import CountingModel
 from bsmfit.likelihood.nuisance import Nuisance
 from bsmfit.likelihood.quadrature import NuisanceQuadrature
 
@@ -189,10 +189,3 @@ def test_more_exposure_never_helps_a_signal(
     assert more.log_strength_limit <= less.log_strength_limit + 1e-9
     assert less.n_up_obs < other.n_up_obs
     assert np.all(np.diff(less.n_up_exp) > 0)
-
-
-def test_combination_of_empty_searches_is_one_search() -> None:
-    """All counts zero: the limit is the marginal n = 0 value for the summed signal."""
-    first, second = make_model([COMMON[0]], 0.016), make_model([COMMON[0]], 0.18)
-    both = evaluate(sum_counts([first, second]), n_max=5)(jnp.zeros(2), jnp.array(0))
-    np.testing.assert_allclose(both.n_up_obs / 2.0, 1.17636, atol=5.1e-6, rtol=0)

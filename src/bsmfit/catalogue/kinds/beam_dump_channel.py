@@ -58,6 +58,7 @@ def load_beam_dump(name: str | Path) -> BeamDumpChannel:
         final_state=record.final_state,
         datasets=(record.id,),
         changes=(),
+        fingerprint="",
         mass_range=(float(masses[0]), float(masses[-1])),
         default_plane=(
             _axis(record.default_plane.mass),
@@ -81,7 +82,7 @@ def load_beam_dump(name: str | Path) -> BeamDumpChannel:
         background=jnp.asarray(record.counts.background.value),
         yields=yields,
         window=_mass_window(record),
-    )
+    ).as_published()
 
 
 def _check_table(table: Path, record: BeamDumpRecord, geometry: Path) -> None:

@@ -84,6 +84,7 @@ def load_pi_invisible(name: str | Path) -> PiInvisibleChannel:
         name=record.id,
         datasets=record.datasets,
         changes=(),
+        fingerprint="",
         segments=tuple((segment.low, segment.high) for segment in record.segments),
         windows=_regions(record),
         mass_axis=DefaultAxis(
@@ -117,7 +118,7 @@ def load_pi_invisible(name: str | Path) -> PiInvisibleChannel:
             if record.n_observed is None
             else jnp.asarray(float(record.n_observed.value))
         ),
-    )
+    ).as_published()
 
 
 def background_density(

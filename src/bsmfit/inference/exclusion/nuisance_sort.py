@@ -208,12 +208,13 @@ def _is_common(region: SearchRegion, name: str) -> bool:
         [response for response in term.responses if response.name == name]
         for term in region.signal
     ]
-    if any(not isinstance(r, LogResponse) for one in found for r in one):
+    logs = [r for one in found for r in one if isinstance(r, LogResponse)]
+    if len(logs) != len(region.signal) or any(len(one) != 1 for one in found):
         return False
     if len(region.signal) == 1:
         return True
-    sizes = {one[0].log_kappa if len(one) == 1 else None for one in found}
-    return len(sizes) == 1 and all(isinstance(size, float) for size in sizes)
+    sizes = {r.log_kappa for r in logs if isinstance(r.log_kappa, float)}
+    return len(sizes) == 1 and all(r.size is not None for r in logs)
 
 
 def _principal_axes(rows: np.ndarray) -> np.ndarray:

@@ -37,7 +37,6 @@ from bsmfit.inference.counts.marginal import (
 )
 from bsmfit.inference.exclusion.result import Exclusion
 from bsmfit.likelihood.counting import CountingModel
-from bsmfit.likelihood.nuisance import nuisance_names
 from bsmfit.likelihood.quadrature import NuisanceQuadrature
 
 __all__ = ["CountKernel", "exclusion"]
@@ -76,7 +75,8 @@ class CountKernel(eqx.Module):
             The kernel.
         """
         terms = [*region.signal, *region.background]
-        names = nuisance_names([term.responses for term in terms])
+        every = [response.name for term in terms for response in term.responses]
+        names = tuple(dict.fromkeys(every))
         rows = np.zeros((len(terms), len(names)))
         for row, term in enumerate(terms):
             for response in term.responses:

@@ -18,13 +18,8 @@ from jaxtyping import Array, Bool, Float
 
 from bsmfit.channels.pi_invisible import PROCESS, PiInvisibleChannel
 from bsmfit.channels.search_region import LargestCount, log_total_signal
-from bsmfit.core.argument import (
-    check_range,
-    instance,
-    level,
-    scalar,
-    whole_number,
-)
+from bsmfit.core.argument import instance, level, whole_number
+from bsmfit.core.array_argument import check_range, scalar
 from bsmfit.errors import InputError
 from bsmfit.inference.exclusion.one_spread import SpreadKernel
 from bsmfit.physics.mediator import Mediator

@@ -27,13 +27,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from bsmfit.core.argument import (
-    check_range,
-    choice,
-    instance,
-    level,
-    real_array,
-)
+from bsmfit.core.argument import choice, instance, level
+from bsmfit.core.array_argument import check_range, real_array
 from bsmfit.errors import InputError
 from bsmfit.inference.counts.joint_cls import ORDERINGS
 from bsmfit.inference.limits.asymptotic_limits import (

@@ -27,14 +27,8 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bsmfit._x64 import require_x64
-from bsmfit.core.argument import (
-    instance,
-    instances,
-    level,
-    random_key,
-    real_number,
-    whole_number,
-)
+from bsmfit.core.argument import instance, instances, level, real_number, whole_number
+from bsmfit.core.array_argument import random_key
 from bsmfit.errors import InputError
 from bsmfit.inference.posteriors.credible import CREDIBLE_LABEL
 from bsmfit.inference.posteriors.priors import Prior, check_prior

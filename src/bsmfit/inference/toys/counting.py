@@ -30,13 +30,8 @@ from jax.scipy.special import gammaln, ndtr, ndtri, xlogy
 from jaxtyping import Array, Bool, Float, Key
 
 from bsmfit._x64 import require_x64
-from bsmfit.core.argument import (
-    MOST_TOYS,
-    choice,
-    level,
-    random_key,
-    whole_number,
-)
+from bsmfit.core.argument import MOST_TOYS, choice, level, whole_number
+from bsmfit.core.array_argument import random_key
 from bsmfit.core.illinois import illinois_root
 from bsmfit.inference.asymptotics.counting import BAND_N_SIGMA, in_chunks
 from bsmfit.inference.fits.counting_fit import (

@@ -13,7 +13,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
-from bsmfit.core.argument import MOST_TOYS, choice, random_key, whole_number
+from bsmfit.core.argument import MOST_TOYS, choice, whole_number
+from bsmfit.core.array_argument import random_key
 from bsmfit.errors import InputError
 from bsmfit.inference.asymptotics.counting import in_chunks
 from bsmfit.inference.fits.separable import counting_point, is_separable
