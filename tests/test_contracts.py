@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import equinox as eqx
 import jax
@@ -56,32 +57,65 @@ def test_every_model_is_under_test_with_every_search_that_it_has():
 
 
 @pytest.fixture(scope="module")
-def compiled():
-    """Signal by coupling and its slope, compiled once for all searches of a shape."""
+def mediators():
+    """Particles at three couplings and the change of the first, by model and mass.
 
+    All with the same names of decays and processes, so that one program of a search
+    serves every model.
+    """
+    models = {key: bsmfit.load_model(*key) for key in WITH_PRESETS}
+    one = jax.ShapeDtypeStruct((), jnp.float64)
+    shapes = [eqx.filter_eval_shape(model, one, one) for model in models.values()]
+    decays = sorted({name for shape in shapes for name in shape.branching_ratios})
+    processes = sorted({name for shape in shapes for name in shape.production})
+
+    def filled(mediator):
+        zero = jnp.zeros_like(mediator.mass)
+        return bsmfit.Mediator(
+            mediator.mass,
+            mediator.decay_width,
+            {name: mediator.branching_ratios.get(name, zero) for name in decays},
+            {name: mediator.production.get(name, zero) for name in processes},
+        )
+
+    def at(model, mass, couplings):
+        def filled_at(coupling):
+            return filled(model.function(mass, coupling))
+
+        first = couplings[0]
+        change = jax.jvp(filled_at, (first,), (jnp.ones_like(first),))[1]
+        return jax.vmap(filled_at)(couplings), change
+
+    compiled = {key: jax.jit(functools.partial(at, m)) for key, m in models.items()}
+    return lambda model, preset, *point: compiled[model, preset](*point)
+
+
+@pytest.fixture(scope="module")
+def signal_of():
     @eqx.filter_jit
-    def signal(point, mass, couplings):
-        def at(coupling):
-            return log_total_signal(
-                point.combination.regions(point.model(mass, coupling))
-            )
+    def signal(channel, mediators, change):
+        def log_signal(mediator):
+            return log_total_signal(channel.regions(mediator))
 
-        slope = jax.grad(at)(couplings[0])
-        return jax.vmap(at)(couplings), slope
+        first = jax.tree.map(lambda leaf: leaf[0], mediators)
+        slope = jax.jvp(log_signal, (first,), (change,))[1]
+        return jax.vmap(log_signal)(mediators), slope
 
     return signal
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids="-".join)
-def pair(request, searches, compiled):
+def pair(request, searches, mediators, signal_of):
     """A point, and its signal at a coupling within reach and two weaker ones."""
     name, preset, channel = request.param
-    model = bsmfit.load_model(name, preset)
     coupling, power = MODELS[name]
-    point = bsmfit.ExclusionPoint.from_model(model, searches[channel])
     couplings = coupling * 10.0 ** (-6.0 / (power or 2) * jnp.arange(3.0))
     mass = jnp.array(MASS.get(channel, 0.2))
-    return point, mass, couplings, *compiled(point, mass, couplings)
+    found = mediators(name, preset, mass, couplings)
+    point = bsmfit.ExclusionPoint.from_model(
+        bsmfit.load_model(name, preset), searches[channel]
+    )
+    return point, mass, couplings, *signal_of(searches[channel], *found)
 
 
 def test_the_signal_is_finite_and_differentiable(pair):
@@ -206,7 +240,7 @@ def test_scan_traces_the_chain_once(searches):
     channel = searches["na62-dump-mumu"]
     bsmfit.scan_plane(own, channel, mass=(0.22, 0.5, 250), coupling=(1e-7, 1e-5, 200))
     # for its processes, its regions, its identity (twice), and once in the program
-    assert n_traces == 5
+    assert n_traces == 6
 
 
 def test_two_dump_searches_share_the_protons(searches):

@@ -379,7 +379,11 @@ RUN_1 = "na62-pi-invisible-run1"
             [RUN_1, "na62-pi-invisible-2017"],
             [f"{RUN_1} and na62-pi-invisible-2017 share data", "na62-2017"],
         ),
-        ("dark-scalar", [RUN_1, "na62-dump-mumu"], ["searches of one kind"]),
+        (
+            "dark-scalar",
+            [RUN_1, "na62-dump-mumu"],
+            ["needs the production process", "'kaon-to-pion'"],
+        ),
         ("dark-photon", [RUN_1], ["process 'kaon-to-pion'", "bsmfit list presets"]),
         ("mine", [RUN_1], ["no default couplings for 'mine'", "give the range"]),
     ],

@@ -37,7 +37,7 @@ def test_asymptotic_formulae_are_computed_with_a_warning(run):
     result = run("--observed", "0", "--method", "asymptotic", "--json")
     assert result.exit_code == 0
     assert 1.3 < json.loads(result.stdout)["limit"] < 1.6
-    assert "asymptotic formulae are wrong" in result.stderr
+    assert "events stand behind the asymptotic formulae" in result.stderr
 
 
 def test_credible_limit_says_so(run):

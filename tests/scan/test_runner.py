@@ -73,13 +73,13 @@ def test_work_that_depends_on_the_mass_alone_is_done_once_per_mass():
         def __call__(self, mass: jax.Array, coupling: jax.Array) -> PointResult:
             up = jnp.tan(mass)
             return PointResult(
-                mass * coupling,
-                up,
-                jnp.tile(up, 5),
-                up,
-                up,
-                jnp.array(0),
-                jnp.array(0),
+                n_signal=mass * coupling,
+                cls_obs=up,
+                cls_exp=up,
+                n_obs=jnp.array(0),
+                status=jnp.array(0),
+                n_up_obs=up,
+                n_up_exp=jnp.tile(up, 5),
             )
 
     jaxpr = jax.make_jaxpr(lambda m, g: _evaluate_rows.__wrapped__(Point(), m, g))(

@@ -190,12 +190,12 @@ def _with_model(
     if not (coupling > 0.0 and math.isfinite(coupling)):
         msg = f"coupling = {coupling:g} must be above 0 and finite"
         raise InputError(msg)
+    search.check_unit(mass, None)
     model = load_model(question.model, question.preset)
     low, high = model.mass_range
     if not low <= mass <= high:
         msg = f"mass = {mass:g} GeV lies outside {model.name} ({low:g} to {high:g} GeV)"
         raise InputError(msg)
-    search.check_unit(mass, None)
     combination = Combination.of(model, search)
 
     def at(both: tuple) -> tuple:

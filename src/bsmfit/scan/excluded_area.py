@@ -79,7 +79,7 @@ def excluded_area(
         ...     attrs=dict.fromkeys(
         ...         ("model", "channels", "method", "ensemble", "version", "plan"), ""
         ...     )
-        ...     | {"cl": 0.9},
+        ...     | {"cl": 0.9, "channels": '["a", "b"]'},
         ... )
         >>> float(round(excluded_area(result) / np.log(10.0) ** 2, 12))
         0.5
@@ -117,7 +117,7 @@ def combination_gain(dataset: xr.Dataset) -> CombinationGain:
         ...     attrs=dict.fromkeys(
         ...         ("model", "channels", "method", "ensemble", "version", "plan"), ""
         ...     )
-        ...     | {"cl": 0.9},
+        ...     | {"cl": 0.9, "channels": '["a", "b"]'},
         ... )
         >>> round(combination_gain(result).ratio, 12)  # each search excludes it all
         1.0

@@ -38,7 +38,13 @@ __all__ = [
 
 
 AxisLike = (
-    Axis | PointList | np.ndarray | jax.Array | list[float] | tuple[float, float, int]
+    Axis
+    | PointList
+    | np.ndarray
+    | jax.Array
+    | list[float]
+    | tuple[float, float, int]
+    | float
 )
 """What a user may write for an axis."""
 
