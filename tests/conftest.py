@@ -17,7 +17,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 # Where programs are kept between runs of the tests; nowhere by default, and never in
-# the user's folder. Three quarters of the time of the tests is compilation.
+# the user's folder. Most of the time of the tests is compilation.
 PROGRAMS = os.environ.get("BSMFIT_TEST_CACHE", "")
 os.environ["BSMFIT_CACHE"] = PROGRAMS or "off"  # for commands that tests start
 OWN_PROGRAMS = pytest.StashKey[Path]()
