@@ -11,6 +11,7 @@ from scipy import optimize, special
 
 import bsmfit
 from bsmfit.channels.pi_invisible import PROCESS
+from bsmfit.channels.search_region import LARGEST_SPREAD
 from bsmfit.core.constants import (
     HBAR,
     HBAR_C,
@@ -19,7 +20,6 @@ from bsmfit.core.constants import (
     PION_CHARGED_MASS,
 )
 from bsmfit.errors import BsmfitError, InputError
-from bsmfit.inference.exclusion.limits_by_spread import LARGEST_SPREAD
 from bsmfit.physics.mediator import Mediator
 from bsmfit.scan.contour import coupling_edges, excluded_polygons
 from bsmfit.scan.runner import Status, run_plane

@@ -41,6 +41,7 @@ from bsmfit.likelihood.response import (
 )
 
 __all__ = [
+    "LARGEST_SPREAD",
     "LOG_CLOSED",
     "BackgroundTerm",
     "LargestCount",
@@ -57,6 +58,10 @@ __all__ = [
 LOG_CLOSED = -1.0e5
 """Log of the expected events of a closed process or decay: zero, without infinities."""
 
+LARGEST_SPREAD = 0.7
+"""Largest standard deviation of the log of a signal where it depends on the point: a
+factor 2. Larger ones, where next to no signal is left, are cut down to it."""
+
 _LARGEST_LOG_SIGNAL = 690.0
 
 
@@ -71,7 +76,7 @@ class LogResponse(eqx.Module):
     """
 
     name: str = eqx.field(static=True)
-    log_kappa: float | Float[Array, ""]
+    log_kappa: float | Float[Array, " *point"]
 
     @property
     def size(self) -> float | None:
@@ -90,8 +95,11 @@ class LogResponse(eqx.Module):
         return jnp.asarray(self.log_kappa) * theta
 
     def for_likelihood(self) -> Response:
-        """The same response in a likelihood."""
-        return LogNormal(self.name, jnp.exp(jnp.asarray(self.log_kappa)))
+        """The same response in a likelihood, at most `LARGEST_SPREAD` if unknown."""
+        logs = jnp.asarray(self.log_kappa)
+        if self.size is None:
+            logs = jnp.clip(logs, -LARGEST_SPREAD, LARGEST_SPREAD)
+        return LogNormal(self.name, jnp.exp(logs))
 
 
 class ShapedResponse(eqx.Module):
@@ -156,7 +164,7 @@ class SignalTerm(eqx.Module):
     """
 
     process: str = eqx.field(static=True)
-    log_events: Float[Array, ""]
+    log_events: Float[Array, " *point"]
     responses: tuple[SearchResponse, ...] = ()
 
 
@@ -170,7 +178,7 @@ class BackgroundTerm(eqx.Module):
     """
 
     name: str = eqx.field(static=True)
-    events: Float[Array, ""]
+    events: Float[Array, " *point"]
     responses: tuple[SearchResponse, ...] = ()
 
 
@@ -188,15 +196,15 @@ class SearchRegion(eqx.Module):
     """
 
     name: str = eqx.field(static=True)
-    observed: Float[Array, ""]
+    observed: Float[Array, " *point"]
     signal: tuple[SignalTerm, ...]
     background: tuple[BackgroundTerm, ...]
-    is_open: Bool[Array, ""]
-    is_found: Bool[Array, ""]
+    is_open: Bool[Array, " *point"]
+    is_found: Bool[Array, " *point"]
     is_effective: bool = eqx.field(static=True, default=False)
 
     @property
-    def total_background(self) -> Float[Array, ""]:
+    def total_background(self) -> Float[Array, " *point"]:
         """Expected background at nominal nuisances [events]."""
         zero = jnp.zeros_like(self.observed)
         return sum((term.events for term in self.background), start=zero)
@@ -285,6 +293,7 @@ def _as_region(region: SearchRegion) -> Region:
             Term(term.name, term.events[..., None], _responses(term.responses))
             for term in region.background
         ],
+        is_effective=region.is_effective,
     )
 
 

@@ -17,7 +17,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -321,9 +321,8 @@ def instances(
 def _as_float(value: object) -> float | None:
     """A real number as a float; None for anything else."""
     if isinstance(value, np.ndarray | np.generic) or _is_jax_array(value):
-        if value.ndim or value.dtype.kind not in "fiu":
-            return None
-        return float(value)  # pyright: ignore[reportArgumentType] one real number
+        array: Any = value
+        return float(array) if not array.ndim and array.dtype.kind in "fiu" else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

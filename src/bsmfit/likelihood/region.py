@@ -88,6 +88,8 @@ class Region(eqx.Module):
         signal: Signal terms, which the strength multiplies.
         background: Background terms.
         events: Densities of the events one by one, for a region of one bin.
+        is_effective: Whether the count of the one bin is an effective one, in general
+            no whole number (`bsmfit.likelihood.effective_count`).
 
     Examples:
         >>> from bsmfit.likelihood.response import LogNormal
@@ -112,6 +114,7 @@ class Region(eqx.Module):
         converter=partial(_terms, "background"), default=()
     )
     events: EventDensities | None = eqx.field(converter=_events, default=None)
+    is_effective: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self) -> None:
         text("name of a region", self.name)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import optimize, special, stats
 
+from bsmfit.channels.search_region import LARGEST_SPREAD
 from bsmfit.inference.counts.expected import QUANTILE_LEVELS
-from bsmfit.inference.exclusion.limits_by_spread import LARGEST_SPREAD, LimitsBySpread
+from bsmfit.inference.exclusion.limits_by_spread import LimitsBySpread
 from bsmfit.likelihood.effective_count import BackgroundNodes
 
 CASES = ((0.0, 0.3), (0.45, 0.73), (3.7, 2.4), (9.0, 1.2))

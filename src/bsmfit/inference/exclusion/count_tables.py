@@ -21,13 +21,13 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
 from bsmfit.channels.search_region import (
+    LARGEST_SPREAD,
     LOG_CLOSED,
     LogResponse,
     SearchRegion,
     SearchResponse,
 )
 from bsmfit.inference.counts.joint_counts import averaged_poisson_pmf
-from bsmfit.inference.exclusion.limits_by_spread import LARGEST_SPREAD
 from bsmfit.inference.exclusion.nuisance_sort import (
     N_UNKNOWN,
     NuisanceSort,

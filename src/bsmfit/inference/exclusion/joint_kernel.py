@@ -150,16 +150,7 @@ class JointKernel(eqx.Module):
             CLs observed and expected, of all searches and of each alone.
         """
         require_x64("JointKernel")
-        rates = tuple(
-            RegionRates.of(
-                region,
-                index,
-                sort=self.sort,
-                nodes=self.nodes,
-                n_max=self.n_max[index],
-            )
-            for index, region in enumerate(regions)
-        )
+        rates = self._rates(regions)
         everything = tuple(range(len(regions)))
         joint = self._joint(regions, rates, everything)
         log_cls, is_complete = self._observed(joint)
@@ -228,6 +219,56 @@ class JointKernel(eqx.Module):
         background = jnp.maximum(region.total_background, SMALLEST_BACKGROUND)
         log_ratio = log_total_signal([region]) - jnp.log(background)
         return jnp.logaddexp(0.0, log_ratio)
+
+    def test(
+        self, regions: Sequence[SearchRegion]
+    ) -> tuple[Float[Array, ""], Float[Array, ""], Bool[Array, ""]]:
+        r"""Probabilities of the observed outcome or less signal-like ones.
+
+        Args:
+            regions: The regions at a point, of the planned structure.
+
+        Returns:
+            $\ln CL_{s+b}$, $\ln CL_b$, and whether no count that matters is left out.
+        """
+        joint = self._joint(regions, self._rates(regions), range(len(regions)))
+        observed = joint.observed()
+        with_signal, missing = joint.at_most(observed, 1.0)
+        without, missing_without = joint.at_most(observed, 0.0)
+        allowed = _RELATIVE * with_signal + _ABSOLUTE * without
+        is_complete = (missing <= allowed) & (missing_without <= _RELATIVE * without)
+        floor = _SMALLEST
+        return (
+            jnp.log(jnp.maximum(with_signal, floor)),
+            jnp.log(jnp.maximum(without, floor)),
+            is_complete,
+        )
+
+    def expected(self, regions: Sequence[SearchRegion]) -> Float[Array, " 5"]:
+        """Ln CLs at the quantiles of the ordering without a signal.
+
+        Args:
+            regions: The regions at a point, of the planned structure.
+
+        Returns:
+            ln CLs, the strongest first.
+        """
+        everything = range(len(regions))
+        return self._expected(
+            self._joint(regions, self._rates(regions), everything), everything
+        )
+
+    def _rates(self, regions: Sequence[SearchRegion]) -> tuple[RegionRates, ...]:
+        return tuple(
+            RegionRates.of(
+                region,
+                index,
+                sort=self.sort,
+                nodes=self.nodes,
+                n_max=self.n_max[index],
+            )
+            for index, region in enumerate(regions)
+        )
 
     def _observed(
         self, joint: JointProbability

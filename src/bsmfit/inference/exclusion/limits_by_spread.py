@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from bsmfit.channels.search_region import LARGEST_SPREAD
 from bsmfit.inference.counts.expected import count_quantiles, expected_limits
 from bsmfit.inference.counts.marginal import (
     MarginalCounts,
@@ -34,11 +35,7 @@ from bsmfit.likelihood.effective_count import (
     effective_log_limit,
 )
 
-__all__ = ["LARGEST_SPREAD", "LimitsBySpread", "SpreadLimits"]
-
-LARGEST_SPREAD = 0.7
-"""Largest standard deviation of the log of the signal: a factor 2; larger ones, where
-next to no signal is left, are cut down to it."""
+__all__ = ["LimitsBySpread", "SpreadLimits"]
 
 _N_NODE = 5
 _FEW_COUNTS, _N_HERMITE_MANY = 25, 32  # nodes for more counts than few

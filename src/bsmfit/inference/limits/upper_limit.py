@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
 from bsmfit.core.argument import choice, instance, level
@@ -36,6 +37,7 @@ from bsmfit.inference.limits.asymptotic_limits import (
     asymptotic_expected_limits,
     asymptotic_limits,
 )
+from bsmfit.inference.limits.effective import EffectivePoints
 from bsmfit.inference.limits.exact import (
     ExactPlan,
     exact_cls,
@@ -114,6 +116,17 @@ def upper_limit(
     cl = level(cl)
     _check_choices(ordering, toys, plan)
     points = Points.from_likelihood(likelihood, "upper_limit")
+    if _is_effective(likelihood, method):
+        effective = EffectivePoints.of(likelihood, ordering=ordering)
+        value, is_found = effective.limits(cl=cl)
+        status = point_status(points, is_found)
+        return Limit(
+            value=_answered(points, value, status),
+            status=points.reshape(status),
+            monte_carlo_error=points.reshape(jnp.zeros_like(value)),
+            cl=cl,
+            **_effective_words(effective),
+        )
     question = Question(ordering, method, free_prior=free_prior, plan=plan)
 
     def answer(choice: Choice) -> _Answer:
@@ -179,6 +192,16 @@ def expected_upper_limits(
     cl = level(cl)
     _check_choices(ordering, toys, plan)
     points = Points.from_likelihood(likelihood, "expected_upper_limits")
+    if _is_effective(likelihood, method):
+        effective = EffectivePoints.of(likelihood, ordering=ordering)
+        value, is_found = effective.expected_limits(cl=cl)
+        status = point_status(points, is_found)
+        return ExpectedLimits(
+            value=_answered(points, value, status),
+            status=points.reshape(status),
+            cl=cl,
+            **_effective_words(effective),
+        )
     question = Question(ordering, method, True, free_prior=free_prior, plan=plan)
 
     def answer(choice: Choice) -> _Answer:
@@ -236,6 +259,18 @@ def cls_test(
     _check_choices(ordering, toys, plan)
     points = Points.from_likelihood(likelihood, "cls_test")
     tested = _strengths(strength, points)
+    if _is_effective(likelihood, method) and not isinstance(tested, Tracer):
+        effective = EffectivePoints.of(likelihood, ordering=ordering)
+        log_clsb, log_clb, is_found = effective.test(tested)
+        status = point_status(points, is_found, strength=tested)
+        return ClsTest(
+            value=_answered(points, jnp.exp(log_clsb - log_clb), status),
+            log_clsb=_answered(points, log_clsb, status),
+            log_clb=_answered(points, log_clb, status),
+            status=points.reshape(status),
+            monte_carlo_error=points.reshape(jnp.zeros_like(tested)),
+            **_effective_words(effective),
+        )
     question = Question(ordering, method, False, tested, free_prior, plan)
 
     def answer(choice: Choice) -> _Answer:
@@ -343,6 +378,23 @@ def _answered_by(
     reason = f"{choice.reason}, but exact sums do not converge{where}"
     choice = asymptotic_choice(points, question, reason)
     return choice, answer(choice)
+
+
+def _is_effective(likelihood: Likelihood, method: str) -> bool:
+    """Whether effective counts are to be summed exactly."""
+    return method in ("auto", "exact") and any(
+        region.is_effective for region in likelihood.regions
+    )
+
+
+def _effective_words(points: EffectivePoints) -> dict[str, str]:
+    is_single = len(points.regions) == 1
+    return {
+        "method": "exact",
+        "ensemble": points.kernel.ensemble,
+        "ordering": "count" if is_single else points.kernel.ordering,
+        "reason": "effective counts have a continuous distribution, summed exactly",
+    }
 
 
 def _check_choices(
