@@ -132,7 +132,7 @@ def test_hepdata(run, tmp_path):
     assert names["one"].limit.tolist() == [1.0e-10, 0.7e-10]
     assert names["mine"].name == "na62-pi-invisible-2016-2022+own-limit"
     assert names["result"].attrs["is_published"] == 0
-    # As many events as expected: CLs = 2 [1 - Phi(s / sqrt(b + s))] is 0.1 at 1.645 sqrt.
+    # As many events as expected: CLs = 2 [1 - Phi(s / sqrt(b + s))] = 0.1 at 1.645.
     # A peak on a density rho has b = 2 sqrt(pi) sigma rho (physics/kaon-to-pion.md). At
     # 200 MeV sigma is 0.954e-3 GeV^2, to which bins add their width / sqrt(12), and one
     # event is 2.21e-12: 1.98 in units of 1e-11, without uncertainties of the signal.
