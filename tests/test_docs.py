@@ -39,6 +39,7 @@ def test_limits_intervals_and_posteriors(run, capsys):
     assert any(line.startswith("0.0 3.85") for line in printed)
 
 
+@pytest.mark.slow
 def test_combinations(run):
     names = run("combinations.md")
     found = names["found"]
@@ -66,6 +67,7 @@ def test_own_model(run):
     assert 1.1 * unit < edges.lower[at] < 1.3 * unit
 
 
+@pytest.mark.slow
 def test_kaon_modes(run):
     found = run("kaon-modes.md")["found"]
     # physics/pi-nunu.md: published 10.6 +4.1 -3.5, ours 2 % higher (1e-11)
@@ -122,6 +124,7 @@ def spectrum():
     return "\n".join(lines) + "\n"
 
 
+@pytest.mark.slow
 def test_hepdata(run, tmp_path):
     (tmp_path / "table.csv").write_text(LIMIT)
     (tmp_path / "figure_2-a.csv").write_text(LIMIT)
