@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
@@ -21,6 +21,10 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 PROGRAMS = os.environ.get("BSMFIT_TEST_CACHE", "")
 os.environ["BSMFIT_CACHE"] = PROGRAMS or "off"  # for commands that tests start
 OWN_PROGRAMS = pytest.StashKey[Path]()
+
+# Every compiled program holds some memory mappings, of which Linux gives a process 65530
+# by default; a compiler that gets no more ends the process. Well before, start again.
+LARGEST_N_MAPPINGS = 40_000
 
 UP_EXP = (2.30, 2.32, 2.45, 3.9, 5.3)
 
@@ -44,6 +48,18 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         from bsmfit.cli.compilation_cache import keep_programs
 
         keep_programs(session.config.stash[OWN_PROGRAMS])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_programs() -> Iterator[None]:
+    yield
+    mappings = Path("/proc/self/maps")
+    if not mappings.exists():
+        return
+    with mappings.open() as lines:
+        n_mapping = sum(1 for _ in lines)
+    if n_mapping > LARGEST_N_MAPPINGS:
+        jax.clear_caches()
 
 
 @pytest.fixture

@@ -282,6 +282,7 @@ def _kernel_limits(
 ) -> dict[str, Any]:
     """Exact limits of one count, by the kernel of maps."""
     import equinox as eqx
+    import jax.numpy as jnp
 
     from bsmfit.inference.exclusion.kernel import exclusion_kernel
 
@@ -290,7 +291,7 @@ def _kernel_limits(
         searches=[search.name],
         members=[range(len(regions))],
         largest=search.largest_counts(),
-        cl=cl,
+        cl=jnp.asarray(cl),
     )
     found = eqx.filter_jit(lambda k, r: k(r))(kernel, regions)
     status = "ok" if bool(found.is_converged) else "not_converged"

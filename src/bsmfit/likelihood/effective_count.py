@@ -36,7 +36,7 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array, Bool, Float
 
 from bsmfit._x64 import require_x64
-from bsmfit.likelihood.poisson import solve_log_limit
+from bsmfit.likelihood.poisson import Level, log_complement, solve_log_limit
 
 __all__ = [
     "LARGEST_EFFECTIVE_COUNT",
@@ -178,7 +178,7 @@ def effective_log_limit(
     background: BackgroundNodes,
     *,
     spread: Float[Array, ""],
-    cl: float,
+    cl: Level,
     n_node: int = N_HERMITE,
 ) -> tuple[Float[Array, ""], Bool[Array, ""]]:
     r"""Log of the upper limit on the signal at an effective count.
@@ -212,7 +212,7 @@ def effective_count(
     background: BackgroundNodes,
     *,
     spread: Float[Array, ""],
-    cl: float,
+    cl: Level,
 ) -> tuple[Float[Array, ""], Float[Array, ""], Bool[Array, ""]]:
     r"""Count that makes a given limit, and the factor where no count does.
 
@@ -235,7 +235,7 @@ def effective_count(
     floor, _ = effective_log_limit(zero, background, spread=spread, cl=cl)
     is_above = log_limit > floor
     target = jnp.where(is_above, log_limit, floor + 1e-3)
-    level = math.log1p(-cl)
+    level = log_complement(cl)
 
     def excess(n: Float[Array, ""]) -> Float[Array, ""]:
         cls = effective_cls(n, background, log_signal=target, spread=spread)

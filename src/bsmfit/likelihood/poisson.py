@@ -16,8 +16,8 @@ theorem), in forward and reverse mode.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from typing import TypeAlias
 
 import equinox as eqx
 import jax
@@ -27,7 +27,18 @@ from jaxtyping import Array, Bool, Float, Int
 
 from bsmfit._x64 import require_x64
 
-__all__ = ["UpperLimit", "log_cls", "log_poisson_cdf", "solve_log_limit", "upper_limit"]
+__all__ = [
+    "Level",
+    "UpperLimit",
+    "log_cls",
+    "log_complement",
+    "log_poisson_cdf",
+    "solve_log_limit",
+    "upper_limit",
+]
+
+Level: TypeAlias = float | Float[Array, ""]
+"""A confidence level: an array where one compiled program is to serve several."""
 
 _N_ITERATION = 8
 _TOLERANCE = 1e-9
@@ -50,9 +61,21 @@ class UpperLimit(eqx.Module):
 
     n_up: Float[Array, ""]
     is_converged: Bool[Array, ""]
-    cl: float = eqx.field(static=True)
+    cl: Level
     method: str = eqx.field(static=True, default="exact")
     ensemble: str = eqx.field(static=True, default="known-background")
+
+
+def log_complement(cl: Level) -> Float[Array, ""]:
+    r"""$\ln(1 - cl)$ of a confidence level.
+
+    Args:
+        cl: The level, within (0, 1).
+
+    Returns:
+        The logarithm.
+    """
+    return jnp.log1p(-jnp.asarray(cl, dtype=float))
 
 
 def log_poisson_cdf(
@@ -116,7 +139,7 @@ def upper_limit(
     n_observed: Int[Array, ""],
     background: Float[Array, ""],
     *,
-    cl: float,
+    cl: Level,
     n_max: int = 40,
 ) -> UpperLimit:
     r"""Exact CLs upper limit on signal events, background known.
@@ -144,7 +167,7 @@ def upper_limit(
     is_inside = (n_observed >= 0) & (n_observed <= n_max)
     n = jnp.clip(n_observed, 0, n_max)
     count = n.astype(background.dtype)
-    level = math.log1p(-cl) + _log_sum(count, background, n_max=n_max)[0]
+    level = log_complement(cl) + _log_sum(count, background, n_max=n_max)[0]
 
     def residual(signal: Float[Array, ""]) -> Float[Array, ""]:
         return _log_sum(count, signal + background, n_max=n_max)[0] - level
@@ -184,7 +207,7 @@ def solve_log_limit(
     log_cls_of: Callable[[Float[Array, " *limit"]], Float[Array, " *limit"]],
     start: Float[Array, " *limit"],
     *,
-    cl: float,
+    cl: Level,
 ) -> tuple[Float[Array, " *limit"], Bool[Array, " *limit"]]:
     r"""Solve $CL_s = 1 - cl$ for the log of the signal, element by element.
 
@@ -199,7 +222,7 @@ def solve_log_limit(
     Returns:
         ln of the limit, and whether the equation holds there to 1e-9.
     """
-    target = math.log(-math.log(1.0 - cl))
+    target = jnp.log(-log_complement(cl))
 
     def residual(log_signal: Float[Array, " *limit"]) -> Float[Array, " *limit"]:
         exponent = jnp.maximum(-log_cls_of(log_signal), _SMALLEST_EXPONENT)

@@ -100,7 +100,7 @@ class ExclusionPoint(eqx.Module):
             searches=combination.names,
             members=members,
             largest=combination.largest_counts,
-            cl=level(cl),
+            cl=jnp.asarray(level(cl)),
             ordering=ordering,
         )
         is_whole = not any(region.is_effective for region in regions)
@@ -126,7 +126,7 @@ class ExclusionPoint(eqx.Module):
     @property
     def cl(self) -> float:
         """Confidence level."""
-        return self.kernel.cl
+        return float(self.kernel.cl)
 
     def log_signal(
         self, mass: Float[Array, ""], coupling: Float[Array, ""]

@@ -41,6 +41,7 @@ from bsmfit.inference.fits.counting_fit import (
     conditional_fit,
     free_fit,
 )
+from bsmfit.likelihood.poisson import Level
 
 __all__ = [
     "BAND_N_SIGMA",
@@ -138,7 +139,7 @@ def asymptotic_counting_cls(
 def asymptotic_counting_limit(
     point: CountingPoint,
     *,
-    cl: float,
+    cl: Level,
     n_iteration: int = N_ITERATION,
     n_step: int = _N_STEP,
 ) -> tuple[Float[Array, ""], Bool[Array, ""]]:
@@ -176,7 +177,7 @@ def asymptotic_counting_limit(
 def asymptotic_counting_bands(
     point: CountingPoint,
     *,
-    cl: float,
+    cl: Level,
     n_iteration: int = N_ITERATION,
     n_step: int = _N_STEP,
 ) -> tuple[Float[Array, " n_band"], Bool[Array, " n_band"]]:

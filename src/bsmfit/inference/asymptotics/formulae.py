@@ -24,6 +24,7 @@ from jax.scipy.special import erfc, ndtr, ndtri
 from jaxtyping import Array, Float
 
 from bsmfit._x64 import require_x64
+from bsmfit.likelihood.poisson import Level
 
 __all__ = [
     "asymptotic_log_cls",
@@ -170,7 +171,7 @@ def expected_log_cls(
 
 
 def expected_root(
-    n_sigma: Float[Array, " *point"], *, cl: float
+    n_sigma: Float[Array, " *point"], *, cl: Level
 ) -> Float[Array, " *point"]:
     r"""Value of $\sqrt{q_A}$ at which the expected $CL_s(N)$ is $1 - cl$.
 

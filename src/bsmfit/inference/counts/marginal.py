@@ -30,7 +30,7 @@ from jaxtyping import Array, Bool, Float, Int
 from bsmfit._x64 import require_x64
 from bsmfit.inference.counts.composite_response import N_COMPRESSED, compress_response
 from bsmfit.likelihood.counting import CountingModel
-from bsmfit.likelihood.poisson import solve_log_limit
+from bsmfit.likelihood.poisson import Level, solve_log_limit
 from bsmfit.likelihood.quadrature import NuisanceQuadrature
 
 __all__ = [
@@ -174,7 +174,7 @@ def marginal_log_probabilities(
 
 
 def marginal_log_limits(
-    counts: MarginalCounts, *, cl: float
+    counts: MarginalCounts, *, cl: Level
 ) -> tuple[Float[Array, " n_count"], Bool[Array, " n_count"]]:
     r"""Log of the upper limit on the total signal for each count 0 to n_max.
 
@@ -203,7 +203,7 @@ def marginal_log_limits(
 
 
 def marginal_log_limit(
-    counts: MarginalCounts, n: Int[Array, ""], *, cl: float
+    counts: MarginalCounts, n: Int[Array, ""], *, cl: Level
 ) -> tuple[Float[Array, ""], Bool[Array, ""]]:
     """Log of the upper limit on the total signal for one count.
 

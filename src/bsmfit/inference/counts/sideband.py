@@ -27,6 +27,7 @@ from jaxtyping import Array, Bool, Float
 
 from bsmfit._x64 import require_x64
 from bsmfit.inference.counts.marginal import MarginalCounts, marginal_log_limits
+from bsmfit.likelihood.poisson import Level
 from bsmfit.likelihood.quadrature import axis_rule
 
 __all__ = [
@@ -135,7 +136,7 @@ class GammaBackground(eqx.Module):
 def sideband_upper_limits(
     background: GammaBackground,
     *,
-    cl: float,
+    cl: Level,
     n_max: int = 20,
     efficiency_log_kappa: float = 0.0,
 ) -> tuple[Float[Array, " n_count"], Bool[Array, " n_count"]]:

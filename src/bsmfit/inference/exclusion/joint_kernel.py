@@ -23,7 +23,6 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 from scipy.special import pdtrc
-from scipy.stats import poisson
 
 from bsmfit._x64 import require_x64
 from bsmfit.channels.search_region import (
@@ -42,6 +41,7 @@ from bsmfit.inference.exclusion.nuisance_sort import (
     shared_nodes,
 )
 from bsmfit.inference.exclusion.result import Exclusion
+from bsmfit.likelihood.poisson import Level
 
 __all__ = ["JOINT_ORDERINGS", "JointKernel"]
 
@@ -76,7 +76,7 @@ class JointKernel(eqx.Module):
     members: tuple[tuple[int, ...], ...] = eqx.field(static=True)
     sort: NuisanceSort = eqx.field(static=True)
     ordering: str = eqx.field(static=True)
-    cl: float = eqx.field(static=True)
+    cl: Level
     n_max: tuple[int, ...] = eqx.field(static=True)
     n_expected: tuple[int, ...] = eqx.field(static=True)
     nodes: Float[Array, "n_node n_shared"]
@@ -90,7 +90,7 @@ class JointKernel(eqx.Module):
         searches: Sequence[str],
         members: Sequence[Sequence[int]],
         largest: Sequence[LargestCount],
-        cl: float,
+        cl: Level,
         ordering: str,
     ) -> JointKernel:
         """Plan the sums for regions of known structure.
@@ -328,7 +328,7 @@ def _listed_count(
         return 0
     rate = 1.5 * largest.background * _background_factor(region) + 0.05
     needed = max(
-        largest.observed + 1.0, at_least, float(poisson.isf(_LISTED_TAIL, rate))
+        largest.observed + 1.0, at_least, _smallest_count(rate, tail=_LISTED_TAIL)
     )
     return next((n for n in _COUNTS if n >= needed), _COUNTS[-1])
 
@@ -338,7 +338,12 @@ def _expected_count(region: SearchRegion, largest: LargestCount) -> int:
     if not region.signal:
         return -1
     rate = largest.background * _background_factor(region)
-    n_max = 1
-    while n_max < _COUNTS[-1] and pdtrc(n_max, rate) >= _EXPECTED_TAIL:
+    return max(1, int(_smallest_count(rate, tail=_EXPECTED_TAIL)))
+
+
+def _smallest_count(rate: float, *, tail: float) -> float:
+    """Smallest count above which less than a tail lies, at most the largest listed."""
+    n_max = 0
+    while n_max < _COUNTS[-1] and pdtrc(n_max, rate) >= tail:
         n_max += 1
-    return n_max
+    return float(n_max)

@@ -20,6 +20,7 @@ from bsmfit.inference.exclusion.joint_kernel import JOINT_ORDERINGS, JointKernel
 from bsmfit.inference.exclusion.nuisance_sort import NuisanceSort, all_responses
 from bsmfit.inference.exclusion.one_count import CountKernel
 from bsmfit.inference.exclusion.one_spread import SpreadKernel
+from bsmfit.likelihood.poisson import Level
 
 __all__ = ["ExclusionKernel", "exclusion_kernel"]
 
@@ -32,7 +33,7 @@ def exclusion_kernel(
     searches: Sequence[str],
     members: Sequence[Sequence[int]],
     largest: Sequence[LargestCount],
-    cl: float,
+    cl: Level,
     ordering: str = "likelihood-ratio",
 ) -> ExclusionKernel:
     """Choose and plan the kernel for regions of known structure.

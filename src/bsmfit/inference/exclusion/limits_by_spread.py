@@ -34,6 +34,7 @@ from bsmfit.likelihood.effective_count import (
     effective_cls,
     effective_log_limit,
 )
+from bsmfit.likelihood.poisson import Level
 
 __all__ = ["LimitsBySpread", "SpreadLimits"]
 
@@ -94,7 +95,7 @@ class LimitsBySpread(eqx.Module):
         background: BackgroundNodes,
         *,
         smallest_spread: Float[Array, ""],
-        cl: float,
+        cl: Level,
         n_max: int,
     ) -> LimitsBySpread:
         """Solve the limits at the nodes.
@@ -175,7 +176,7 @@ def _through_nodes(
 
 
 def _expected(
-    background: BackgroundNodes, spread: Float[Array, ""], *, cl: float, n_max: int
+    background: BackgroundNodes, spread: Float[Array, ""], *, cl: Level, n_max: int
 ) -> tuple[Float[Array, " 5"], Int[Array, ""], Bool[Array, ""]]:
     """Log of the expected limits, the median count, and whether all is solved."""
     counts = _marginal_counts(background, spread, n_max=n_max)

@@ -37,6 +37,7 @@ from bsmfit.inference.counts.marginal import (
 )
 from bsmfit.inference.exclusion.result import Exclusion
 from bsmfit.likelihood.counting import CountingModel
+from bsmfit.likelihood.poisson import Level
 from bsmfit.likelihood.quadrature import NuisanceQuadrature
 
 __all__ = ["CountKernel", "exclusion"]
@@ -57,12 +58,12 @@ class CountKernel(eqx.Module):
 
     counting: CountingModel
     quadrature: NuisanceQuadrature
-    cl: float = eqx.field(static=True)
+    cl: Level
     n_max: int = eqx.field(static=True)
 
     @classmethod
     def of(
-        cls, region: SearchRegion, *, largest: LargestCount, cl: float
+        cls, region: SearchRegion, *, largest: LargestCount, cl: Level
     ) -> CountKernel:
         """Plan for a region of known structure.
 
@@ -139,7 +140,7 @@ def exclusion(
     *,
     quadrature: NuisanceQuadrature,
     n_observed: Int[Array, ""],
-    cl: float,
+    cl: Level,
     n_max: int,
 ) -> Exclusion:
     """Limits and CLs of one signal hypothesis.

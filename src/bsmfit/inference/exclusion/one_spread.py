@@ -30,6 +30,7 @@ from bsmfit.inference.exclusion.limits_by_spread import LimitsBySpread
 from bsmfit.inference.exclusion.nuisance_sort import hermite_rule
 from bsmfit.inference.exclusion.result import Exclusion
 from bsmfit.likelihood.effective_count import BackgroundNodes
+from bsmfit.likelihood.poisson import Level
 
 __all__ = ["SpreadKernel"]
 
@@ -50,14 +51,14 @@ class SpreadKernel(eqx.Module):
         background_spread: Standard deviation of the log of the background.
     """
 
-    cl: float = eqx.field(static=True)
+    cl: Level
     n_max: int = eqx.field(static=True)
     smallest_spread: float = eqx.field(static=True)
     background_spread: float = eqx.field(static=True)
 
     @classmethod
     def of(
-        cls, region: SearchRegion, *, largest: LargestCount, cl: float
+        cls, region: SearchRegion, *, largest: LargestCount, cl: Level
     ) -> SpreadKernel:
         """Plan for a region of known structure.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import equinox as eqx
 from jaxtyping import Array, Bool, Float
 
+from bsmfit.likelihood.poisson import Level
+
 __all__ = ["Exclusion"]
 
 
@@ -55,7 +57,7 @@ class Exclusion(eqx.Module):
     cls_exp_quantiles: Float[Array, " 5"] | None = None
     cls_obs_single: Float[Array, " n_search"] | None = None
     log_cls: Float[Array, ""] | None = None
-    cl: float = eqx.field(static=True, default=0.9)
+    cl: Level = 0.9
     method: str = eqx.field(static=True, default="exact")
     ensemble: str = eqx.field(static=True, default="marginal")
     ordering: str = eqx.field(static=True, default="count")

@@ -36,6 +36,7 @@ from bsmfit.inference.fits.fit_problem import FitProblem
 from bsmfit.inference.fits.newton import Minimum
 from bsmfit.inference.fits.strength_search import strengths_at
 from bsmfit.likelihood.arrays import LikelihoodArrays
+from bsmfit.likelihood.poisson import Level
 
 __all__ = ["most_signal_events", "profile_bands", "profile_cls", "profile_limit"]
 
@@ -111,7 +112,7 @@ def profile_cls(arrays: LikelihoodArrays, strength: Float[Array, ""]) -> Asympto
 
 
 def profile_limit(
-    arrays: LikelihoodArrays, *, cl: float
+    arrays: LikelihoodArrays, *, cl: Level
 ) -> tuple[Float[Array, ""], Bool[Array, ""]]:
     r"""Asymptotic CLs upper limit on the signal strength.
 
@@ -132,7 +133,7 @@ def profile_limit(
 
 
 def profile_bands(
-    arrays: LikelihoodArrays, *, cl: float
+    arrays: LikelihoodArrays, *, cl: Level
 ) -> tuple[Float[Array, " n_band"], Bool[Array, " n_band"]]:
     r"""Asymptotic limits expected without signal, at -2, -1, 0, 1 and 2 sigma.
 

@@ -21,6 +21,7 @@ from bsmfit.inference.asymptotics.counting import (
 from bsmfit.inference.fits.profile import profile_bands, profile_cls, profile_limit
 from bsmfit.inference.fits.separable import counting_point, is_separable
 from bsmfit.inference.limits.points import Points
+from bsmfit.likelihood.poisson import Level
 
 __all__ = ["asymptotic_cls", "asymptotic_expected_limits", "asymptotic_limits"]
 
@@ -30,7 +31,7 @@ _N_CHUNK_FITS = 32
 
 @eqx.filter_jit
 def asymptotic_limits(
-    points: Points, *, cl: float
+    points: Points, *, cl: Level
 ) -> tuple[Float[Array, " n_point"], Bool[Array, " n_point"]]:
     """Upper limits on the strength.
 
@@ -81,7 +82,7 @@ def asymptotic_cls(
 
 @eqx.filter_jit
 def asymptotic_expected_limits(
-    points: Points, *, cl: float
+    points: Points, *, cl: Level
 ) -> tuple[Float[Array, "n_point 5"], Bool[Array, " n_point"]]:
     """Limits to be expected without a signal, from the Asimov set.
 

@@ -34,6 +34,7 @@ from bsmfit.channels.search_region import (
 from bsmfit.errors import NoExactMethodError
 from bsmfit.inference.exclusion.joint_kernel import JointKernel
 from bsmfit.likelihood.likelihood import Likelihood, broadcast_points
+from bsmfit.likelihood.poisson import Level, log_complement
 from bsmfit.likelihood.region import Region, Term
 from bsmfit.likelihood.response import (
     Gamma,
@@ -105,13 +106,13 @@ class EffectivePoints(eqx.Module):
         return cls(regions, kernel)
 
     def limits(
-        self, *, cl: float
+        self, *, cl: Level
     ) -> tuple[Float[Array, " n_point"], Bool[Array, " n_point"]]:
         """Upper limits on the strength, and whether they are found."""
         return _limits(self, cl)
 
     def expected_limits(
-        self, *, cl: float
+        self, *, cl: Level
     ) -> tuple[Float[Array, "n_point 5"], Bool[Array, " n_point"]]:
         """Limits of the quantiles of the ordering without a signal."""
         return _expected_limits(self, cl)
@@ -134,8 +135,8 @@ def _test(points: EffectivePoints, strength: Float[Array, " n_point"]):
 
 
 @eqx.filter_jit
-def _limits(points: EffectivePoints, cl: float):
-    target = math.log1p(-cl)
+def _limits(points: EffectivePoints, cl: Level):
+    target = log_complement(cl)
 
     def at(regions: tuple[SearchRegion, ...]):
         def excess(x: Float[Array, ""]) -> Float[Array, " 1"]:
@@ -150,8 +151,8 @@ def _limits(points: EffectivePoints, cl: float):
 
 
 @eqx.filter_jit
-def _expected_limits(points: EffectivePoints, cl: float):
-    target = math.log1p(-cl)
+def _expected_limits(points: EffectivePoints, cl: Level):
+    target = log_complement(cl)
 
     def at(regions: tuple[SearchRegion, ...]):
         log_limits, is_found = _last_crossing(

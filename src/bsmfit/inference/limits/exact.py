@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
-from scipy.stats import poisson
+from scipy.special import pdtrc
 
 from bsmfit.errors import NoExactMethodError
 from bsmfit.inference.asymptotics.counting import in_chunks
@@ -51,6 +51,7 @@ from bsmfit.inference.limits.countable import (
 from bsmfit.inference.limits.joint_limit import expected_joint_limits, joint_limit
 from bsmfit.inference.limits.points import Points
 from bsmfit.likelihood.arrays import LikelihoodArrays
+from bsmfit.likelihood.poisson import Level
 from bsmfit.likelihood.relevant import Part
 
 __all__ = ["ExactPlan", "exact_cls", "exact_expected_limits", "exact_limits"]
@@ -170,7 +171,7 @@ class ExactPlan(eqx.Module):
 
 @eqx.filter_jit
 def exact_limits(
-    points: Points, plan: ExactPlan, *, cl: float
+    points: Points, plan: ExactPlan, *, cl: Level
 ) -> tuple[Float[Array, " n_point"], Bool[Array, " n_point"]]:
     """Upper limits on the strength.
 
@@ -245,7 +246,7 @@ def exact_cls(
 
 @eqx.filter_jit
 def exact_expected_limits(
-    points: Points, plan: ExactPlan, *, cl: float
+    points: Points, plan: ExactPlan, *, cl: Level
 ) -> tuple[Float[Array, "n_point 5"], Bool[Array, " n_point"]]:
     """Limits to be expected without a signal.
 
@@ -318,6 +319,9 @@ def _largest_joint_count(points: Points, carriers: Carriers) -> int:
     observed = observed.sum(axis=-1).max()
     background = carriers.background[:, bins].max()
     excess = observed + 3.0 * np.sqrt(observed + 1.0)
-    n_max = poisson.isf(_JOINT_TAIL, 1.5 * background + excess)
+    rate = 1.5 * background + excess
+    # far above the mean the tail falls like a Gaussian's, eight deviations out
+    candidates = np.arange(np.ceil(rate + 10.0 * np.sqrt(rate + 1.0) + 20.0) + 1.0)
+    n_max = candidates[np.argmax(pdtrc(candidates, rate) <= _JOINT_TAIL)]
     # few different values, so that few programs are compiled
     return int(12 * np.ceil(n_max / 12.0))

@@ -96,7 +96,7 @@ def invisible_limit(
     largest = (
         LargestCount(0.0, 0.0) if n_max is not None else channel.largest_counts()[0]
     )
-    kernel = SpreadKernel.of(structure[0], largest=largest, cl=cl)
+    kernel = SpreadKernel.of(structure[0], largest=largest, cl=jnp.asarray(cl))
     if n_max is not None:
         kernel = dataclasses.replace(kernel, n_max=n_max)
     return _limit(channel, at, width, kernel)

@@ -11,7 +11,6 @@ its derivatives are those of that equation, $Q_\mu(\vec n) = Q_\mu(\vec n^{obs})
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -41,6 +40,7 @@ from bsmfit.inference.counts.joint_counts import (
     TIE_TOLERANCE,
     JointCounts,
 )
+from bsmfit.likelihood.poisson import Level, log_complement
 
 __all__ = ["JointLimit", "expected_joint_limits", "joint_limit"]
 
@@ -76,7 +76,7 @@ class JointLimit(eqx.Module):
     strength: Float[Array, " *point"]
     is_converged: Bool[Array, " *point"]
     is_jump: Bool[Array, " *point"]
-    cl: float = eqx.field(static=True)
+    cl: Level
     ordering: str = eqx.field(static=True)
     method: str = eqx.field(static=True)
 
@@ -84,7 +84,7 @@ class JointLimit(eqx.Module):
 def joint_limit(
     counts: JointCounts,
     *,
-    cl: float,
+    cl: Level,
     ordering: str = "likelihood-ratio",
     method: str = "enumeration",
     n_search: int = 32,
@@ -124,7 +124,7 @@ def joint_limit(
     require_x64("joint_limit")
     check_choices(ordering, method)
     _check_search(cl, n_search)
-    target = math.log1p(-cl)
+    target = log_complement(cl)
 
     def cls_at(given: JointCounts, log_strength: Float[Array, ""]) -> JointCLs:
         mu = jnp.exp(log_strength)
@@ -164,7 +164,7 @@ def joint_limit(
 def expected_joint_limits(
     counts: JointCounts,
     *,
-    cl: float,
+    cl: Level,
     n_sigma: Float[Array, " n_level"],
     ordering: str = "likelihood-ratio",
     n_search: int = 32,
@@ -189,7 +189,7 @@ def expected_joint_limits(
     require_x64("expected_joint_limits")
     check_choices(ordering, "enumeration")
     _check_search(cl, n_search)
-    target = math.log1p(-cl)
+    target = log_complement(cl)
     fixed = lax.stop_gradient(counts)
 
     def expected(log_strength: Float[Array, ""], levels: Float[Array, " n_level"]):
@@ -225,8 +225,8 @@ def _generous(counts: JointCounts, level: Float[Array, ""]) -> JointCounts:
     )
 
 
-def _check_search(cl: float, n_search: int) -> None:
-    if not 0.0 < cl < 1.0:
+def _check_search(cl: Level, n_search: int) -> None:
+    if isinstance(cl, float) and not 0.0 < cl < 1.0:
         msg = f"cl = {cl} is not between 0 and 1"
         raise InputError(msg)
     if n_search < 2:
@@ -235,7 +235,7 @@ def _check_search(cl: float, n_search: int) -> None:
 
 
 def _search_range(
-    counts: JointCounts, target: float, ordering: str
+    counts: JointCounts, target: Float[Array, ""], ordering: str
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     r"""Logs of strengths below and above the limit.
 
@@ -264,7 +264,7 @@ def _search_range(
         y = y - value / gradient
     # other orderings may hold outcomes of more events than the observed one
     margin = 0.05 if ordering == "likelihood-ratio" else 0.35
-    low = math.log(-target) - jnp.log(total) - jnp.maximum(mean, 0.0) - spread - 0.05
+    low = jnp.log(-target) - jnp.log(total) - jnp.maximum(mean, 0.0) - spread - 0.05
     high = jnp.log(y) - jnp.log(total) - jnp.minimum(mean, 0.0) + 3.0 * spread
     return low, high + margin
 

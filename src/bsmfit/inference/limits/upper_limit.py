@@ -114,11 +114,12 @@ def upper_limit(
         (3.9068, 'exact', 'marginal')
     """
     cl = level(cl)
+    traced = jnp.asarray(cl)  # one program for all levels
     _check_choices(ordering, toys, plan)
     points = Points.from_likelihood(likelihood, "upper_limit")
     if _is_effective(likelihood, method):
         effective = EffectivePoints.of(likelihood, ordering=ordering)
-        value, is_found = effective.limits(cl=cl)
+        value, is_found = effective.limits(cl=traced)
         status = point_status(points, is_found)
         return Limit(
             value=_answered(points, value, status),
@@ -132,10 +133,10 @@ def upper_limit(
     def answer(choice: Choice) -> _Answer:
         error = jnp.zeros(points.signal.shape[0])
         if choice.plan is not None:
-            value, is_found = exact_limits(points, choice.plan, cl=cl)
+            value, is_found = exact_limits(points, choice.plan, cl=traced)
             return _Answer.exact(choice.plan, (value, error), is_found)
         if choice.method == "asymptotic":
-            value, is_found = asymptotic_limits(points, cl=cl)
+            value, is_found = asymptotic_limits(points, cl=traced)
             return _Answer((value, error), is_found, "asymptotic")
         value, error, is_found = toy_limits(
             points, _needed(toys).draw(points), cl=cl, ensemble=_needed(toys).kind
@@ -190,11 +191,12 @@ def expected_upper_limits(
         InputError: As in `upper_limit`.
     """
     cl = level(cl)
+    traced = jnp.asarray(cl)  # one program for all levels
     _check_choices(ordering, toys, plan)
     points = Points.from_likelihood(likelihood, "expected_upper_limits")
     if _is_effective(likelihood, method):
         effective = EffectivePoints.of(likelihood, ordering=ordering)
-        value, is_found = effective.expected_limits(cl=cl)
+        value, is_found = effective.expected_limits(cl=traced)
         status = point_status(points, is_found)
         return ExpectedLimits(
             value=_answered(points, value, status),
@@ -206,10 +208,10 @@ def expected_upper_limits(
 
     def answer(choice: Choice) -> _Answer:
         if choice.plan is not None:
-            value, is_found = exact_expected_limits(points, choice.plan, cl=cl)
+            value, is_found = exact_expected_limits(points, choice.plan, cl=traced)
             return _Answer.exact(choice.plan, (value,), is_found)
         if choice.method == "asymptotic":
-            value, is_found = asymptotic_expected_limits(points, cl=cl)
+            value, is_found = asymptotic_expected_limits(points, cl=traced)
             return _Answer((value,), is_found, "asymptotic")
         value, is_found = toy_expected_limits(
             points, _needed(toys).draw(points), cl=cl, ensemble=_needed(toys).kind
