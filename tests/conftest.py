@@ -22,8 +22,8 @@ PROGRAMS = os.environ.get("BSMFIT_TEST_CACHE", "")
 os.environ["BSMFIT_CACHE"] = PROGRAMS or "off"  # for commands that tests start
 OWN_PROGRAMS = pytest.StashKey[Path]()
 
-# Every compiled program holds some memory mappings, of which Linux gives a process 65530
-# by default; a compiler that gets no more ends the process. Well before, start again.
+# Every compiled program holds memory mappings, of which Linux gives a process 65530 by
+# default; a compiler that gets no more ends the process. Well before, start again.
 LARGEST_N_MAPPINGS = 40_000
 
 UP_EXP = (2.30, 2.32, 2.45, 3.9, 5.3)
