@@ -47,16 +47,26 @@ def log_uniform(axis: Any, n_point: int, seed: int) -> jax.Array:
     return jnp.exp(uniform(low, high, n_point, seed))
 
 
-def map_kernel(model: str, channel: str) -> Kernel:
-    """Observed and expected limits and CLs at points of a map."""
-    from bsmfit.scan.exclusion_map import default_axes, exclusion_point
+N_COUPLING = 100
+"""Couplings at every mass: maps solve once per mass what does not depend on them."""
 
-    theory, search = bsmfit.load_model(model), bsmfit.load_channel(channel)
-    point = exclusion_point(theory, [search], cl=0.9)
-    masses, couplings = default_axes(theory, [search])
-    return jax.vmap(point), lambda n: (
-        log_uniform(masses, n, 1),
-        log_uniform(couplings, n, 2),
+
+def map_kernel(model: str, *channels: str, preset: str | None = None) -> Kernel:
+    """Observed and expected limits and CLs on a plane, as scans compute it."""
+    from bsmfit.scan.exclusion_map import default_axes
+    from bsmfit.scan.exclusion_point import ExclusionPoint
+
+    theory = bsmfit.load_model(model, preset) if preset else bsmfit.load_model(model)
+    searches = [bsmfit.load_channel(channel) for channel in channels]
+    point = ExclusionPoint.of(theory, searches, cl=0.9)
+    masses, couplings = default_axes(theory, searches)
+
+    def plane(mass: jax.Array, coupling: jax.Array):
+        return jax.vmap(lambda one: jax.vmap(lambda g: point(one, g))(coupling))(mass)
+
+    return plane, lambda n: (
+        log_uniform(masses, n // N_COUPLING, 1),
+        log_uniform(couplings, N_COUPLING, 2),
     )
 
 
@@ -183,6 +193,13 @@ KERNELS: dict[str, Callable[[], Kernel]] = {
     "map, dark photon in the dump": lambda: map_kernel("dark-photon", "na62-dump-mumu"),
     "map, scalar in kaon decays": lambda: map_kernel(
         "dark-scalar", "na62-pi-invisible-run1"
+    ),
+    "joint map, two dump searches": lambda: map_kernel(
+        "dark-photon", "na62-dump-mumu", "na62-dump-ee"
+    ),
+    "joint map, two kinds of search": lambda: map_kernel(
+        *("dark-photon", "na62-dump-mumu", "na62-dump-ee", "na62-pi-invisible-run1"),
+        preset="bremsstrahlung-and-kaons",
     ),
     "joint CLs, three counts": joint_kernel,
     "counting CLs": lambda: counting_kernel(is_limit=False),

@@ -50,10 +50,13 @@ import bsmfit
 bsmfit.enable_x64()
 channel = bsmfit.load_channel("na62-dump-mumu")
 
-def scan(n_mass, n_coupling, preset="bremsstrahlung"):
+electrons = bsmfit.load_channel("na62-dump-ee")
+kaons = bsmfit.load_channel("na62-pi-invisible-run1")
+
+def scan(n_mass, n_coupling, preset="bremsstrahlung", channels=channel, lowest=0.212):
     model = bsmfit.load_model("dark-photon", preset)
     return bsmfit.scan_plane(
-        model, channel, mass=(0.212, 0.6, n_mass), coupling=(2e-7, 1e-5, n_coupling)
+        model, channels, mass=(lowest, 0.6, n_mass), coupling=(2e-7, 1e-5, n_coupling)
     )
 
 def repeated(n, *arguments):
@@ -119,13 +122,37 @@ def scalar_cold() -> str:
 
 
 def cached() -> str:
-    """The same two, with the programs of an earlier run."""
+    """The same commands, with the programs of an earlier run."""
+    commands = {
+        "dump": DUMP_SCAN,
+        "scalar": SCALAR_SCAN,
+        "limit": KAON_LIMIT,
+        "measure": MEASURE,
+    }
     with tempfile.TemporaryDirectory() as folder:
-        commands = (DUMP_SCAN, SCALAR_SCAN)
-        for command in commands:
+        for command in commands.values():
             _command_line(*command, n_run=1, cache=folder)
-        dump, scalar = (_command_line(*command, cache=folder) for command in commands)
-    return f"dump {dump}, scalar {scalar}"
+        texts = [
+            f"{name} {_command_line(*command, cache=folder)}"
+            for name, command in commands.items()
+        ]
+    return ", ".join(texts)
+
+
+KAON_LIMIT = (
+    *("limit", "na62-pi-invisible-run1", "--mass", "0.2", "--lifetime-ns", "2"),
+)
+MEASURE = ("measure", "na62-pi-nunu-run1")
+
+
+def limit() -> str:
+    """`bsmfit limit` of a search in kaon decays, process start to answer."""
+    return _command_line(*KAON_LIMIT)
+
+
+def measurement() -> str:
+    """`bsmfit measure na62-pi-nunu`, process start to answer."""
+    return _command_line(*MEASURE)
 
 
 def scalar() -> str:
@@ -178,6 +205,21 @@ def full() -> str:
     return f"{result['cpu']:.1f} CPU s, {result['wall']:.1f} s wall (median of 3)"
 
 
+def joint() -> str:
+    """200 x 200 points of both dump searches jointly, observed and bands."""
+    call = "repeated(7, 200, 200, 'bremsstrahlung', [channel, electrons])"
+    result = in_a_fresh_process(PREPARE + f"print(json.dumps({call}))")
+    return f"{result['wall']:.2f} s wall, {result['cpu']:.2f} CPU s (median of 7)"
+
+
+def joint_kinds() -> str:
+    """200 x 200 points of both dump searches and one in kaon decays jointly."""
+    searches = "[channel, electrons, kaons]"
+    call = f"repeated(3, 200, 200, 'bremsstrahlung-and-kaons', {searches}, 0.01)"
+    result = in_a_fresh_process(PREPARE + f"print(json.dumps({call}))")
+    return f"{result['wall']:.2f} s wall, {result['cpu']:.2f} CPU s (median of 3)"
+
+
 def memory() -> str:
     """Peak resident memory of a 1000 x 1000 scan."""
     code = PREPARE + (
@@ -192,9 +234,13 @@ MEASUREMENTS = {
     "import": import_time,
     "start": start,
     "cold": cold,
+    "limit": limit,
+    "measure": measurement,
     "cached": cached,
     "warm": warm,
     "map": large_map,
+    "joint": joint,
+    "joint-kinds": joint_kinds,
     "full": full,
     "scalar-cold": scalar_cold,
     "scalar": scalar,
