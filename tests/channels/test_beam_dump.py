@@ -44,6 +44,7 @@ def channel() -> BeamDumpChannel:
         mass_range=(0.2, 0.8),
         datasets=("toy",),
         changes=(),
+        fingerprint="",
         default_plane=(DefaultAxis(0.2, 0.8, 10), DefaultAxis(1e-7, 1e-5, 10)),
         efficiency_preset="toy",
         nuisances=(ChannelNuisance("pot", 1.2, "signal"),),
@@ -58,7 +59,7 @@ def channel() -> BeamDumpChannel:
             resolutions=jnp.array([0.001, 0.003]),
             half_width=jnp.array(2.0),
         ),
-    )
+    ).as_published()
 
 
 def mediator(mass=0.3, width=1e-16, fraction=0.4, **production) -> Mediator:

@@ -39,6 +39,7 @@ def channel():
         mass_axis=DefaultAxis(0.01, 0.25, 10, "lin"),
         coupling_axes=(),
         changes=(),
+        fingerprint="",
         nuisances=(ChannelNuisance("acceptance", 1.1, "signal"),),
         veto_nuisance="veto_end",
         inputs=(),
@@ -52,7 +53,7 @@ def channel():
             jnp.array([0.0, 0.2]), jnp.log(jnp.array([4e-11, 1e-11])), 0.9
         ),
         n_observed=None,
-    )
+    ).as_published()
 
 
 def mediator(mass=0.2, width=0.0, invisible=None, strength=1e-10):
