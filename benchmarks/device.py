@@ -58,7 +58,7 @@ def map_kernel(model: str, *channels: str, preset: str | None = None) -> Kernel:
 
     theory = bsmfit.load_model(model, preset) if preset else bsmfit.load_model(model)
     searches = [bsmfit.load_channel(channel) for channel in channels]
-    point = ExclusionPoint.of(theory, searches, cl=0.9)
+    point = ExclusionPoint.from_model(theory, searches, cl=0.9)
     masses, couplings = default_axes(theory, searches)
 
     def plane(mass: jax.Array, coupling: jax.Array):

@@ -37,7 +37,7 @@ from bsmfit.errors import (
 )
 from bsmfit.likelihood.likelihood import Likelihood
 from bsmfit.physics.mediator import Mediator
-from bsmfit.physics.model import Model, ProductionNuisance
+from bsmfit.physics.model import Model, ProductionNuisance, abstract_mediator
 from bsmfit.physics.production import KNOWN_PROCESSES
 
 __all__ = ["Combination", "as_channels", "production_processes", "search_likelihood"]
@@ -281,8 +281,7 @@ def production_processes(model: Model) -> tuple[str, ...]:
     Raises:
         InputError: The function returns no mediator, or one that is never produced.
     """
-    one = jax.ShapeDtypeStruct((), jnp.result_type(float))
-    mediator = eqx.filter_eval_shape(model, one, one)
+    mediator = abstract_mediator(model)
     if not isinstance(mediator, Mediator):
         msg = (
             f"the function of model {model.name!r} returns a "

@@ -29,7 +29,7 @@ from bsmfit.core.array_argument import check_range, known_values, scalar
 from bsmfit.errors import InputError
 from bsmfit.physics.mediator import Mediator, check_physical
 
-__all__ = ["Model", "ProductionNuisance"]
+__all__ = ["Model", "ProductionNuisance", "abstract_mediator"]
 
 # relative rounding of a mass that a function has worked with
 _SAME_MASS = 1e-9
@@ -163,6 +163,32 @@ class Model(eqx.Module):
             mediator = _with_mass(self.name, mediator, mass)
         check_physical(mediator, f"model {self.name!r}")
         return mediator
+
+
+def abstract_mediator(model: Model) -> Mediator:
+    """Names and shapes of what a model gives, without its numbers.
+
+    Args:
+        model: The model.
+
+    Returns:
+        A mediator of `jax.ShapeDtypeStruct`.
+
+    Raises:
+        InputError: As `Model` where it is called.
+    """
+    one = jax.ShapeDtypeStruct((), jnp.result_type(float))
+    # what a function of the user's computes may change with a global that it reads
+    is_fixed = isinstance(model.function, eqx.Module)
+    call = _call_traced_once if is_fixed else Model.__call__
+    return eqx.filter_eval_shape(call, model, one, one)
+
+
+@eqx.filter_jit
+def _call_traced_once(
+    model: Model, mass: Float[Array, ""], coupling: Float[Array, ""]
+) -> Mediator:
+    return model(mass, coupling)
 
 
 def _check_function(where: str, function: object) -> None:

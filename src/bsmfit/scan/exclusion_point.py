@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 
 from bsmfit.channels.channel import Channel
 from bsmfit.channels.combination import Combination
-from bsmfit.channels.search_region import likelihood_of_regions
+from bsmfit.channels.search_region import SearchRegion, likelihood_of_regions
 from bsmfit.core.argument import level
 from bsmfit.errors import InputError
 from bsmfit.inference.exclusion.joint_kernel import JointKernel
@@ -27,7 +27,7 @@ from bsmfit.inference.exclusion.kernel import ExclusionKernel, exclusion_kernel
 from bsmfit.inference.exclusion.result import Exclusion
 from bsmfit.likelihood.likelihood import Likelihood
 from bsmfit.physics.mediator import Mediator, is_physical
-from bsmfit.physics.model import Model
+from bsmfit.physics.model import Model, abstract_mediator
 from bsmfit.scan.identity import computation_digest
 from bsmfit.scan.runner import PointResult, Status
 
@@ -81,11 +81,8 @@ class ExclusionPoint(eqx.Module):
         """
         combination = Combination.of(model, channels)
         model = _by_content(model)
-        one = jax.ShapeDtypeStruct((), jnp.result_type(float))
         by_search = eqx.filter_eval_shape(
-            lambda mass, coupling: combination.regions_by_search(model(mass, coupling)),
-            one,
-            one,
+            _regions_by_search, combination, abstract_mediator(model)
         )
         regions = [region for some in by_search for region in some]
         if not any(region.signal for region in regions):
@@ -227,6 +224,14 @@ class ExclusionPoint(eqx.Module):
             n_obs=found.n_observed.astype(int) if self.is_whole else found.n_observed,
             status=status,
         )
+
+
+@eqx.filter_jit
+def _regions_by_search(
+    combination: Combination, mediator: Mediator
+) -> tuple[tuple[SearchRegion, ...], ...]:
+    """Traced once for searches and models of one structure."""
+    return combination.regions_by_search(mediator)
 
 
 class _ByContent:
