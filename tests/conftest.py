@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import xarray as xr
 
-jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -29,7 +28,11 @@ LARGEST_N_MAPPINGS = 40_000
 UP_EXP = (2.30, 2.32, 2.45, 3.9, 5.3)
 
 
+@pytest.hookimpl(trylast=True)  # once the type checks of bsmfit are in place
 def pytest_configure(config: pytest.Config) -> None:
+    from bsmfit import enable_x64
+
+    enable_x64()
     if PROGRAMS:
         from bsmfit.cli.compilation_cache import open_programs
 
