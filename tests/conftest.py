@@ -21,6 +21,10 @@ PROGRAMS = os.environ.get("BSMFIT_TEST_CACHE", "")
 os.environ["BSMFIT_CACHE"] = PROGRAMS or "off"  # for commands that tests start
 OWN_PROGRAMS = pytest.StashKey[Path]()
 
+# Most programs of tests run once, and most of the time is compilation: leave out what
+# makes programs fast. Commands that tests start and notebooks compile as users do.
+IS_OPTIMISED = os.environ.get("BSMFIT_TEST_OPTIMISED", "0") != "0"
+
 # Every compiled program holds memory mappings, of which Linux gives a process 65530 by
 # default; a compiler that gets no more ends the process. Well before, start again.
 LARGEST_N_MAPPINGS = 40_000
@@ -33,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from bsmfit import enable_x64
 
     enable_x64()
+    jax.config.update("jax_disable_most_optimizations", not IS_OPTIMISED)
     if PROGRAMS:
         from bsmfit.cli.compilation_cache import open_programs
 

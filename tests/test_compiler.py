@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-import jaxlib
 import pytest
+from jaxlib import version as jaxlib_version
 
 from bsmfit._compiler import choose_quick_emitter
 
@@ -26,7 +26,7 @@ FLAG = "--xla_cpu_use_fusion_emitters=false"
     ],
 )
 def test_choice(monkeypatch, version, given, after):
-    monkeypatch.setattr(jaxlib, "__version__", version)
+    monkeypatch.setattr(jaxlib_version, "__version__", version)
     if given is None:
         monkeypatch.delenv("XLA_FLAGS", raising=False)
     else:

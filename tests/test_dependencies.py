@@ -17,7 +17,6 @@ DISTRIBUTION_OF = {"yaml": "pyyaml", "pydantic_core": "pydantic-core"}
 """Distributions whose name is not that of the module."""
 
 USED_WITHOUT_IMPORT = {
-    "jaxlib": "what jax runs on; its version is chosen with that of jax",
     "optax": "a fixed part of the project, for fits and samplers of its users",
     "h5netcdf": "xarray's engine for scan.nc, chosen by name",
 }

@@ -23,9 +23,9 @@ def choose_quick_emitter() -> None:
     Examples:
         >>> choose_quick_emitter()
     """
-    import jaxlib
+    from jaxlib import version
 
     given = os.environ.get("XLA_FLAGS", "")
-    version = tuple(int(part) for part in jaxlib.__version__.split(".")[:2])
-    if _FLAG not in given and _FIRST <= version < _END:
+    installed = tuple(int(part) for part in version.__version__.split(".")[:2])
+    if _FLAG not in given and _FIRST <= installed < _END:
         os.environ["XLA_FLAGS"] = f"{given} --{_FLAG}=false".lstrip()

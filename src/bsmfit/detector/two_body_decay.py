@@ -10,6 +10,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from bsmfit.core.safe_sqrt import safe_sqrt
+
 __all__ = ["daughter_momenta", "flight_direction", "rest_frame_momentum"]
 
 
@@ -27,9 +29,7 @@ def rest_frame_momentum(
     Returns:
         Momentum [GeV]; 0 at and below threshold.
     """
-    squared = 0.25 * mass**2 - daughter_mass**2
-    is_open = squared > 0.0
-    return jnp.where(is_open, jnp.sqrt(jnp.where(is_open, squared, 1.0)), 0.0)
+    return safe_sqrt(0.25 * mass**2 - daughter_mass**2)
 
 
 def flight_direction(

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from bsmfit.core.constants import KAON_CHARGED_MASS, PION_CHARGED_MASS
+from bsmfit.core.safe_sqrt import safe_sqrt
 
 __all__ = [
     "FORM_FACTOR_SLOPE",
@@ -126,6 +127,4 @@ def _integral(
 
 def _distance(squared_mass: float | Float[Array, ""]) -> Float[Array, ""]:
     """Root of the distance to the end point, with a zero gradient at it."""
-    gap = LARGEST_SQUARED_MASS - jnp.asarray(squared_mass, dtype=float)
-    is_inside = gap > 0.0
-    return jnp.where(is_inside, jnp.sqrt(jnp.where(is_inside, gap, 1.0)), 0.0)
+    return safe_sqrt(LARGEST_SQUARED_MASS - jnp.asarray(squared_mass, dtype=float))

@@ -25,6 +25,7 @@ from bsmfit.core.constants import (
     PROTON_MASS,
     RHO_MASS,
 )
+from bsmfit.core.safe_sqrt import safe_sqrt
 from bsmfit.physics.meson_decay import LabKinematics
 from bsmfit.physics.proton_cross_section import BEAM_MOMENTUM
 
@@ -132,6 +133,6 @@ def mixed_lab_kinematics(
     shifted = gamma * along_star + gamma_beta * energy_star
     squared = shifted**2 + transverse**2
     is_moving = squared > 0.0
-    total = jnp.where(is_moving, jnp.sqrt(jnp.where(is_moving, squared, 1.0)), 0.0)
+    total = safe_sqrt(squared)
     polar_angle = jnp.arctan2(transverse, jnp.where(is_moving, shifted, 1.0))
     return LabKinematics(total, polar_angle, jnp.zeros_like(total))

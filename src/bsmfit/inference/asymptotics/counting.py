@@ -26,11 +26,11 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from bsmfit._x64 import require_x64
 from bsmfit.core.illinois import illinois_root
+from bsmfit.core.safe_sqrt import safe_sqrt
 from bsmfit.inference.asymptotics.formulae import (
     asymptotic_log_probabilities,
     discovery_significance,
     expected_root,
-    safe_sqrt,
 )
 from bsmfit.inference.fits.counting_fit import (
     N_ITERATION,

@@ -24,6 +24,7 @@ from jax.scipy.special import erfc, ndtr, ndtri
 from jaxtyping import Array, Float
 
 from bsmfit._x64 import require_x64
+from bsmfit.core.safe_sqrt import safe_sqrt
 from bsmfit.likelihood.poisson import Level
 
 __all__ = [
@@ -33,7 +34,6 @@ __all__ = [
     "expected_log_cls",
     "expected_root",
     "log_normal_cdf",
-    "safe_sqrt",
     "two_sided_p_value",
     "unbounded_log_probabilities",
 ]
@@ -72,15 +72,6 @@ def log_normal_cdf(x: Float[Array, " *point"]) -> Float[Array, " *point"]:
         series = 1.0 - (2 * k - 1) * inverse_squared * series
     scaled = jnp.where(is_tail, -series / (tail * _ROOT_TWO_PI), inside)
     return jnp.log(scaled) - jnp.where(is_tail, 0.5 * tail * tail, 0.0)
-
-
-def safe_sqrt(x: Float[Array, " *point"]) -> Float[Array, " *point"]:
-    """Square root of max(x, 0), with derivative 0 where x <= 0.
-
-    A test statistic is zero over a whole range of strengths and may come out as -1e-16.
-    """
-    is_positive = x > 0.0
-    return jnp.where(is_positive, jnp.sqrt(jnp.where(is_positive, x, 1.0)), 0.0)
 
 
 def asymptotic_log_probabilities(

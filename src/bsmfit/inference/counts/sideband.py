@@ -26,6 +26,7 @@ from jax.scipy.special import xlogy
 from jaxtyping import Array, Bool, Float
 
 from bsmfit._x64 import require_x64
+from bsmfit.core.safe_sqrt import safe_sqrt
 from bsmfit.inference.counts.marginal import MarginalCounts, marginal_log_limits
 from bsmfit.likelihood.poisson import Level
 from bsmfit.likelihood.quadrature import axis_rule
@@ -197,10 +198,7 @@ def onoff_background(
     total = 1.0 + ratio
     linear = total * signal - (n_observed + n_control)
     discriminant = linear**2 + 4.0 * total * n_control * signal
-    is_positive = discriminant > 0.0
-    root = jnp.where(
-        is_positive, jnp.sqrt(jnp.where(is_positive, discriminant, 1.0)), 0.0
-    )
+    root = safe_sqrt(discriminant)
     # the form without the difference of two large numbers, for either sign
     is_rising = linear > 0.0
     divisor = jnp.where(is_rising, linear + root, 1.0)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from bsmfit.core.safe_sqrt import safe_sqrt
 from bsmfit.inference.fits.counting_fit import CountingPoint
 from bsmfit.likelihood.arrays import LikelihoodArrays, Structure
 
@@ -72,9 +73,7 @@ def _in_quadrature(
         response = arrays.log_response[term, np.array(parameters, dtype=int)]
         square = jnp.sum(response**2)
         has_response = square > 0.0
-        size = jnp.where(
-            has_response, jnp.sqrt(jnp.where(has_response, square, 1.0)), 0
-        )
+        size = safe_sqrt(square)
         along = response @ arrays.auxiliary[np.array(parameters, dtype=int)]
         sizes.append(size)
         measured.append(along / jnp.where(has_response, size, 1.0))

@@ -23,7 +23,8 @@ from jax import lax
 from jaxtyping import Array, Bool, Float
 
 from bsmfit.core.illinois import Bracket
-from bsmfit.inference.asymptotics.formulae import asymptotic_log_cls, safe_sqrt
+from bsmfit.core.safe_sqrt import safe_sqrt
+from bsmfit.inference.asymptotics.formulae import asymptotic_log_cls
 from bsmfit.inference.fits.fit import best_signal
 from bsmfit.inference.fits.fit_problem import FitProblem
 from bsmfit.inference.fits.newton import Minimum, at_minimum, search

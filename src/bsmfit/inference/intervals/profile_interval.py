@@ -20,7 +20,8 @@ from jaxtyping import Array, Bool, Float
 
 from bsmfit._x64 import require_x64
 from bsmfit.core.illinois import illinois_root
-from bsmfit.inference.asymptotics.formulae import discovery_significance, safe_sqrt
+from bsmfit.core.safe_sqrt import safe_sqrt
+from bsmfit.inference.asymptotics.formulae import discovery_significance
 from bsmfit.inference.fits.fit import background_and_free_minima, conditional_minimum
 from bsmfit.inference.fits.fit_problem import FitProblem
 from bsmfit.inference.fits.profile import most_signal_events
