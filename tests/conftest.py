@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,9 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 PROGRAMS = os.environ.get("BSMFIT_TEST_CACHE", "")
 os.environ["BSMFIT_CACHE"] = PROGRAMS or "off"  # for commands that tests start
 OWN_PROGRAMS = pytest.StashKey[Path]()
+
+# Tracing makes millions of small objects and hardly any garbage.
+gc.set_threshold(100_000, 20, 50)
 
 # Most programs of tests run once, and most of the time is compilation: leave out what
 # makes programs fast. Commands that tests start and notebooks compile as users do.

@@ -7,6 +7,7 @@ libraries are imported by the command that needs them, so that help is quick.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from typing import Annotated, Any, NoReturn
@@ -83,6 +84,8 @@ app.add_typer(tables, name="tables")
 
 def main() -> None:
     """Run the command line."""
+    # Tracing makes millions of small objects and hardly any garbage.
+    gc.set_threshold(100_000, 20, 50)
     # The fonts in a PDF carry dates that fontTools remarks on, to no one's use.
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     app()
