@@ -123,6 +123,17 @@ def test_abcd_by_free_factors_is_flat_in_the_control_regions():
     assert "flat in their expected counts" in limit.reason
 
 
+def test_abcd_of_two_sidebands():
+    # the same regions: B and C as sidebands, D an error of 1/sqrt(D) on their product
+    def likelihood(n, b, c, d):
+        parts = [Sideband("B", b), Sideband("C", c), LogNormal("D", 1.0 + d**-0.5)]
+        return Likelihood.from_regions([signal_region(n, 1.0 / d, parts)])
+
+    for counts, truth in [((3, 30, 20, 200), 5.5085), ((1, 10, 5, 50), 4.1215)]:
+        limit = upper_limit(likelihood(*counts), cl=0.95)
+        np.testing.assert_allclose(limit.value, truth, atol=6e-5)
+
+
 def test_abcd_does_not_depend_on_how_factors_are_chosen():
     # B, C and D free themselves would need a ratio; double ratios are another choice
     k, u, v = Free("k"), Free("u"), Free("v")
