@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from bsmfit.core.constants import (
@@ -99,14 +100,16 @@ def mass_enhancement(
         R. Shrock, Phys. Rev. D 24 (1981) 1232 (equation number unverified).
 
     Examples:
-        >>> import jax.numpy as jnp
         >>> kaon = {"parent_mass": 0.493677, "lepton_mass": 0.1056583755}
         >>> print(f"{float(mass_enhancement(jnp.array(0.263), **kaon)):.3f}")
         4.126
     """
     x, y = (lepton_mass / parent_mass) ** 2, (mass / parent_mass) ** 2
     root = 2.0 * two_body_momentum(parent_mass, lepton_mass, mass) / parent_mass
-    return (x + y - (x - y) ** 2) * root / (x * (1.0 - x) ** 2)
+    is_open = root > 0.0
+    safe = jnp.where(is_open, y, 0.0)
+    helicity = (x + safe - (x - safe) ** 2) / (x * (1.0 - x) ** 2)
+    return jnp.where(is_open, helicity * root, 0.0)
 
 
 def unit_branching_ratio(
