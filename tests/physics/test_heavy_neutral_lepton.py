@@ -53,7 +53,10 @@ def test_a_massless_particle_is_a_neutrino(process):
 def test_the_enhancement_has_its_known_maxima():
     # 4.13 at 263 MeV in the literature; 1.383e5 at 285 MeV
     masses = jnp.linspace(0.2, 0.35, 1501)
-    for lepton, at, largest in ((MUON_MASS, 0.263, 4.126), (ELECTRON_MASS, 0.285, 1.383e5)):
+    for lepton, at, largest in (
+        (MUON_MASS, 0.263, 4.126),
+        (ELECTRON_MASS, 0.285, 1.383e5),
+    ):
         values = enhancement(masses, lepton)
         assert float(jnp.max(values)) == pytest.approx(largest, rel=5e-4)
         assert float(masses[jnp.argmax(values)]) == pytest.approx(at, abs=1e-3)
@@ -73,16 +76,20 @@ def test_the_enhancement_and_its_slope_are_zero_where_closed_and_finite_elsewher
     values, slopes = jax.vmap(jax.value_and_grad(lambda m: enhancement(m, MUON_MASS)))(
         masses
     )
-    assert np.all(np.isfinite(values)) and np.all(np.isfinite(slopes))
+    assert np.all(np.isfinite(values))
+    assert np.all(np.isfinite(slopes))
     assert float(values[0]) > 0.0
-    assert not np.any(values[1:]) and not np.any(slopes[1:])
+    assert not np.any(values[1:])
+    assert not np.any(slopes[1:])
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the reference table is not shipped")
 def test_the_enhancement_is_that_of_the_reference_table():
     table = np.loadtxt(SHARED, delimiter=",", skiprows=2)
     for column, lepton in ((1, ELECTRON_MASS), (2, MUON_MASS)):
-        np.testing.assert_allclose(enhancement(table[:, 0], lepton), table[:, column], 1e-5)
+        np.testing.assert_allclose(
+            enhancement(table[:, 0], lepton), table[:, column], 1e-5
+        )
 
 
 def test_a_flight_is_an_average_over_directions():
@@ -93,9 +100,13 @@ def test_a_flight_is_an_average_over_directions():
         recoil_mass=MUON_MASS,
         parent_momentum=75.0,
     )
-    q = 0.5 / KAON_CHARGED_MASS * np.sqrt(
-        (KAON_CHARGED_MASS**2 - (mass + MUON_MASS) ** 2)
-        * (KAON_CHARGED_MASS**2 - (mass - MUON_MASS) ** 2)
+    q = (
+        0.5
+        / KAON_CHARGED_MASS
+        * np.sqrt(
+            (KAON_CHARGED_MASS**2 - (mass + MUON_MASS) ** 2)
+            * (KAON_CHARGED_MASS**2 - (mass - MUON_MASS) ** 2)
+        )
     )
     gamma = np.hypot(1.0, 75.0 / KAON_CHARGED_MASS)
     for length in (3.0, 300.0):
@@ -106,7 +117,10 @@ def test_a_flight_is_an_average_over_directions():
             return 0.5 * -np.expm1(-length * mass * width / (momentum * HBAR_C))
 
         found = decay_within(
-            length, mass=jnp.array(mass), decay_width=jnp.array(width), spectrum=spectrum
+            length,
+            mass=jnp.array(mass),
+            decay_width=jnp.array(width),
+            spectrum=spectrum,
         )
         expected = integrate.quad(decayed, -1.0, 1.0)[0]
         assert float(found) == pytest.approx(expected, rel=1e-9)
@@ -121,7 +135,8 @@ def test_a_majorana_particle_lives_half_as_long_and_changes_lepton_number():
     assert float(two.production["K+ -> pi- mu+ mu+"]) > 0.0
     shares = sum(float(share) for share in two.branching_ratios.values())
     assert shares == pytest.approx(1.0)
-    assert bool(is_physical(one)) and bool(is_physical(two))
+    assert bool(is_physical(one))
+    assert bool(is_physical(two))
 
 
 def test_the_same_sign_rate_is_quartic_in_the_mixing_and_knows_the_width_to_pions():

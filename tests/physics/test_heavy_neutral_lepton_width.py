@@ -1,4 +1,4 @@
-"""Widths of a heavy neutral lepton against traces, phase-space integrals and the muon."""
+"""Widths of a heavy neutral lepton against traces, integrals and the muon."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_same_amplitude_gives_the_lifetime_of_the_pion():
     # both spins are those of final particles; the neutrino of the pion is massless
     total = squared_amplitude(rest, lepton, neutral, lepton_mass=-MUON_MASS, mass=0.0)
     width = total * q / (8.0 * np.pi * PION_CHARGED_MASS**2)
-    # radiative corrections of 1.8 %, and a decay constant of lattices, not of this decay
+    # radiative corrections of 1.8 %; a decay constant of lattices, not of this decay
     assert HBAR / width == pytest.approx(PION_CHARGED_LIFETIME, rel=0.03)
 
 
@@ -113,7 +113,9 @@ def charged_current_integral(mass, first, second):
         return matrix * span
 
     ends = (first**2, (mass - second) ** 2)
-    return integrate.quad(density, *ends, epsrel=1e-11)[0] / (256.0 * np.pi**3 * mass**3)
+    return integrate.quad(density, *ends, epsrel=1e-11)[0] / (
+        256.0 * np.pi**3 * mass**3
+    )
 
 
 @pytest.mark.parametrize("mass", [0.107, 0.2, 0.49])

@@ -1,4 +1,4 @@
-r"""A search known by its limit curve: a peak in the mass of a particle that is not seen.
+r"""A search known by its limit curve: a peak in the mass of an unseen particle.
 
 $$N = \frac{BR(P\to\ell N)}{SES(m)}\,\big[B_{inv} + (1-B_{inv})\,P_{esc}\big]$$
 
@@ -321,6 +321,6 @@ class ResonanceLimitChannel(Channel):
         return (
             f"the counts of {self.name} are reconstructed from its published limit "
             f"with an assumed background of {float(self.background):g} events; the "
-            "expected limits are local means of the observed ones, not published; other "
-            "levels, lifetimes, models and combinations are ours",
+            "expected limits are local means of the observed ones, not published; "
+            "other levels, lifetimes, models and combinations are ours",
         )

@@ -48,7 +48,7 @@ class InFlightEscape(eqx.Module):
     def log_probability(
         self, mass: Float[Array, ""], decay_width: Float[Array, ""]
     ) -> Float[Array, ""]:
-        """Log of the probability that the particle leaves undecayed.
+        r"""Log of the probability that the particle leaves undecayed.
 
         Differentiable in the mass and the width.
 
@@ -57,7 +57,7 @@ class InFlightEscape(eqx.Module):
             decay_width: Its total width [GeV], >= 0.
 
         Returns:
-            $\\ln P_{esc}\\le0$; 0 for a stable particle.
+            $\ln P_{esc}\le0$; 0 for a stable particle.
         """
         spectrum = lab_spectrum(
             mass,

@@ -1,8 +1,8 @@
 r"""A heavy neutral lepton as a mediator: lifetime, branching ratios, production.
 
-$\nu_\ell = \dots + U_{\ell4}N$: every weak interaction of the neutrino of one flavour is
-one of N, times $U_{\ell4}$. The coupling of the model is $|U_{\ell4}|^2$: production in
-$K^+\to\ell^+N$ (and $\pi^+\to e^+N$) and the width of N are proportional to it.
+$\nu_\ell = \dots + U_{\ell4}N$: every weak interaction of the neutrino of one flavour
+is one of N, times $U_{\ell4}$. The coupling of the model is $|U_{\ell4}|^2$: production
+in $K^+\to\ell^+N$ (and $\pi^+\to e^+N$) and the width of N are proportional to it.
 
 A Majorana N decays to both charges of a pion. So it makes $K^+\to\pi^-\ell^+\ell^+$,
 

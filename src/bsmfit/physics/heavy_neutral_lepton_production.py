@@ -1,7 +1,7 @@
 r"""Heavy neutral leptons from two-body decays of charged mesons: $P^+\to\ell^+N$.
 
-N mixes with the neutrino of flavour $\ell$. The decay is that to a neutrino with another
-mass, so that its rate follows from the measured one:
+N mixes with the neutrino of flavour $\ell$. The decay is that to a neutrino with
+another mass, so that its rate follows from the measured one:
 
 $$\frac{BR(P^+\to\ell^+N)}{BR(P^+\to\ell^+\nu)} = |U_{\ell4}|^2\rho,\qquad
   \rho = \frac{[x+y-(x-y)^2]\,\lambda^{1/2}(1,x,y)}{x\,(1-x)^2},\quad
@@ -29,8 +29,8 @@ from bsmfit.core.constants import (
 from bsmfit.physics.meson_decay import two_body_momentum
 
 __all__ = [
-    "LEPTON_MASSES",
     "LEPTONIC_DECAYS",
+    "LEPTON_MASSES",
     "LeptonicDecay",
     "mass_enhancement",
     "unit_branching_ratio",

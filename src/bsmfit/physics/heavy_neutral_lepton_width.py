@@ -11,9 +11,10 @@ only; a Majorana particle also decays to the conjugate states, and each width is
 as large. N mixes with one flavour. Left out: two pions through a virtual $\rho$, and
 $\ell^+\ell^-\gamma$, $\nu\gamma$.
 
-The formulae are standard [unverified], in the form of Bondarenko:2018ptm. The charged
-current has two checks in the tests: a massless limit equal to the width of the muon,
-and a numeric trace for two bodies.
+The formulae are standard, in the form of Bondarenko:2018ptm (equation numbers
+unverified). Tests derive them again: numeric traces for the charged pion, integrals of
+squared amplitudes over phase space for three leptons, the width of the muon, isospin
+for the neutral pion.
 """
 
 from __future__ import annotations
@@ -213,9 +214,7 @@ def lepton_pair_width(
     return jnp.where(is_open, _THREE_BODY * safe**5 * jnp.maximum(total, 0.0), 0.0)
 
 
-def unit_widths(
-    mass: Float[Array, ""], *, flavour: str
-) -> dict[str, Float[Array, ""]]:
+def unit_widths(mass: Float[Array, ""], *, flavour: str) -> dict[str, Float[Array, ""]]:
     r"""All widths of a Dirac N that mixes with one flavour, at $|U|^2=1$.
 
     Args:
