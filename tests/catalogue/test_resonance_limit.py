@@ -89,9 +89,10 @@ def copied(tmp_path) -> Path:
         ("recoil: e+", "recoil: tau+", ["flight.recoil", "'e+', 'mu+' or 'pi+'"]),
         (
             'process: "pi+ -> e+ N"',
-            'process: "K+ -> pi+ X"',
+            'process: "pi+ -> e+ X"',
             ["mixing-squared", "K+ -> e+ N"],
         ),
+        ("parent: pi+", "parent: K+", ["flight", "must begin with 'K+ -> e+ '"]),
         ("quantity: mixing-squared", "quantity: branching-ratio", ["plotted_for"]),
         ("quantity: mixing-squared", "quantity: mixing", ["published_limit.quantity"]),
         ("background:", "backgrund:", ["unknown key 'backgrund'"]),
@@ -136,6 +137,7 @@ def test_a_limit_on_a_branching_ratio_needs_no_formula(tmp_path):
     )
     text = text.replace("  plotted_for: heavy-neutral-lepton\n", "")
     text = text.replace('process: "pi+ -> e+ N"', 'process: "K+ -> pi+ X"')
+    text = text.replace("parent: pi+, recoil: e+", "parent: K+, recoil: pi+")
     path.write_text(text)
     channel = load_channel(path)
     assert channel.unit == "BR(K+ -> pi+ X)"

@@ -126,3 +126,17 @@ class ResonanceLimitRecord(StrictModel):
     default_coupling: dict[Identifier, Axis]
     nuisances: RecordNuisances = ()
     caveats: Items[Text] = ()
+
+    @model_validator(mode="after")
+    def _flies_from_its_process(self) -> ResonanceLimitRecord:
+        flight = self.flight
+        if flight is None:
+            return self
+        start = f"{flight.parent} -> {flight.recoil} "
+        if not self.process.startswith(start):
+            text = (
+                f"is {flight.parent} to {flight.recoil} but the process is "
+                f"{self.process!r}; it must begin with {start!r}"
+            )
+            raise invalid_value(text, key="flight")
+        return self
