@@ -136,11 +136,11 @@ def test_a_limit_on_a_branching_ratio_needs_no_formula(tmp_path):
         "quantity: mixing-squared", "quantity: branching-ratio"
     )
     text = text.replace("  plotted_for: heavy-neutral-lepton\n", "")
-    text = text.replace('process: "pi+ -> e+ N"', 'process: "K+ -> pi+ X"')
+    text = text.replace('process: "pi+ -> e+ N"', "process: kaon-to-pion")
     text = text.replace("parent: pi+, recoil: e+", "parent: K+, recoil: pi+")
     path.write_text(text)
     channel = load_channel(path)
-    assert channel.unit == "BR(K+ -> pi+ X)"
+    assert channel.unit == "BR(kaon-to-pion)"
     np.testing.assert_allclose(np.exp(channel.published.log_limits[0]), 1.62502022e-8)
     assert load_published_limit(path) is None
 

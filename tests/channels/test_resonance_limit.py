@@ -136,7 +136,7 @@ def test_questions_without_meaning_are_refused(searches):
         search.check_unit(0.1, None)
     with pytest.raises(InputError, match="lifetime = -1 ns must be above 0"):
         search.check_unit(0.3, -1.0)
-    with pytest.raises(InputError, match="--observed"):
+    with pytest.raises(InputError, match="count has no meaning for na62-k-mu-n"):
         search.with_observed(3)
     with pytest.raises(InputError, match="a lifetime has no meaning"):
         dataclasses.replace(search, escape=None).check_unit(0.3, 1.0)

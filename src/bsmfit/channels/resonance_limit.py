@@ -299,6 +299,14 @@ class ResonanceLimitChannel(Channel):
             ),
         )
 
+    def with_observed(self, n_observed: int) -> ResonanceLimitChannel:
+        """Refuse a count: the search is known by its limit."""
+        msg = (
+            f"an observed count has no meaning for {self.name}: its counts are "
+            f"reconstructed from the published limit; leave out {n_observed!r} events"
+        )
+        raise InputError(msg)
+
     @property
     def count_words(self) -> str:
         """Where the count comes from."""

@@ -96,7 +96,8 @@ class ResonanceLimitRecord(StrictModel):
         title: Title of the publication.
         datasets: Names of the data that went into it; searches that share a name are
             never combined.
-        process: Production process, whose strength is its branching ratio.
+        process: Production process, whose strength is its branching ratio. Where its
+            name is a decay ("K+ -> mu+ N") it must be that of the flight.
         flight: Where it must not decay; None where its lifetime does not matter.
         published_limit: The limit.
         background: Background of the count that stands for the search [events].
@@ -133,7 +134,7 @@ class ResonanceLimitRecord(StrictModel):
         if flight is None:
             return self
         start = f"{flight.parent} -> {flight.recoil} "
-        if not self.process.startswith(start):
+        if "->" in self.process and not self.process.startswith(start):
             text = (
                 f"is {flight.parent} to {flight.recoil} but the process is "
                 f"{self.process!r}; it must begin with {start!r}"
