@@ -23,8 +23,10 @@ MODELS = {
     "dark-scalar": (1e-8, 1),
     "dark-photon-invisible": (1e-3, 2),
     "fv-axion": (1e11, -2),
+    "heavy-neutral-lepton": (1e-7, 1),
 }
 MASS = {"na62-dump-mumu": 0.3, "na62-dump-ee": 0.3, "na62-pi0-invisible": 0.13}
+MASS |= {"na62-k-mu-n": 0.3, "na62-k-e-n": 0.3, "na62-pi-e-n": 0.11}
 WITH_PRESETS = [
     (model, preset)
     for model in bsmfit.model_names()

@@ -74,6 +74,16 @@ def test_kaon_modes(run):
     assert pytest.approx(float(found.value), rel=0.03) == 10.6e-11
 
 
+def test_heavy_neutral_leptons(run, capsys):
+    edges = run("heavy-neutral-leptons.md")["edges"]
+    # arXiv:2101.12304, and K+ -> pi- mu+ mu+ rises with the square of the mixing
+    assert edges.lower.tolist() == pytest.approx([7.480e-9, 9.054e-9, 3.411e-9], 1e-3)
+    last = [
+        float(line.split()[1]) for line in capsys.readouterr().out.split("\n")[-4:-1]
+    ]
+    assert last[2] / last[0] == pytest.approx(1e4, rel=0.05)
+
+
 def test_quickstart(run, tmp_path):
     names = run("quickstart.md")
     written = {path.name for path in tmp_path.iterdir()}

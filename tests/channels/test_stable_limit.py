@@ -11,13 +11,14 @@ import pytest
 from scipy import optimize, special
 
 import bsmfit
+from bsmfit.catalogue.kinds.registry import names_with
 from bsmfit.channels.channel import DefaultAxis, log_responses
 from bsmfit.channels.stable_limit import total_error
 
 
 @pytest.fixture(scope="module")
 def searches():
-    names = [name for name in bsmfit.channel_names() if "dump" not in name]
+    names = [name for name in names_with("build_tables") if "dump" not in name]
     return [bsmfit.load_channel(name) for name in names]
 
 

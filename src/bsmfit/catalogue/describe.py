@@ -13,7 +13,11 @@ from bsmfit.catalogue.records import (
 )
 from bsmfit.errors import UnknownNameError
 from bsmfit.records.model_card import ModelCard
-from bsmfit.records.model_preset import DarkPhotonPreset, DarkScalarPreset
+from bsmfit.records.model_preset import (
+    DarkPhotonPreset,
+    DarkScalarPreset,
+    HeavyNeutralLeptonPreset,
+)
 
 __all__ = ["Section", "describe"]
 
@@ -66,6 +70,9 @@ def _describe_model(name: str) -> list[Section]:
             rows.append(("form factor", choice.form_factor))
         if isinstance(choice, DarkScalarPreset):
             rows.append(("coefficient", quantity_in_words(choice.coefficient)))
+        if isinstance(choice, HeavyNeutralLeptonPreset):
+            rows.append(("nature", choice.nature))
+            rows.append(("vertex length", quantity_in_words(choice.vertex_length)))
         rows += [
             (
                 entry.name,

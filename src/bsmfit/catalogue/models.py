@@ -7,10 +7,11 @@ from pathlib import Path
 
 from bsmfit.catalogue.files import (
     data_root,
+    locate_kaon_setup,
     locate_model,
     sha256_of,
 )
-from bsmfit.catalogue.records import read_model_card
+from bsmfit.catalogue.records import read_kaon_setup, read_model_card
 from bsmfit.catalogue.tables.physics_tables import (
     HADRONIC_RATIO_FILE,
     PROTON_FORM_FACTOR_FILE,
@@ -24,10 +25,16 @@ from bsmfit.physics.dark_photon import DarkPhoton
 from bsmfit.physics.dark_scalar import DarkScalar
 from bsmfit.physics.flavour_violating_axion import FlavourViolatingAxion
 from bsmfit.physics.gauge_invariant_bremsstrahlung import GAUGE_INVARIANT
+from bsmfit.physics.heavy_neutral_lepton import DisplacedVertex, HeavyNeutralLepton
 from bsmfit.physics.invisible_dark_photon import InvisibleDarkPhoton
 from bsmfit.physics.mediator import Mediator
 from bsmfit.physics.model import Model, ProductionNuisance
-from bsmfit.records.model_preset import DarkPhotonPreset, DarkScalarPreset, Preset
+from bsmfit.records.model_preset import (
+    DarkPhotonPreset,
+    DarkScalarPreset,
+    HeavyNeutralLeptonPreset,
+    Preset,
+)
 
 __all__ = ["load_model"]
 
@@ -86,7 +93,22 @@ def _function(name: str, choice: Preset) -> tuple[Callable[..., Mediator], list[
     if isinstance(choice, DarkScalarPreset):
         function = DarkScalar(choice.coefficient.value, load_scalar_widths())
         return function, [data_root() / SCALAR_WIDTHS_FILE]
+    if isinstance(choice, HeavyNeutralLeptonPreset):
+        return _heavy_neutral_lepton(choice)
     return _WITHOUT_CHOICES[name](), []
+
+
+def _heavy_neutral_lepton(
+    choice: HeavyNeutralLeptonPreset,
+) -> tuple[HeavyNeutralLepton, list[Path]]:
+    setup = read_kaon_setup(choice.setup)
+    function = HeavyNeutralLepton(
+        processes=choice.processes,
+        flavour=choice.flavour,
+        is_majorana=choice.nature == "majorana",
+        vertex=DisplacedVertex(choice.vertex_length.value, setup.beam.momentum.value),
+    )
+    return function, [locate_kaon_setup(choice.setup)]
 
 
 def _dark_photon(choice: DarkPhotonPreset) -> tuple[DarkPhoton, list[Path]]:

@@ -23,6 +23,7 @@ __all__ = [
     "MUON_MASS",
     "OMEGA_MASS",
     "PHI_MASS",
+    "PION_CHARGED_LIFETIME",
     "PION_CHARGED_MASS",
     "PION_NEUTRAL_MASS",
     "PROTON_MASS",
@@ -60,3 +61,6 @@ PHI_MASS: Final = 1.019461
 
 KAON_CHARGED_LIFETIME: Final = 1.2380e-8
 """Lifetime of the charged kaon [s] (PDG)."""
+
+PION_CHARGED_LIFETIME: Final = 2.6033e-8
+"""Lifetime of the charged pion [s] (PDG)."""

@@ -7,9 +7,14 @@ beam dump, and each search takes what it knows.
 from __future__ import annotations
 
 from bsmfit.physics.dark_photon import DARK_PHOTON_PROCESSES
+from bsmfit.physics.heavy_neutral_lepton import HEAVY_NEUTRAL_LEPTON_PROCESSES
 from bsmfit.physics.kaon_to_pion import KAON_TO_PION
 
 __all__ = ["KNOWN_PROCESSES"]
 
-KNOWN_PROCESSES = (*DARK_PHOTON_PROCESSES, KAON_TO_PION)
+KNOWN_PROCESSES = (
+    *DARK_PHOTON_PROCESSES,
+    KAON_TO_PION,
+    *HEAVY_NEUTRAL_LEPTON_PROCESSES,
+)
 """Production processes of the shipped models, by name."""

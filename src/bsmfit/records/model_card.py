@@ -16,6 +16,7 @@ from bsmfit.records.model_preset import (
     MODEL_PRESETS,
     DarkPhotonPreset,
     DarkScalarPreset,
+    HeavyNeutralLeptonPreset,
     KaonDecayPreset,
     Preset,
 )
@@ -63,7 +64,13 @@ class ModelCard(StrictModel):
     texkeys: Items[Text]
     default_preset: Identifier
     # The first one names the keys in the messages about unknown keys.
-    presets: dict[Identifier, DarkPhotonPreset | DarkScalarPreset | KaonDecayPreset]
+    presets: dict[
+        Identifier,
+        DarkPhotonPreset
+        | DarkScalarPreset
+        | HeavyNeutralLeptonPreset
+        | KaonDecayPreset,
+    ]
 
     @field_validator("model")
     @classmethod

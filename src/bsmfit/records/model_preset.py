@@ -31,6 +31,7 @@ __all__ = [
     "MODEL_PRESETS",
     "DarkPhotonPreset",
     "DarkScalarPreset",
+    "HeavyNeutralLeptonPreset",
     "KaonDecayPreset",
     "Preset",
     "PresetNuisance",
@@ -51,9 +52,16 @@ ProcessName = Literal[
     "omega-mixing",
     "phi-mixing",
     "kaon-to-pion",
+    "K+ -> e+ N",
+    "K+ -> mu+ N",
+    "pi+ -> e+ N",
+    "K+ -> pi- e+ e+",
+    "K+ -> pi- mu+ mu+",
 ]
 
 _KAON_TO_PION = "kaon-to-pion"
+_OF_ELECTRONS = ("K+ -> e+ N", "pi+ -> e+ N", "K+ -> pi- e+ e+")
+_OF_MUONS = ("K+ -> mu+ N", "K+ -> pi- mu+ mu+")
 _BRACKETS = ("proton-bremsstrahlung", "proton-bremsstrahlung-alternative")
 _GAUGE_INVARIANT = "proton-bremsstrahlung-gauge-invariant"
 _MIXING = ("rho-mixing", "omega-mixing", "phi-mixing")
@@ -132,6 +140,40 @@ class DarkScalarPreset(KaonDecayPreset):
     coefficient: Annotated[Quantity, quantity_check("1", above=0.0)]
 
 
+class HeavyNeutralLeptonPreset(Preset):
+    """A preset of a heavy neutral lepton that mixes with one flavour.
+
+    Attributes:
+        flavour: Flavour of the neutrino that it mixes with.
+        nature: "majorana", or "dirac" for one that conserves lepton number.
+        setup: Setup record of the kaon beam, by folder name or path.
+        vertex_length: Flight within which its decay passes for one at the vertex of
+            the kaon [m].
+    """
+
+    allowed_processes: ClassVar[tuple[str, ...]] = _OF_ELECTRONS + _OF_MUONS
+
+    flavour: Literal["electron", "muon"]
+    nature: Literal["majorana", "dirac"]
+    setup: Text
+    vertex_length: Annotated[Quantity, quantity_check("m", above=0.0)]
+
+    @model_validator(mode="after")
+    def _processes_fit(self) -> HeavyNeutralLeptonPreset:
+        own = _OF_ELECTRONS if self.flavour == "electron" else _OF_MUONS
+        for process in self.processes:
+            if process not in own:
+                text = f"names {process!r}, which is not of the {self.flavour}"
+                raise invalid_value(text, key="processes")
+            if self.nature == "dirac" and "pi-" in process:
+                text = (
+                    f"names {process!r}, which conserves no lepton number; a 'dirac' "
+                    "particle does not make it"
+                )
+                raise invalid_value(text, key="processes")
+        return self
+
+
 class DarkPhotonPreset(Preset):
     """A preset of a dark photon that decays to standard-model particles.
 
@@ -190,6 +232,7 @@ MODEL_PRESETS: Final[Mapping[str, type[Preset]]] = {
     "dark-photon": DarkPhotonPreset,
     "dark-scalar": DarkScalarPreset,
     "flavour-violating-axion": KaonDecayPreset,
+    "heavy-neutral-lepton": HeavyNeutralLeptonPreset,
     "invisible-dark-photon": KaonDecayPreset,
 }
 """What a preset is, by model function."""

@@ -38,6 +38,7 @@ DEFAULT_KIND = "beam-dump"
 KINDS = {
     "beam-dump": "bsmfit.catalogue.kinds.beam_dump",
     "pi-invisible": "bsmfit.catalogue.kinds.pi_invisible",
+    "resonance-limit": "bsmfit.catalogue.kinds.resonance_limit",
 }
 """Module of each kind of search."""
 

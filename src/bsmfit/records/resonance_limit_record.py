@@ -1,0 +1,143 @@
+"""What a publication of a limit on a two-body decay against the mass states.
+
+For searches of which the limit curve is public and the counts are not: a peak of the
+mass of a particle that leaves no trace and recoils against a visible one. The count
+that makes the limit is reconstructed, so that the record must say what is assumed of
+the background behind it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from bsmfit.records.quantity import Quantity, quantity_check
+from bsmfit.records.shared_entries import (
+    ArxivNumber,
+    Axis,
+    ChannelId,
+    CsvBeside,
+    Doi,
+    LevelQuantity,
+    LimitMethod,
+    RecordNuisances,
+)
+from bsmfit.records.strict_model import (
+    Identifier,
+    Items,
+    StrictModel,
+    Text,
+    invalid_value,
+)
+
+__all__ = ["FlightRecord", "ResonanceLimitCurve", "ResonanceLimitRecord"]
+
+Events = Annotated[Quantity, quantity_check("events", above=0.0, maximum=25.0)]
+Width = Annotated[Quantity, quantity_check("GeV", above=0.0)]
+
+
+class ResonanceLimitCurve(StrictModel):
+    """A published upper limit against the mass.
+
+    Attributes:
+        file: CSV file beside the record: mass_gev, limit, provenance.
+        quantity: What is limited: the branching ratio of the process, or the squared
+            mixing of a heavy neutral lepton.
+        confidence_level: Confidence level [1].
+        method: Name of the publication's method; None where it is not known.
+        source: Texkey with figure or table.
+        plotted_for: Model card whose coupling the squared mixing is, or None.
+    """
+
+    file: CsvBeside
+    quantity: Literal["branching-ratio", "mixing-squared"]
+    confidence_level: LevelQuantity
+    method: LimitMethod | None = None
+    source: Text
+    plotted_for: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _plots_a_coupling(self) -> ResonanceLimitCurve:
+        if self.plotted_for is not None and self.quantity != "mixing-squared":
+            text = (
+                f"is {self.plotted_for!r} but a limit on a branching ratio is drawn in "
+                "no plane of a coupling; leave it out"
+            )
+            raise invalid_value(text, key="plotted_for")
+        return self
+
+
+class FlightRecord(StrictModel):
+    """Where the particle must not decay to count.
+
+    Attributes:
+        setup: Setup record (beam, decay volume, veto), by folder name or path.
+        parent: The beam particle.
+        recoil: The particle that is seen.
+    """
+
+    setup: Text
+    parent: Literal["K+", "pi+"]
+    recoil: Literal["e+", "mu+", "pi+"]
+
+
+class ResonanceLimitRecord(StrictModel):
+    """A published limit on a two-body decay into one new particle.
+
+    Attributes:
+        id: Channel id, the name on the command line.
+        kind: Always "resonance-limit".
+        experiment: Experiment.
+        texkey: Key of the publication in `refs.bib`.
+        arxiv: arXiv number.
+        doi: DOI of the publication, or None.
+        hepdata: DOI of the HEPData record, or None.
+        title: Title of the publication.
+        datasets: Names of the data that went into it; searches that share a name are
+            never combined.
+        process: Production process, whose strength is its branching ratio. Where its
+            name is a decay ("K+ -> mu+ N") it must be that of the flight.
+        flight: Where it must not decay; None where its lifetime does not matter.
+        published_limit: The limit.
+        background: Background of the count that stands for the search [events].
+        expected_window: Half width of the window of mass over which the published
+            limits are averaged to the expected one [GeV].
+        default_mass: Mass axis of a scan, in equal steps [GeV].
+        default_coupling: Coupling axis of a scan by model, in equal ratios.
+        nuisances: Uncertainties of the signal and of the background.
+        caveats: What a user of the numbers must know.
+    """
+
+    id: ChannelId
+    kind: Literal["resonance-limit"]
+    experiment: Text
+    texkey: Text
+    arxiv: ArxivNumber
+    doi: Doi | None = None
+    hepdata: Doi | None = None
+    title: Text
+    datasets: Annotated[Items[Identifier], Field(min_length=1)]
+    process: Text
+    flight: FlightRecord | None = None
+    published_limit: ResonanceLimitCurve
+    background: Events
+    expected_window: Width
+    default_mass: Axis
+    default_coupling: dict[Identifier, Axis]
+    nuisances: RecordNuisances = ()
+    caveats: Items[Text] = ()
+
+    @model_validator(mode="after")
+    def _flies_from_its_process(self) -> ResonanceLimitRecord:
+        flight = self.flight
+        if flight is None:
+            return self
+        start = f"{flight.parent} -> {flight.recoil} "
+        if "->" in self.process and not self.process.startswith(start):
+            text = (
+                f"is {flight.parent} to {flight.recoil} but the process is "
+                f"{self.process!r}; it must begin with {start!r}"
+            )
+            raise invalid_value(text, key="flight")
+        return self
