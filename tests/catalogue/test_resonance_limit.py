@@ -88,11 +88,11 @@ def copied(tmp_path) -> Path:
         ("value: 10.0", "value: 0.0", ["background.value", "> 0 and <= 25"]),
         ("recoil: e+", "recoil: tau+", ["flight.recoil", "'e+', 'mu+' or 'pi+'"]),
         (
-            'process: "pi+ -> e+ N"',
+            'process: "pion-to-e-n"',
             'process: "pi+ -> e+ X"',
-            ["mixing-squared", "K+ -> e+ N"],
+            ["mixing-squared", "kaon-to-e-n"],
         ),
-        ("parent: pi+", "parent: K+", ["flight", "must begin with 'K+ -> e+ '"]),
+        ("parent: pi+", "parent: K+", ["flight", "must begin with 'kaon-to-e'"]),
         ("quantity: mixing-squared", "quantity: branching-ratio", ["plotted_for"]),
         ("quantity: mixing-squared", "quantity: mixing", ["published_limit.quantity"]),
         ("background:", "backgrund:", ["unknown key 'backgrund'"]),
@@ -136,7 +136,7 @@ def test_a_limit_on_a_branching_ratio_needs_no_formula(tmp_path):
         "quantity: mixing-squared", "quantity: branching-ratio"
     )
     text = text.replace("  plotted_for: heavy-neutral-lepton\n", "")
-    text = text.replace('process: "pi+ -> e+ N"', "process: kaon-to-pion")
+    text = text.replace('process: "pion-to-e-n"', "process: kaon-to-pion")
     text = text.replace("parent: pi+, recoil: e+", "parent: K+, recoil: pi+")
     path.write_text(text)
     channel = load_channel(path)
@@ -167,7 +167,9 @@ def test_a_wrong_card_is_refused(tmp_path, old, new, words):
 
 
 def test_a_dirac_particle_is_a_card_without_the_same_sign_decay(tmp_path):
-    text = CARD.replace('["K+ -> mu+ N", "K+ -> pi- mu+ mu+"]', '["K+ -> mu+ N"]')
+    text = CARD.replace(
+        '["kaon-to-mu-n", "kaon-to-pi-minus-mu-mu"]', '["kaon-to-mu-n"]'
+    )
     text = text.replace("nature: majorana", "nature: dirac", 1)
     start, end = text.index("    nuisances:\n"), text.index("  electron:\n")
     path = tmp_path / "card.yaml"

@@ -19,9 +19,9 @@ from bsmfit.likelihood.effective_count import BackgroundNodes, effective_log_lim
 from bsmfit.physics.heavy_neutral_lepton_production import unit_branching_ratio
 
 SEARCHES = {
-    "na62-k-mu-n": "K+ -> mu+ N",
-    "na62-k-e-n": "K+ -> e+ N",
-    "na62-pi-e-n": "pi+ -> e+ N",
+    "na62-k-mu-n": "kaon-to-mu-n",
+    "na62-k-e-n": "kaon-to-e-n",
+    "na62-pi-e-n": "pion-to-e-n",
 }
 
 

@@ -33,9 +33,9 @@ from bsmfit.physics.mediator import is_physical
 SHARED = Path(__file__).parents[2].parent / "shared/reference/theory/hnl_rho.csv"
 VERTEX = DisplacedVertex(3.0, 75.0)
 MAJORANA = HeavyNeutralLepton(
-    ("K+ -> mu+ N", "K+ -> pi- mu+ mu+"), "muon", True, VERTEX
+    ("kaon-to-mu-n", "kaon-to-pi-minus-mu-mu"), "muon", True, VERTEX
 )
-DIRAC = HeavyNeutralLepton(("K+ -> mu+ N",), "muon", False, VERTEX)
+DIRAC = HeavyNeutralLepton(("kaon-to-mu-n",), "muon", False, VERTEX)
 
 
 def enhancement(mass, lepton_mass, parent_mass=KAON_CHARGED_MASS):
@@ -130,9 +130,9 @@ def test_a_majorana_particle_lives_half_as_long_and_changes_lepton_number():
     point = jnp.array(0.3), jnp.array(1e-7)
     one, two = DIRAC(*point), MAJORANA(*point)
     assert float(two.decay_width / one.decay_width) == pytest.approx(2.0)
-    assert one.production["K+ -> mu+ N"] == two.production["K+ -> mu+ N"]
-    assert set(one.production) == {"K+ -> mu+ N"}
-    assert float(two.production["K+ -> pi- mu+ mu+"]) > 0.0
+    assert one.production["kaon-to-mu-n"] == two.production["kaon-to-mu-n"]
+    assert set(one.production) == {"kaon-to-mu-n"}
+    assert float(two.production["kaon-to-pi-minus-mu-mu"]) > 0.0
     shares = sum(float(share) for share in two.branching_ratios.values())
     assert shares == pytest.approx(1.0)
     assert bool(is_physical(one))
@@ -142,8 +142,8 @@ def test_a_majorana_particle_lives_half_as_long_and_changes_lepton_number():
 def test_the_same_sign_rate_is_quartic_in_the_mixing_and_knows_the_width_to_pions():
     """BR(K -> mu N) BR P -> BR(K -> mu N) Gamma(N -> pi- mu+) L m <1/p> / hbar c."""
     mass, mixing = jnp.array(0.3), jnp.array(1e-8)
-    found = MAJORANA(mass, mixing).production["K+ -> pi- mu+ mu+"]
-    twice = MAJORANA(mass, 2.0 * mixing).production["K+ -> pi- mu+ mu+"]
+    found = MAJORANA(mass, mixing).production["kaon-to-pi-minus-mu-mu"]
+    twice = MAJORANA(mass, 2.0 * mixing).production["kaon-to-pi-minus-mu-mu"]
     assert float(twice / found) == pytest.approx(4.0, rel=1e-5)
     # one charge of a Dirac particle's width, 130.2 MeV and 0.97367 spelled out
     pion, muon = (PION_CHARGED_MASS / 0.3) ** 2, (MUON_MASS / 0.3) ** 2

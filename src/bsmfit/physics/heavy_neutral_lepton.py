@@ -39,8 +39,8 @@ __all__ = [
 ]
 
 SAME_SIGN_PROCESSES = {
-    "electron": "K+ -> pi- e+ e+",
-    "muon": "K+ -> pi- mu+ mu+",
+    "electron": "kaon-to-pi-minus-e-e",
+    "muon": "kaon-to-pi-minus-mu-mu",
 }
 """The decay of the kaon that violates lepton number, by flavour."""
 
@@ -48,7 +48,7 @@ HEAVY_NEUTRAL_LEPTON_PROCESSES = (*LEPTONIC_DECAYS, *SAME_SIGN_PROCESSES.values(
 """Production processes of this model, by name."""
 
 _CHARGED = {"electron": "pi_e", "muon": "pi_mu"}
-_FROM_KAON = {"electron": "K+ -> e+ N", "muon": "K+ -> mu+ N"}
+_FROM_KAON = {"electron": "kaon-to-e-n", "muon": "kaon-to-mu-n"}
 
 
 class DisplacedVertex(eqx.Module):

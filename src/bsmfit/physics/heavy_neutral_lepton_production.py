@@ -71,9 +71,9 @@ LEPTONIC_DECAYS: Final = MappingProxyType(
     {
         decay.process: decay
         for decay in (
-            LeptonicDecay("K+ -> e+ N", "electron", KAON_CHARGED_MASS, 1.582e-5, _PDG),
-            LeptonicDecay("K+ -> mu+ N", "muon", KAON_CHARGED_MASS, 0.6356, _PDG),
-            LeptonicDecay("pi+ -> e+ N", "electron", PION_CHARGED_MASS, 1.230e-4, _PDG),
+            LeptonicDecay("kaon-to-e-n", "electron", KAON_CHARGED_MASS, 1.582e-5, _PDG),
+            LeptonicDecay("kaon-to-mu-n", "muon", KAON_CHARGED_MASS, 0.6356, _PDG),
+            LeptonicDecay("pion-to-e-n", "electron", PION_CHARGED_MASS, 1.230e-4, _PDG),
         )
     }
 )

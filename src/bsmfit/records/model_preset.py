@@ -52,16 +52,16 @@ ProcessName = Literal[
     "omega-mixing",
     "phi-mixing",
     "kaon-to-pion",
-    "K+ -> e+ N",
-    "K+ -> mu+ N",
-    "pi+ -> e+ N",
-    "K+ -> pi- e+ e+",
-    "K+ -> pi- mu+ mu+",
+    "kaon-to-e-n",
+    "kaon-to-mu-n",
+    "pion-to-e-n",
+    "kaon-to-pi-minus-e-e",
+    "kaon-to-pi-minus-mu-mu",
 ]
 
 _KAON_TO_PION = "kaon-to-pion"
-_OF_ELECTRONS = ("K+ -> e+ N", "pi+ -> e+ N", "K+ -> pi- e+ e+")
-_OF_MUONS = ("K+ -> mu+ N", "K+ -> pi- mu+ mu+")
+_OF_ELECTRONS = ("kaon-to-e-n", "pion-to-e-n", "kaon-to-pi-minus-e-e")
+_OF_MUONS = ("kaon-to-mu-n", "kaon-to-pi-minus-mu-mu")
 _BRACKETS = ("proton-bremsstrahlung", "proton-bremsstrahlung-alternative")
 _GAUGE_INVARIANT = "proton-bremsstrahlung-gauge-invariant"
 _MIXING = ("rho-mixing", "omega-mixing", "phi-mixing")
@@ -165,7 +165,7 @@ class HeavyNeutralLeptonPreset(Preset):
             if process not in own:
                 text = f"names {process!r}, which is not of the {self.flavour}"
                 raise invalid_value(text, key="processes")
-            if self.nature == "dirac" and "pi-" in process:
+            if self.nature == "dirac" and "pi-minus" in process:
                 text = (
                     f"names {process!r}, which conserves no lepton number; a 'dirac' "
                     "particle does not make it"

@@ -68,6 +68,10 @@ class ResonanceLimitCurve(StrictModel):
         return self
 
 
+_NAMES = {"K+": "kaon", "pi+": "pion", "e+": "e", "mu+": "mu"}
+"""Particles in the names of processes; a recoiling pi+ is a pion too."""
+
+
 class FlightRecord(StrictModel):
     """Where the particle must not decay to count.
 
@@ -97,7 +101,7 @@ class ResonanceLimitRecord(StrictModel):
         datasets: Names of the data that went into it; searches that share a name are
             never combined.
         process: Production process, whose strength is its branching ratio. Where its
-            name is a decay ("K+ -> mu+ N") it must be that of the flight.
+            name is a decay ("kaon-to-mu-n") it must be that of the flight.
         flight: Where it must not decay; None where its lifetime does not matter.
         published_limit: The limit.
         background: Background of the count that stands for the search [events].
@@ -133,8 +137,9 @@ class ResonanceLimitRecord(StrictModel):
         flight = self.flight
         if flight is None:
             return self
-        start = f"{flight.parent} -> {flight.recoil} "
-        if "->" in self.process and not self.process.startswith(start):
+        start = f"{_NAMES[flight.parent]}-to-{_NAMES[flight.recoil]}"
+        is_decay = self.process.startswith(("kaon-to-", "pion-to-"))
+        if is_decay and not f"{self.process}-".startswith(f"{start}-"):
             text = (
                 f"is {flight.parent} to {flight.recoil} but the process is "
                 f"{self.process!r}; it must begin with {start!r}"

@@ -97,7 +97,7 @@ def _rate_rows() -> list[ValidationRow]:
             source="PDG (Navas:2024vhm); radiative corrections are 0.4 %",
         ),
         ValidationRow(
-            target="K+ -> mu+ N",
+            target="kaon-to-mu-n",
             quantity="rate over that of a light neutrino, at 263 MeV",
             published=4.13,
             ours=float(largest),
