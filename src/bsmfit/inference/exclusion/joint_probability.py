@@ -106,8 +106,13 @@ class JointProbability(eqx.Module):
         for i in whole:
             first = self.weight(i) * (self.n_max[i] + 1.0)
             is_reached = (first > 0.0) & (first <= statistic + TIE_TOLERANCE)
-            tail = 1.0 - self._average(jnp.sum(tables[i], axis=0))
-            missing = missing + jnp.where(is_reached, jnp.maximum(tail, 0.0), 0.0)
+            tail = jnp.maximum(1.0 - jnp.sum(tables[i], axis=0), 0.0)
+            if effective:
+                # of which the effective counts must leave that much
+                beyond = jnp.reshape(statistic + TIE_TOLERANCE - first, (1,))
+                beyond = self._effective_at_most(beyond, effective, strength)
+                tail = tail * beyond[0]
+            missing = missing + jnp.where(is_reached, self._average(tail), 0.0)
         return probability, missing
 
     def outcomes(
