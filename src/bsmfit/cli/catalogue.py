@@ -177,10 +177,9 @@ def build(
     from rich.progress import Progress
 
     from bsmfit.catalogue.kinds.registry import names_with
-    from bsmfit.catalogue.records import channel_names
     from bsmfit.catalogue.tables.build import build_tables
 
-    every = names_with("build_yields") if yields_only else channel_names()
+    every = names_with("build_yields" if yields_only else "build_tables")
     with Progress(console=Console(stderr=True)) as bar:
         tasks = {}
 

@@ -38,6 +38,7 @@ DEFAULT_KIND = "beam-dump"
 KINDS = {
     "beam-dump": "bsmfit.catalogue.kinds.beam_dump",
     "pi-invisible": "bsmfit.catalogue.kinds.pi_invisible",
+    "rare-decay": "bsmfit.catalogue.kinds.rare_decay",
 }
 """Module of each kind of search."""
 
