@@ -10,6 +10,7 @@ from bsmfit.catalogue.channels import load_channel
 from bsmfit.catalogue.citations import bibliography
 from bsmfit.catalogue.describe import describe
 from bsmfit.catalogue.files import data_root, model_root
+from bsmfit.catalogue.kinds.rare_decay import rare_decay_names
 from bsmfit.catalogue.kinds.registry import names_with
 from bsmfit.catalogue.models import load_model
 from bsmfit.catalogue.published import load_published_limit
@@ -31,7 +32,8 @@ def test_names_are_known():
         "dark-scalar",
         "fv-axion",
     )
-    assert channel_names() == (
+    rare = rare_decay_names()
+    assert tuple(name for name in channel_names() if name not in rare) == (
         "na62-dump-ee",
         "na62-dump-mumu",
         "na62-pi-invisible-2016-2022",
@@ -126,7 +128,7 @@ def test_table_with_a_nan_or_without_an_array_is_refused(tmp_path):
         read_yield_table(path)
 
 
-@pytest.mark.parametrize("channel", channel_names())
+@pytest.mark.parametrize("channel", names_with("build_tables"))
 def test_tables_state_how_they_were_made(channel):
     is_dump = channel in names_with("build_yields")
     for kind in ("acceptance", "yields") if is_dump else ("forward",):
@@ -198,7 +200,7 @@ def test_everything_that_a_channel_is_made_of_can_be_cited(channel):
     paper = (table_path("x", channel).parent / "record.yaml").read_text("utf-8")
     key = next(line for line in paper.splitlines() if line.startswith("texkey: "))
     assert key.removeprefix("texkey: ") in text
-    if "pi" in loaded.name:
+    if "\nsetup: NA62_kaon\n" in paper:
         assert "NA62-1703.08501" in text
 
 

@@ -35,7 +35,7 @@ RECORDS = sorted(
 NO_SOURCE = ("default_plane", "default_mass", "default_coupling")
 NO_SOURCE += ("segments", "reference_mass")
 DUMP = names_with("build_yields")
-INVISIBLE = tuple(name for name in channel_records() if name not in DUMP)
+INVISIBLE = tuple(name for name in names_with("build_tables") if name not in DUMP)
 COUNTS = {
     "na62-pi-invisible-run1-count": "na62-pi-invisible-run1",
     "na62-pi-invisible-2016-2022-count": "na62-pi-invisible-2016-2022",
@@ -53,7 +53,7 @@ def sourced_numbers(content: Any, sourced: bool) -> Iterator[tuple[bool, Any]]:
     elif isinstance(content, list):
         for value in content:
             yield from sourced_numbers(value, sourced)
-    elif isinstance(content, int | float):
+    elif isinstance(content, int | float) and not isinstance(content, bool):
         yield sourced, content
 
 

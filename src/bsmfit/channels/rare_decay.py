@@ -216,7 +216,8 @@ class RareDecayChannel(Channel):
         del mass
         if lifetime_ns is not None:
             msg = (
-                f"--lifetime-ns has no meaning for {self.name}, a search for {self.decay}"
+                f"--lifetime-ns has no meaning for {self.name}, a search for "
+                f"{self.decay}"
             )
             raise InputError(msg)
 
@@ -324,10 +325,7 @@ class RareDecayChannel(Channel):
     ) -> tuple[SearchRegion, ...]:
         log_events = safe_log(branching_ratio) - jnp.log(self.single_event_sensitivity)
         own = log_responses(self.nuisances, "signal")
-        sure = {
-            "is_open": jnp.ones_like(branching_ratio, dtype=bool),
-            "is_found": jnp.ones_like(branching_ratio, dtype=bool),
-        }
+        always = jnp.ones_like(branching_ratio, dtype=bool)
         return tuple(
             SearchRegion(
                 name=region.name,
@@ -336,7 +334,8 @@ class RareDecayChannel(Channel):
                 if region.has_signal
                 else (),
                 background=region.background,
-                **sure,
+                is_open=always,
+                is_found=always,
             )
             for region in self.counts
         )

@@ -7,11 +7,14 @@ The published limit assumes uniform phase space. For another shape only the *rat
 two toy acceptances has a meaning: efficiencies, resolution and particle identification
 cancel in it as far as they do not depend on the shape.
 
-| shape | operator | $\vert M\vert^2\propto$, symmetric in $e_1,e_2$ |
-|---|---|---|
-| ``"uniform"`` | - | 1 |
-| ``"scalar"`` | $(\bar s\gamma_5u)(\bar\mu P_Le)(\bar\nu P_Re)$ | $(\mu\cdot e_1)(\nu\cdot e_2)$ |
-| ``"vector"`` | $(\bar s\gamma^\alpha\gamma_5u)(\bar\mu\gamma_\alpha P_Le)(\bar\nu P_Re)$ | $[2(K\mu)(Ke_1)-m_K^2(\mu e_1)](\nu e_2)$ |
+| shape | leptonic part of the operator |
+|---|---|
+| ``"uniform"`` | none: uniform phase space |
+| ``"scalar"`` | $(\bar\mu P_Le)(\bar\nu P_Re)$, from a pseudoscalar current of quarks |
+| ``"vector"`` | $(\bar\mu\gamma_\alpha P_Le)(\bar\nu P_Re)$, from their axial current |
+
+$$|M|^2_S \propto (\mu e_1)(\nu e_2) + (e_1\leftrightarrow e_2),\qquad
+  |M|^2_V \propto [2(K\mu)(Ke_1)-m_K^2(\mu e_1)](\nu e_2) + (e_1\leftrightarrow e_2)$$
 
 The two electrons have opposite chirality in both, so that for $m_e=0$ exchanging them
 adds rates, not amplitudes.
@@ -175,7 +178,7 @@ def _is_accepted(
     slope, origin = beam_line(spectrometer)
     vertex = jnp.stack([slope * (z - origin), jnp.zeros_like(z), z], axis=1)
     axis = jnp.stack([slope, jnp.zeros_like(slope), jnp.ones_like(slope)])
-    flight = kaon[:, None] * axis / jnp.linalg.norm(axis)
+    flight = kaon[:, None] * (axis / jnp.linalg.norm(axis))[None]
     cuts = dataclasses.replace(spectrometer, momentum_min=jnp.asarray(_MOMENTUM[0]))
     accepted = jnp.ones_like(z, dtype=bool)
     total = jnp.zeros_like(z)

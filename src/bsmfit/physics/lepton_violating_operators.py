@@ -6,17 +6,24 @@ $1/\Lambda^{n/2}$, so that a limit on BR is a limit $\Lambda > (C/BR)^{1/n}$
 
 | decay | operator | n | matrix element |
 |---|---|---|---|
-| $K^+\to\pi^+\mu^\mp e^\pm$ | $(\bar s\gamma^\alpha d)(\bar\mu\gamma_\alpha P_Le)/\Lambda^2$ | 4 | $f_+, f_0$ |
-| the same | $(\bar s d)(\bar\mu P_Le)/\Lambda^2$ | 4 | $f_0(m_K^2-m_\pi^2)/(m_s-m_d)$ |
-| $\pi^0\to\mu^\mp e^\pm$ | $A^\alpha(\bar\mu\gamma_\alpha P_Le)/\Lambda^2$ | 4 | $f_\pi$ |
-| $K^+\to\pi^-\ell^+\ell'^+$ | $(\bar s\gamma^\alpha P_Lu)(\bar d\gamma_\alpha P_Lu)(\overline{\ell^c}P_L\ell')/\Lambda^5$ | 10 | $f_Kf_\pi$, vacuum insertion |
+| $K^+\to\pi^+\mu^\mp e^\pm$ | vector, $O_V$ | 4 | $f_+, f_0$ |
+| the same | scalar, $O_S$ | 4 | $f_0(m_K^2-m_\pi^2)/(m_s-m_d)$ |
+| $\pi^0\to\mu^\mp e^\pm$ | axial, $O_A$ | 4 | $f_\pi$ |
+| $K^+\to\pi^-\ell^+\ell'^+$ | dimension 9, $O_9$ | 10 | $f_Kf_\pi$, vacuum insertion |
 
-$A^\alpha = (\bar u\gamma^\alpha\gamma_5u-\bar d\gamma^\alpha\gamma_5d)/\sqrt2$. The vector
-operator is that of $K_{\ell3}$, with $1/\Lambda^2$ in place of $G_FV_{us}$, so that its
-rate rests on measured numbers; the others rest on quark masses (MSbar at 2 GeV, as the
-scale of the scalar operator) and, for the last, on the vacuum insertion, which is right
-within a factor of a few in the rate. The electron's mass is left out where a muon is
-beside it.
+$$O_V = \frac{(\bar s\gamma^\alpha d)(\bar\mu\gamma_\alpha P_Le)}{\Lambda^2},\quad
+  O_S = \frac{(\bar sd)(\bar\mu P_Le)}{\Lambda^2},\quad
+  O_A = \frac{A^\alpha(\bar\mu\gamma_\alpha P_Le)}{\Lambda^2}$$
+
+$$O_9 = \frac{(\bar s\gamma^\alpha P_Lu)(\bar d\gamma_\alpha P_Lu)
+  (\overline{\ell^c}P_L\ell')}{\Lambda^5},\qquad
+  A^\alpha = \frac{\bar u\gamma^\alpha\gamma_5u-\bar d\gamma^\alpha\gamma_5d}{\sqrt2}$$
+
+The vector operator is that of $K_{\ell3}$, with $1/\Lambda^2$ in place of $G_FV_{us}$,
+so that its rate rests on measured numbers; the others rest on quark masses (MSbar at
+2 GeV, as the scale of the scalar operator) and, for the last, on the vacuum insertion,
+which is right within a factor of a few in the rate. The electron's mass is left out
+where a muon is beside it.
 
 A scale from a dimension-9 operator is tens of GeV: below the W boson, where no such
 operator is a good description of anything heavy. It measures the reach, and bounds no
@@ -62,8 +69,8 @@ OPERATORS: Final = ("vector", "scalar")
 """Operators of K -> pi mu e."""
 
 PION_DECAY_CONSTANT: Final = 0.1302
-r"""$f_\pi$ [GeV], $\langle0|\bar d\gamma^\alpha\gamma_5u|\pi^+\rangle = if_\pi p^\alpha$
-(PDG) [published]."""
+r"""$f_\pi$ [GeV] (PDG) [published]:
+$\langle0|\bar d\gamma^\alpha\gamma_5u|\pi^+\rangle = if_\pi p^\alpha$."""
 
 KAON_DECAY_CONSTANT: Final = 0.1557
 """$f_K$ [GeV], likewise (PDG) [unverified]."""

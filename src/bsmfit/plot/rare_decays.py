@@ -146,9 +146,7 @@ def _finish(
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
 
 
-def _marker(
-    marker: str, colour: str, label: str, *, is_open: bool = False
-) -> Line2D:
+def _marker(marker: str, colour: str, label: str, *, is_open: bool = False) -> Line2D:
     """An entry of the legend."""
     return Line2D(
         [],

@@ -165,7 +165,11 @@ def _notes(record: RareDecayRecord) -> tuple[str, ...]:
     return (
         *([replaced] if record.superseded_by else []),
         *([_UNKNOWN] if not record.is_count_known else []),
-        *([f"inferred from the published limit: {inferred}; {proves}"] if inferred else []),
+        *(
+            [f"inferred from the published limit: {inferred}; {proves}"]
+            if inferred
+            else []
+        ),
         *record.caveats,
     )
 

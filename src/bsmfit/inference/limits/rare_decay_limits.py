@@ -17,7 +17,6 @@ the background instead, to 1.61 sensitivities at one event.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -85,10 +84,11 @@ class RareDecayLimits(eqx.Module):
 class _Counts(NamedTuple):
     """Counts of all searches, and the log of one standard deviation of both errors."""
 
-    n_observed: Float[np.ndarray, " n_search"]
-    background: Float[np.ndarray, " n_search"]
-    sensitivity: Float[np.ndarray, " n_search"]
-    log_kappa: Float[np.ndarray, "n_search 2"]
+    n_observed: Float[Array, " n_search"]
+    background: Float[Array, " n_search"]
+    sensitivity: Float[Array, " n_search"]
+    log_kappa: Float[Array, "n_search 2"]
+    is_known: Bool[Array, " n_search"]
 
 
 class _Plan(NamedTuple):
@@ -136,15 +136,14 @@ def rare_decay_limits(
         msg = f"channels is empty; {hint}"
         raise InputError(msg)
     counts = _counts(searches)
-    largest = counts.n_observed.max()
+    largest = float(counts.n_observed.max())
     if largest > _LARGEST_COUNT:
         msg = (
             f"a search has {largest:g} observed events, beyond the exact sums "
             f"({_LARGEST_COUNT}); use bsmfit.upper_limit"
         )
         raise InputError(msg)
-    is_known = np.array([search.is_count_known for search in searches])
-    numbers = _all_limits(counts, is_known, cl, _planned(counts))
+    numbers = _all_limits(counts, cl, _planned(counts))
     return RareDecayLimits(
         names=tuple(search.name for search in searches), **numbers, cl=cl
     )
@@ -153,24 +152,25 @@ def rare_decay_limits(
 def _counts(searches: Sequence[RareDecayChannel]) -> _Counts:
     rows = [search.signal_count() for search in searches]
 
-    def column(values: list) -> Float[np.ndarray, " n_search"]:
-        return np.array([float(value) for value in values])
+    def column(values: list) -> Float[Array, " n_search"]:
+        return jnp.asarray(np.array([float(value) for value in values]))
 
+    log_kappa = [[r.sensitivity_log_kappa, r.background_log_kappa] for r in rows]
     return _Counts(
         n_observed=column([row.n_observed for row in rows]),
         background=column([row.background for row in rows]),
         sensitivity=column([row.sensitivity for row in rows]),
-        log_kappa=np.array(
-            [[row.sensitivity_log_kappa, row.background_log_kappa] for row in rows]
-        ),
+        log_kappa=jnp.asarray(np.array(log_kappa)),
+        is_known=jnp.asarray(np.array([one.is_count_known for one in searches])),
     )
 
 
 def _planned(counts: _Counts) -> _Plan:
     """Nodes and largest counts that suit every search."""
-    steps = np.ceil(counts.log_kappa.max(axis=0) / _STEP) * _STEP
+    steps = np.ceil(np.asarray(counts.log_kappa).max(axis=0) / _STEP) * _STEP
     log_kappa = (float(steps[0]), float(steps[1]))
-    background, n_observed = counts.background.max(), int(counts.n_observed.max())
+    background = float(counts.background.max())
+    n_observed = int(counts.n_observed.max())
     model = _model(jnp.asarray(background), jnp.asarray(log_kappa))
     quadrature = NuisanceQuadrature.from_model(model)
     return _Plan(
@@ -222,11 +222,9 @@ def _likelihood(
 
 
 @eqx.filter_jit
-def _all_limits(
-    counts: _Counts, is_known: Bool[np.ndarray, " n_search"], cl: float, plan: _Plan
-) -> dict[str, Array]:
+def _all_limits(counts: _Counts, cl: float, plan: _Plan) -> dict[str, Array]:
     """All numbers of all searches."""
-    n, background, sensitivity, log_kappa = (jnp.asarray(one) for one in counts)
+    n, background, sensitivity, log_kappa, is_known = counts
     quadrature, nodes = _nodes(plan)
 
     def events(
@@ -240,22 +238,26 @@ def _all_limits(
             cl=jnp.asarray(cl),
             n_max=plan.n_max,
         )
-        return found.n_up_obs, found.n_up_exp, found.is_converged
+        up, expected = found.n_up_obs, found.n_up_exp
+        if up is None or expected is None:
+            msg = "one count has limits of its own"
+            raise InputError(msg)
+        return up, expected, found.is_converged
 
     by_errors = jax.vmap(jax.vmap(events), (None, None, 0))
     observed, expected, is_cls = by_errors(
         n, background, jnp.asarray(_WHICH)[:, None] * log_kappa[None]
     )
-    ends, is_belt = jax.vmap(lambda *one: _feldman_cousins(*one, cl, plan.n_belt))(
-        n, background
-    )
-    bayesian, is_bayes = jax.vmap(lambda *one: _bayesian(*one, nodes, cl))(
-        n, background, log_kappa
-    )
+    ends, is_belt = jax.vmap(
+        lambda n_one, b: _feldman_cousins(n_one, b, cl=cl, n_max=plan.n_belt)
+    )(n, background)
+    bayesian, is_bayes = jax.vmap(
+        lambda n_one, b, logs: _bayesian(n_one, b, logs, nodes=nodes, cl=cl)
+    )(n, background, log_kappa)
     is_right = jnp.all(is_cls, axis=0) & is_belt & is_bayes
-    needs_background = jnp.asarray(is_known)[:, None]
+    needs_background = is_known[:, None]
 
-    def limits(values: Float[Array, "n_search *more"]) -> Array:
+    def limits(values: Array) -> Array:
         rank = (slice(None),) + (None,) * (values.ndim - 1)
         return jnp.where(is_right[rank], values * sensitivity[rank], jnp.nan)
 
@@ -272,7 +274,7 @@ def _all_limits(
 
 
 def _feldman_cousins(
-    n: Float[Array, ""], background: Float[Array, ""], cl: float, n_max: int
+    n: Float[Array, ""], background: Float[Array, ""], *, cl: float, n_max: int
 ) -> tuple[Float[Array, " 2"], Bool[Array, ""]]:
     """Interval of a count [events], and whether it is found."""
     belt = feldman_cousins_belt(background, cl=cl, n_max=n_max)
@@ -284,6 +286,7 @@ def _bayesian(
     n: Float[Array, ""],
     background: Float[Array, ""],
     log_kappa: Float[Array, " 2"],
+    *,
     nodes: FactorisedNodes,
     cl: float,
 ) -> tuple[Float[Array, ""], Bool[Array, ""]]:
