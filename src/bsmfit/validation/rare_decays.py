@@ -22,7 +22,13 @@ from bsmfit.inference.limits.rare_decay_limits import rare_decay_limits
 from bsmfit.records.rare_decay_record import RareDecayRecord
 from bsmfit.validation.targets import ValidationRow
 
-__all__ = ["limit_rows", "rare_decay_rows", "sensitivity_rows", "sideband_rows"]
+__all__ = [
+    "last_digit",
+    "limit_rows",
+    "rare_decay_rows",
+    "sensitivity_rows",
+    "sideband_rows",
+]
 
 _TARGET = "rare decays"
 _TOLERANCE = 0.03
