@@ -84,6 +84,19 @@ def test_heavy_neutral_leptons(run, capsys):
     assert last[2] / last[0] == pytest.approx(1e4, rel=0.05)
 
 
+@pytest.mark.slow
+def test_lfv_lnv(run, tmp_path, capsys):
+    names = run("lfv-lnv.md")
+    printed = capsys.readouterr().out
+    assert (tmp_path / "rare-decays.png").stat().st_size > 10_000
+    mine, limits = float(names["mine"].value), names["limits"]
+    assert mine == pytest.approx(float(limits.observed[names["index"]]), rel=2e-3)
+    assert "91 TeV" in printed
+    assert "24 GeV" in printed
+    # g^4 = 8.1e-11 is beyond the limit of 4.26e-11
+    assert float(names["found"].cls_obs) < 0.1
+
+
 def test_quickstart(run, tmp_path):
     names = run("quickstart.md")
     written = {path.name for path in tmp_path.iterdir()}

@@ -53,7 +53,7 @@ def sourced_numbers(content: Any, sourced: bool) -> Iterator[tuple[bool, Any]]:
     elif isinstance(content, list):
         for value in content:
             yield from sourced_numbers(value, sourced)
-    elif isinstance(content, int | float):
+    elif isinstance(content, int | float) and not isinstance(content, bool):
         yield sourced, content
 
 

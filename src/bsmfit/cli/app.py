@@ -21,13 +21,15 @@ from bsmfit.cli.compilation_cache import VARIABLE, start_compilation_cache
 from bsmfit.cli.limit import limit
 from bsmfit.cli.measure import EXAMPLE as MEASURE_EXAMPLE
 from bsmfit.cli.measure import measure
+from bsmfit.cli.rare_decays import EXAMPLE as RARE_DECAYS_EXAMPLE
+from bsmfit.cli.rare_decays import rare_decays
 from bsmfit.cli.scan import scan
 from bsmfit.errors import BsmfitError
 
 __all__ = ["app", "main"]
 
 
-COMPUTING = ("limit", "measure", "scan", "tables", "validate")
+COMPUTING = ("limit", "measure", "rare-decays", "scan", "tables", "validate")
 """Commands that compile programs."""
 
 
@@ -75,6 +77,7 @@ app.command(
     "bsmfit limit na62-pi-invisible-run1 --mass 0.2 --lifetime-ns 2",
 )(limit)
 app.command(epilog=MEASURE_EXAMPLE)(measure)
+app.command("rare-decays", epilog=RARE_DECAYS_EXAMPLE)(rare_decays)
 app.command("list", epilog="Example: bsmfit list channels")(list_names)
 app.command(epilog="Example: bsmfit show na62-dump-mumu")(show)
 app.command(epilog="Example: bsmfit validate")(validate)

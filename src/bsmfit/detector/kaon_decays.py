@@ -30,7 +30,7 @@ from bsmfit.core.constants import (
 from bsmfit.detector.missing_mass import TrackingErrors, squared_missing_mass
 from bsmfit.detector.spectrometer import Spectrometer, is_track_accepted
 
-__all__ = ["N_COORDINATE", "KaonBeam", "PionSample", "pion_sample"]
+__all__ = ["N_COORDINATE", "KaonBeam", "PionSample", "beam_line", "pion_sample"]
 
 N_COORDINATE = 7
 """Dimension of the unit cube: kaon momentum, vertex, decay angle, azimuth, and the
@@ -100,7 +100,7 @@ def pion_sample(
     vertex_z, probability = _decay_vertex(kaon_momentum, points[:, 1], beam=beam)
     along, across = _pion_momentum(mass, kaon_momentum, 2.0 * points[:, 2] - 1.0)
     azimuth = 2.0 * jnp.pi * points[:, 3]
-    slope, origin = _beam_line(spectrometer)
+    slope, origin = beam_line(spectrometer)
     zero = jnp.zeros_like(vertex_z)
     momentum = jnp.stack(
         [slope * along + across * jnp.cos(azimuth), across * jnp.sin(azimuth), along],
@@ -154,10 +154,17 @@ def _pion_momentum(
     return along, momentum * jnp.sqrt(1.0 - cosine**2)
 
 
-def _beam_line(
+def beam_line(
     spectrometer: Spectrometer,
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Slope in x of the beam, and where it crosses x = 0 [m]."""
+    """The line of the beam through the holes of the first two chambers.
+
+    Args:
+        spectrometer: The chambers.
+
+    Returns:
+        Slope in x of the beam [1], and where it crosses x = 0 [m].
+    """
     z, x = spectrometer.straw_z, spectrometer.straw_hole_x
     slope = (x[1] - x[0]) / (z[1] - z[0])
     # an on-axis beam has no crossing; any point will do

@@ -10,11 +10,31 @@ from bsmfit.physics.dark_photon import DARK_PHOTON_PROCESSES
 from bsmfit.physics.heavy_neutral_lepton import HEAVY_NEUTRAL_LEPTON_PROCESSES
 from bsmfit.physics.kaon_to_pion import KAON_TO_PION
 
-__all__ = ["KNOWN_PROCESSES"]
+__all__ = ["KNOWN_PROCESSES", "RARE_DECAYS"]
 
-KNOWN_PROCESSES = (
-    *DARK_PHOTON_PROCESSES,
-    KAON_TO_PION,
-    *HEAVY_NEUTRAL_LEPTON_PROCESSES,
+RARE_DECAYS = (
+    "kaon-to-mu-minus-nu-e-e",
+    "kaon-to-pi-minus-e-e",
+    "kaon-to-pi-minus-mu-e",
+    "kaon-to-pi-minus-mu-mu",
+    "kaon-to-pi-minus-pi0-e-e",
+    "kaon-to-pi-plus-mu-minus-e-plus",
+    "kaon-to-pi0-pi-minus-mu-e",
+    "kaon-to-pi0-pi-plus-mu-minus-e-plus",
+    "kaon-to-pi0-pi-plus-mu-plus-e-minus",
+    "pion-to-mu-minus-e-plus",
 )
-"""Production processes of the shipped models, by name."""
+"""Decays of K+ and pi0 that violate lepton number or flavour, by name; the strength is
+their branching ratio."""
+
+KNOWN_PROCESSES = tuple(
+    dict.fromkeys(
+        (
+            *DARK_PHOTON_PROCESSES,
+            KAON_TO_PION,
+            *HEAVY_NEUTRAL_LEPTON_PROCESSES,
+            *RARE_DECAYS,
+        )
+    )
+)
+"""Production processes of the shipped models and searches, by name."""

@@ -8,6 +8,7 @@ from bsmfit.validation.dump_mumu import dump_mumu_rows
 from bsmfit.validation.heavy_neutral_lepton import heavy_neutral_lepton_rows
 from bsmfit.validation.pi_invisible import pi_invisible_rows
 from bsmfit.validation.pi_nunu import pi_nunu_rows
+from bsmfit.validation.rare_decays import rare_decay_rows
 from bsmfit.validation.scalar_edge import scalar_edge_rows
 from bsmfit.validation.targets import ValidationRow
 
@@ -26,6 +27,7 @@ def validation_rows() -> list[ValidationRow]:
         dark_scalar_rows,
         pi_nunu_rows,
         pi_invisible_rows,
+        rare_decay_rows,
         scalar_edge_rows,
         heavy_neutral_lepton_rows,
     )

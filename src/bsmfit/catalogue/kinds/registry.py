@@ -39,6 +39,7 @@ KINDS = {
     "beam-dump": "bsmfit.catalogue.kinds.beam_dump",
     "pi-invisible": "bsmfit.catalogue.kinds.pi_invisible",
     "resonance-limit": "bsmfit.catalogue.kinds.resonance_limit",
+    "rare-decay": "bsmfit.catalogue.kinds.rare_decay",
 }
 """Module of each kind of search."""
 
