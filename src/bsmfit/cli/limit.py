@@ -115,6 +115,11 @@ def limit(
     from bsmfit import enable_x64
 
     enable_x64()
+    if method is not Method.TOYS:
+        # one point, computed once: optimising the programs takes longer than they run
+        import jax
+
+        jax.config.update("jax_disable_most_optimizations", True)
     from bsmfit.cli.limit_report import LimitQuestion, limit_in_words, limit_report
     from bsmfit.core.argument import level
 
