@@ -14,6 +14,7 @@ from bsmfit.catalogue.records import (
 from bsmfit.errors import UnknownNameError
 from bsmfit.records.model_card import ModelCard
 from bsmfit.records.model_preset import DarkPhotonPreset, DarkScalarPreset
+from bsmfit.records.pair_preset import SeveralCouplingsPreset
 
 __all__ = ["Section", "describe"]
 
@@ -66,6 +67,8 @@ def _describe_model(name: str) -> list[Section]:
             rows.append(("form factor", choice.form_factor))
         if isinstance(choice, DarkScalarPreset):
             rows.append(("coefficient", quantity_in_words(choice.coefficient)))
+        if isinstance(choice, SeveralCouplingsPreset):
+            rows += choice.in_words()
         rows += [
             (
                 entry.name,

@@ -51,6 +51,8 @@ ProcessName = Literal[
     "omega-mixing",
     "phi-mixing",
     "kaon-to-pion",
+    "kaon-to-pion-axion-pair",
+    "kaon-to-pion-dark-photon-pair",
 ]
 
 _KAON_TO_PION = "kaon-to-pion"
