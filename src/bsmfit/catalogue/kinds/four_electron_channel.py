@@ -30,6 +30,7 @@ from bsmfit.catalogue.tables.metadata import read_metadata
 from bsmfit.catalogue.tables.table_files import table_path
 from bsmfit.channels.channel import ChannelNuisance, DefaultAxis
 from bsmfit.channels.four_electron import (
+    PROCESSES,
     CountedEvents,
     FourElectronChannel,
     SourceEvents,
@@ -94,6 +95,10 @@ def load_four_electron(name: str | Path) -> FourElectronChannel:
         beam_momentum=jnp.asarray(setup.beam.momentum.value),
         acceptance=load_pair_acceptance(table),
         counted=disjoint_regions(record),
+        kept=PROCESSES,
+        has_controls=False,
+        changes=(),
+        fingerprint="",
     ).as_published()
 
 

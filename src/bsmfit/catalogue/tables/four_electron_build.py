@@ -52,7 +52,11 @@ LOG_TIMES = np.linspace(-3.0, 7.0, 21)
 
 AXION_MASSES = np.linspace(0.010, 0.170, 81)
 SCALAR_MASSES = np.concatenate(
-    [np.arange(0.022, 0.105, 0.006), np.arange(0.160, 0.2, 0.004), np.arange(0.2, 0.351, 0.010)]
+    [
+        np.arange(22, 101, 6) / 1e3,
+        np.arange(160, 197, 4) / 1e3,
+        np.arange(200, 351, 10) / 1e3,
+    ]
 )
 FRACTIONS = np.linspace(0.0, 1.0, 13)
 
