@@ -74,6 +74,12 @@ def test_kaon_modes(run):
     assert pytest.approx(float(found.value), rel=0.03) == 10.6e-11
 
 
+def test_pi4e(run):
+    edges = run("pi4e.md")["edges"]
+    # a lighter dark photon flies further: it needs more mixing to be seen
+    assert edges.lower[0] > 2.0 * edges.lower[1]
+
+
 def test_quickstart(run, tmp_path):
     names = run("quickstart.md")
     written = {path.name for path in tmp_path.iterdir()}

@@ -1,4 +1,4 @@
-"""Piophobic axions: published relations, phase space against an independent integral."""
+"""Piophobic axions: published relations, phase space against another integral."""
 
 from __future__ import annotations
 

@@ -63,9 +63,7 @@ def test_each_coupling_does_its_part():
     assert flight == pytest.approx(0.2, rel=0.02)
     assert float(far.photon_width / near.photon_width) == pytest.approx(0.01)
     strong = bsmfit.load_model("dark-cascade", "dark-coupling")
-    share = [
-        float(strong(at(0.05), at(g)).branching_ratios["ee"]) for g in (1e-9, 1.0)
-    ]
+    share = [float(strong(at(0.05), at(g)).branching_ratios["ee"]) for g in (1e-9, 1.0)]
     assert share == pytest.approx([1.0, 1.0])  # those of the dark photon
     made = [float(strong(at(0.05), at(g)).production[CASCADE]) for g in (1e-9, 1.0)]
     assert made[0] < 1e-3 * made[1]
@@ -82,7 +80,11 @@ def test_scalar_below_two_dark_photons_makes_none():
     [
         ("fixed: {epsilon: 1.0e-3, dark_coupling: 0.1}", "fixed: {}", "lacks"),
         ("dark_coupling: 0.1}", "dark_coupling: 0.1, g: 1.0}", "no coupling of this"),
-        ("coupling: sin_theta_squared\n    fixed", "coupling: epsilon\n    fixed", "fix"),
+        (
+            "coupling: sin_theta_squared\n    fixed",
+            "coupling: epsilon\n    fixed",
+            "fix",
+        ),
         ("mass_ratio: 0.25", "mass_ratio: 0.6", "must be < 0.5"),
         ("    mass_ratio: 0.25\n", "", "give one of the two"),
     ],

@@ -72,7 +72,9 @@ def _cascade(choice: CascadePreset) -> tuple[DarkCascade, list[Path]]:
             hadronic_ratio=load_hadronic_ratio(),
         ),
     )
-    return function, [data_root() / f for f in (SCALAR_WIDTHS_FILE, HADRONIC_RATIO_FILE)]
+    return function, [
+        data_root() / f for f in (SCALAR_WIDTHS_FILE, HADRONIC_RATIO_FILE)
+    ]
 
 
 def _masses(choice: CascadePreset | CascadeRatePreset) -> CascadeMasses:

@@ -3,10 +3,10 @@ r"""A search for $K^+\to\pi^+e^+e^-e^+e^-$: from a mediator to expected events.
 $$N = N_K\,\eta\,A\,BR(K^+\to\pi^+X\!X)\,B(X\to e^+e^-)^2$$
 
 for two axions, or two dark photons from a scalar (`bsmfit.physics.dark_cascade`). A is
-the acceptance by masses and lifetime; the efficiency $\eta$ is one number for all. The
+the acceptance by masses and lifetime, and the efficiency $\eta$ one number. The
 signal region is one count. Control regions have no signal and hold the branching ratios
-of the backgrounds, which sources share by name; `FourElectronChannel.with_controls` puts
-them into the likelihood.
+signal region is one count. Control regions have no signal and hold the branching
+ratios of the backgrounds, which sources share by name; `with_controls` puts
 
 Where a scalar of the chain does not decay at once the table has no answer: the search
 is closed there.
@@ -87,7 +87,7 @@ class CountedEvents(eqx.Module):
 
 
 class FourElectronChannel(Channel):
-    """The search, ready to be evaluated.
+    r"""The search, ready to be evaluated.
 
     Attributes:
         name: Channel id.
@@ -103,7 +103,7 @@ class FourElectronChannel(Channel):
         notes: What a reader must know.
         inputs: Digests of the data files that went into it.
         kaon_decays: $N_K$.
-        efficiency: $\\eta$.
+        efficiency: $\eta$.
         vertex_length: Length within which a displaced pair is kept [m].
         beam_momentum: Mean momentum of the kaons [GeV].
         acceptance: The tables.

@@ -113,7 +113,9 @@ def five_tracks(
     along = jnp.stack([slope, jnp.zeros_like(slope), jnp.ones_like(slope)])
     along = along / jnp.sqrt(jnp.sum(along**2))
     energy = jnp.hypot(kaon_momentum, KAON_CHARGED_MASS)
-    kaon = jnp.concatenate([energy[:, None], kaon_momentum[:, None] * along], axis=1)
+    kaon = jnp.concatenate(
+        [energy[:, None], kaon_momentum[:, None] * along[None]], axis=1
+    )
 
     recoil = jnp.sqrt(squared_mass)
     first, second = (jnp.broadcast_to(m, recoil.shape) for m in pair_masses)

@@ -64,12 +64,8 @@ def field_strength_weight(electrons: Float[Array, "n 4 4"]) -> Float[Array, " n"
         + _dot(k2, q2) * _dot(k1, k3) * _dot(k4, q1)
         + _dot(k2, q2) * _dot(k1, k4) * _dot(k3, q1)
     )
-    mixed = mixed - b * (
-        _dot(k1, q2) * _dot(k2, q1) + _dot(k2, q2) * _dot(k1, q1)
-    )
-    mixed = mixed - a * (
-        _dot(k3, q2) * _dot(k4, q1) + _dot(k4, q2) * _dot(k3, q1)
-    )
+    mixed = mixed - b * (_dot(k1, q2) * _dot(k2, q1) + _dot(k2, q2) * _dot(k1, q1))
+    mixed = mixed - a * (_dot(k3, q2) * _dot(k4, q1) + _dot(k4, q2) * _dot(k3, q1))
     mixed = mixed + a * b * q1q2
     square = q1q2**2 * contact_weight(electrons)
     return square - 2.0 * q1q2 * mixed + first * second

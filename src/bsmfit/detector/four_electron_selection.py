@@ -28,7 +28,7 @@ from bsmfit.detector.spectrometer import Spectrometer, is_track_accepted
 __all__ = ["N_POINT", "FourElectronCuts", "MeasuredDecay", "is_selected", "measure"]
 
 N_POINT = N_DECAY + 15
-"""Coordinates of a decay and its measurement: momentum and two angles of five tracks."""
+"""Coordinates of a decay and its measurement: momentum and angles of five tracks."""
 
 _CHARGES = (-1.0, -1.0, 1.0, -1.0, 1.0)  # kick of pi+, e+, e-, e+, e-
 _PAIRS = tuple((i, j) for i in range(5) for j in range(i))
@@ -194,7 +194,10 @@ def _reconstruct(
     total = jnp.sum(electrons, axis=1)
     positive = (0, 1, 3)
     choices = jnp.stack(
-        [_mass(total.at[:, 0].add(as_pion[:, i] - electrons[:, i, 0])) for i in positive],
+        [
+            _mass(total.at[:, 0].add(as_pion[:, i] - electrons[:, i, 0]))
+            for i in positive
+        ],
         axis=1,
     )
     best = jnp.argmin(jnp.abs(choices - KAON_CHARGED_MASS), axis=1)
@@ -203,9 +206,7 @@ def _reconstruct(
         jnp.take_along_axis(electrons, orders[:, i, None, None], axis=1)[:, 0]
         for i in range(3)
     )
-    energy = jnp.hypot(
-        jnp.sqrt(jnp.sum(pion[:, 1:] ** 2, axis=1)), PION_CHARGED_MASS
-    )
+    energy = jnp.hypot(jnp.sqrt(jnp.sum(pion[:, 1:] ** 2, axis=1)), PION_CHARGED_MASS)
     pairs = [
         (_mass(one + electrons[:, i]), _mass(two + electrons[:, j]))
         for i, j in ((2, 4), (4, 2))
@@ -216,7 +217,7 @@ def _reconstruct(
     along = jnp.stack([slope, jnp.zeros_like(slope), jnp.ones_like(slope)])
     kaon = beam.momentum * along / jnp.sqrt(jnp.sum(along**2))
     rest = jnp.hypot(beam.momentum, KAON_CHARGED_MASS) - energy
-    missing = rest**2 - jnp.sum((kaon - pion[:, 1:]) ** 2, axis=1)
+    missing = rest**2 - jnp.sum((kaon[None] - pion[:, 1:]) ** 2, axis=1)
     return MeasuredDecay(
         is_tracked=tracked,
         five_mass=jnp.take_along_axis(choices, best[:, None], axis=1)[:, 0],

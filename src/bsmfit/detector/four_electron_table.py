@@ -55,8 +55,8 @@ __all__ = [
 ]
 
 STANDARD_ELEMENTS = ("uniform", "field-strength")
-"""Matrix elements assumed for four electrons in the standard model: two virtual photons,
-unpolarised and with a constant amplitude, or coupled as F1 F2, without form factor."""
+"""Matrix elements assumed for four electrons in the standard model: two virtual
+photons, unpolarised with a constant amplitude, or coupled as F1 F2."""
 
 _FLOOR = 1e-9  # acceptance that stands for none
 _N_PART = 16

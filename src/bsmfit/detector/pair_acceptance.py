@@ -161,7 +161,7 @@ class PairAcceptance(eqx.Module):
 def _cubic(
     nodes: Float[Array, " n"], values: Float[Array, " n"], x: Float[Array, ""]
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Value and slope on evenly spaced nodes, clamped: slopes by central differences."""
+    """Value and slope on evenly spaced nodes, clamped; central differences."""
     step = nodes[1] - nodes[0]
     inside = jnp.clip(x, nodes[0], nodes[-1])
     at = jnp.clip(jnp.floor((inside - nodes[0]) / step), 0, nodes.size - 2).astype(int)

@@ -8,6 +8,7 @@ what the other is.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
@@ -42,11 +43,11 @@ class SeveralCouplingsPreset(Preset):
             card where None.
     """
 
-    units: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    units: ClassVar[Mapping[str, tuple[str, str]]] = MappingProxyType({})
     """Unit and symbol of each coupling of the model."""
 
     coupling: CouplingName
-    fixed: dict[CouplingName, _Positive] = {}
+    fixed: Annotated[dict[CouplingName, _Positive], Field(default_factory=dict)]
     particle: Text | None = None
     mass_range: (
         Annotated[Items[_Positive], Field(min_length=2, max_length=2)] | None

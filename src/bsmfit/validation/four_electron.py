@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import nbinom
 
-from bsmfit.catalogue.kinds.four_electron_channel import load_four_electron
 from bsmfit.catalogue.kinds.four_electron import published_limit
+from bsmfit.catalogue.kinds.four_electron_channel import load_four_electron
 from bsmfit.catalogue.models import load_model
 from bsmfit.catalogue.records import locate_channel
 from bsmfit.catalogue.tables.four_electron_build import (
@@ -114,7 +114,9 @@ def background_rows() -> list[ValidationRow]:
         for source in record.sources
     ]
     for region in record.regions:
-        parts = [s.events[region.name] for s in record.sources if region.name in s.events]
+        parts = [
+            s.events[region.name] for s in record.sources if region.name in s.events
+        ]
         variance = sum((part.uncertainty or 0.0) ** 2 for part in parts)
         total = region.background
         for what, theirs, mine in (
@@ -204,7 +206,11 @@ def axion_rows() -> list[ValidationRow]:
                 is_independent=preset != "conservative",
                 is_lower_bound=True,
                 note="more than 1 is excluded"
-                + ("; the rate is scaled to a bound" if preset == "conservative" else ""),
+                + (
+                    "; the rate is scaled to a bound"
+                    if preset == "conservative"
+                    else ""
+                ),
             )
         )
     return rows
@@ -228,7 +234,7 @@ def _published() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _log_acceptance(channel: FourElectronChannel, masses: np.ndarray) -> np.ndarray:
-    """ln A of prompt pairs."""
+    """Ln A of prompt pairs."""
 
     def at(mass: jax.Array) -> jax.Array:
         share = channel.acceptance.of_axions(
