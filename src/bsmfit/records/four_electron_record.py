@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from bsmfit.records.quantity import Count, Quantity, quantity_check
+from bsmfit.records.quantity import Count, Provenance, Quantity, quantity_check
 from bsmfit.records.shared_entries import (
     ArxivNumber,
     Axis,
@@ -98,12 +98,16 @@ class VertexRecord(StrictModel):
         n_resolution: Number of errors within which it is kept [1].
         nuisance: Name of the uncertainty of the length.
         size: Relative size of that uncertainty.
+        provenance: Where the size comes from.
+        source: The reason for it.
     """
 
     resolution: Length
     n_resolution: Factor
     nuisance: NuisanceName
     size: Annotated[float, Field(gt=0, lt=10)]
+    provenance: Provenance
+    source: Text
 
 
 class CalibratedLimit(StrictModel):

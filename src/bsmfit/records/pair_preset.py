@@ -80,7 +80,8 @@ class SeveralCouplingsPreset(Preset):
     def in_words(self) -> list[tuple[str, str]]:
         """Rows that describe the preset."""
         fixed = ", ".join(f"{name} = {value:g}" for name, value in self.fixed.items())
-        return [("scanned", self.coupling), ("fixed", fixed or "nothing")]
+        words = f"{fixed or 'nothing'}  [assumed] a choice of the preset"
+        return [("scanned", self.coupling), ("fixed", words)]
 
 
 class AxionPairPreset(SeveralCouplingsPreset):
