@@ -97,6 +97,12 @@ def test_lfv_lnv(run, tmp_path, capsys):
     assert float(names["found"].cls_obs) < 0.1
 
 
+def test_pi4e(run):
+    edges = run("pi4e.md")["edges"]
+    # a lighter dark photon flies further: it needs more mixing to be seen
+    assert edges.lower[0] > 2.0 * edges.lower[1]
+
+
 def test_quickstart(run, tmp_path):
     names = run("quickstart.md")
     written = {path.name for path in tmp_path.iterdir()}

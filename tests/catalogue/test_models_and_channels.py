@@ -28,6 +28,10 @@ from bsmfit.errors import DataFileError, UnknownNameError
 
 def test_names_are_known():
     assert model_names() == (
+        "axion-pair-rate",
+        "cascade-rate",
+        "dark-axion-pair",
+        "dark-cascade",
         "dark-photon",
         "dark-photon-invisible",
         "dark-scalar",
@@ -47,6 +51,7 @@ def test_names_are_known():
         "na62-pi-invisible-run1",
         "na62-pi-invisible-run1-count",
         "na62-pi0-invisible",
+        "na62-pi4e",
     )
     assert names_with("build_yields") == ("na62-dump-ee", "na62-dump-mumu")
     assert "full" in preset_names("dark-photon")
@@ -239,7 +244,7 @@ def test_published_limit_of_run_1_is_the_lower_edge_of_the_scalar():
 
 @pytest.mark.parametrize(
     "channel",
-    [name for name in names_with("build_tables") if name.startswith("na62-pi")],
+    [name for name in names_with("build_tables") if name.startswith("na62-pi-inv")],
 )
 def test_other_searches_in_kaon_decays_have_no_published_coupling(channel):
     if channel != "na62-pi-invisible-run1":

@@ -22,7 +22,7 @@ from bsmfit.catalogue.records import (
     read_model_card,
     read_pi_invisible_record,
 )
-from bsmfit.catalogue.yaml_file import load_yaml
+from bsmfit.catalogue.yaml_file import load_yaml, top_level_text
 from bsmfit.core.constants import PION_NEUTRAL_MASS
 
 SHARED = Path(__file__).parents[2].parent / "shared"
@@ -34,8 +34,15 @@ RECORDS = sorted(
 # what to draw; ends of the published limit and the mass of the pi0, tested below
 NO_SOURCE = ("default_plane", "default_mass", "default_coupling")
 NO_SOURCE += ("segments", "reference_mass")
+# powers of branching ratios, and choices of presets that their `assumption` explains
+NO_SOURCE += ("scalar_segments", "decays", "multiplicity", "is_mass_relation")
+NO_SOURCE += ("fixed", "other_mass", "mass_ratio", "mass_range", "decay_length")
 DUMP = names_with("build_yields")
-INVISIBLE = tuple(name for name in names_with("build_tables") if name not in DUMP)
+INVISIBLE = tuple(
+    name
+    for name, path in channel_records().items()
+    if top_level_text(path, "kind") == "pi-invisible"
+)
 COUNTS = {
     "na62-pi-invisible-run1-count": "na62-pi-invisible-run1",
     "na62-pi-invisible-2016-2022-count": "na62-pi-invisible-2016-2022",

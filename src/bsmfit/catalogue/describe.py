@@ -18,6 +18,7 @@ from bsmfit.records.model_preset import (
     DarkScalarPreset,
     HeavyNeutralLeptonPreset,
 )
+from bsmfit.records.pair_preset import SeveralCouplingsPreset
 
 __all__ = ["Section", "describe"]
 
@@ -73,6 +74,8 @@ def _describe_model(name: str) -> list[Section]:
         if isinstance(choice, HeavyNeutralLeptonPreset):
             rows.append(("nature", choice.nature))
             rows.append(("vertex length", quantity_in_words(choice.vertex_length)))
+        if isinstance(choice, SeveralCouplingsPreset):
+            rows += choice.in_words()
         rows += [
             (
                 entry.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bsmfit.catalogue.files import (
     data_root,
@@ -11,6 +12,7 @@ from bsmfit.catalogue.files import (
     locate_model,
     sha256_of,
 )
+from bsmfit.catalogue.pair_models import pair_function
 from bsmfit.catalogue.records import read_kaon_setup, read_model_card
 from bsmfit.catalogue.tables.physics_tables import (
     HADRONIC_RATIO_FILE,
@@ -29,12 +31,14 @@ from bsmfit.physics.heavy_neutral_lepton import DisplacedVertex, HeavyNeutralLep
 from bsmfit.physics.invisible_dark_photon import InvisibleDarkPhoton
 from bsmfit.physics.mediator import Mediator
 from bsmfit.physics.model import Model, ProductionNuisance
+from bsmfit.records.model_card import ModelCard
 from bsmfit.records.model_preset import (
     DarkPhotonPreset,
     DarkScalarPreset,
     HeavyNeutralLeptonPreset,
     Preset,
 )
+from bsmfit.records.pair_preset import SeveralCouplingsPreset
 
 __all__ = ["load_model"]
 
@@ -69,10 +73,7 @@ def load_model(name: str | Path, preset: str | None = None) -> Model:
     return Model(
         function=function,
         name=card.name,
-        coupling=card.coupling,
-        particle=card.particle,
         preset=chosen,
-        mass_range=(card.mass_range[0], card.mass_range[1]),
         nuisances=tuple(
             ProductionNuisance(entry.name, 1.0 + entry.size, entry.processes)
             for entry in card.presets[chosen].nuisances
@@ -81,13 +82,33 @@ def load_model(name: str | Path, preset: str | None = None) -> Model:
             (f"{path.parent.name}/{path.name}", sha256_of(path))
             for path in (locate_model(name), *files)
         ),
-        coupling_unit=card.coupling_unit,
-        coupling_symbol=card.coupling_symbol or "",
+        **_axes(card, card.presets[chosen]),
     )
+
+
+def _axes(card: ModelCard, choice: Preset) -> dict[str, Any]:
+    """Names of both axes: of the card, or of a preset that scans another coupling."""
+    axes = {
+        "coupling": card.coupling,
+        "coupling_unit": card.coupling_unit,
+        "coupling_symbol": card.coupling_symbol or "",
+        "particle": card.particle,
+        "mass_range": (card.mass_range[0], card.mass_range[1]),
+    }
+    if isinstance(choice, SeveralCouplingsPreset):
+        unit, symbol = choice.units[choice.coupling]
+        axes |= {"coupling": choice.coupling, "coupling_unit": unit}
+        axes |= {"coupling_symbol": symbol}
+        axes["particle"] = choice.particle or card.particle
+        low, high = choice.mass_range or card.mass_range
+        axes["mass_range"] = (low, high)
+    return axes
 
 
 def _function(name: str, choice: Preset) -> tuple[Callable[..., Mediator], list[Path]]:
     """The function of a preset, and the tables that it uses."""
+    if isinstance(choice, SeveralCouplingsPreset):
+        return pair_function(choice)
     if isinstance(choice, DarkPhotonPreset):
         return _dark_photon(choice)
     if isinstance(choice, DarkScalarPreset):

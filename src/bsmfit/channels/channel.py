@@ -177,6 +177,17 @@ class Channel(eqx.Module):
             InputError: A mass that is needed or unknown, or a lifetime without meaning.
         """
 
+    def check_model_mass(self, mass: float) -> None:
+        """Refuse a mass at which the search has nothing to say about any model.
+
+        Args:
+            mass: Mass of the model's particle [GeV].
+
+        Raises:
+            InputError: A mass that is unknown; as for `check_unit` unless overridden.
+        """
+        self.check_unit(mass, None)
+
     def facts(self, mediator: Mediator) -> tuple[Fact, ...]:
         """Numbers that a report on one point shows besides the limit."""
         del mediator

@@ -60,7 +60,7 @@ def limit(
         typer.Option(
             "--lifetime-ns",
             help="Proper lifetime of X in K+ -> pi+ X [ns], X decaying visibly. "
-            "Without it, X is stable.",
+            "Without it, X is stable; a of K+ -> pi+ 4e decays at once.",
         ),
     ] = None,
     model: Annotated[

@@ -190,7 +190,7 @@ def _with_model(
     if not (coupling > 0.0 and math.isfinite(coupling)):
         msg = f"coupling = {coupling:g} must be above 0 and finite"
         raise InputError(msg)
-    search.check_unit(mass, None)
+    search.check_model_mass(mass)
     model = load_model(question.model, question.preset)
     low, high = model.mass_range
     if not low <= mass <= high:

@@ -30,7 +30,14 @@ from bsmfit.core.constants import (
 from bsmfit.detector.missing_mass import TrackingErrors, squared_missing_mass
 from bsmfit.detector.spectrometer import Spectrometer, is_track_accepted
 
-__all__ = ["N_COORDINATE", "KaonBeam", "PionSample", "beam_line", "pion_sample"]
+__all__ = [
+    "N_COORDINATE",
+    "KaonBeam",
+    "PionSample",
+    "beam_line",
+    "decay_vertex",
+    "pion_sample",
+]
 
 N_COORDINATE = 7
 """Dimension of the unit cube: kaon momentum, vertex, decay angle, azimuth, and the
@@ -97,7 +104,7 @@ def pion_sample(
     """
     normal = ndtri(jnp.clip(points, 1e-12, 1.0 - 1e-12))
     kaon_momentum = beam.momentum * (1.0 + beam.momentum_spread * normal[:, 0])
-    vertex_z, probability = _decay_vertex(kaon_momentum, points[:, 1], beam=beam)
+    vertex_z, probability = decay_vertex(kaon_momentum, points[:, 1], beam=beam)
     along, across = _pion_momentum(mass, kaon_momentum, 2.0 * points[:, 2] - 1.0)
     azimuth = 2.0 * jnp.pi * points[:, 3]
     slope, origin = beam_line(spectrometer)
@@ -125,10 +132,19 @@ def pion_sample(
     )
 
 
-def _decay_vertex(
+def decay_vertex(
     kaon_momentum: Float[Array, " n"], uniform: Float[Array, " n"], *, beam: KaonBeam
 ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-    """Exponentially distributed vertex in the volume, and the decay probability."""
+    """Exponentially distributed vertex in the volume, and the decay probability.
+
+    Args:
+        kaon_momentum: Momentum of the kaon [GeV].
+        uniform: Numbers within (0, 1).
+        beam: The decay volume.
+
+    Returns:
+        Position along the beam [m], and the probability of a decay in the volume.
+    """
     length = kaon_momentum / KAON_CHARGED_MASS * _KAON_DECAY_LENGTH
     probability = -jnp.expm1(-(beam.end - beam.start) / length)
     return beam.start - length * jnp.log1p(-uniform * probability), probability

@@ -6,6 +6,8 @@ beam dump, and each search takes what it knows.
 
 from __future__ import annotations
 
+from bsmfit.physics.axion_pair import AXION_PAIR
+from bsmfit.physics.dark_cascade import CASCADE
 from bsmfit.physics.dark_photon import DARK_PHOTON_PROCESSES
 from bsmfit.physics.heavy_neutral_lepton import HEAVY_NEUTRAL_LEPTON_PROCESSES
 from bsmfit.physics.kaon_to_pion import KAON_TO_PION
@@ -32,6 +34,8 @@ KNOWN_PROCESSES = tuple(
         (
             *DARK_PHOTON_PROCESSES,
             KAON_TO_PION,
+            AXION_PAIR,
+            CASCADE,
             *HEAVY_NEUTRAL_LEPTON_PROCESSES,
             *RARE_DECAYS,
         )

@@ -20,6 +20,7 @@ from bsmfit.records.model_preset import (
     KaonDecayPreset,
     Preset,
 )
+from bsmfit.records.pair_preset import PAIR_PRESETS, SeveralCouplingsPreset
 from bsmfit.records.strict_model import (
     CouplingName,
     Identifier,
@@ -31,6 +32,8 @@ from bsmfit.records.strict_model import (
 
 __all__ = ["ModelCard"]
 
+_PRESETS = {**MODEL_PRESETS, **PAIR_PRESETS}
+
 
 class ModelCard(StrictModel):
     """A benchmark model.
@@ -38,7 +41,8 @@ class ModelCard(StrictModel):
     Attributes:
         name: Name of the benchmark, equal to the stem of a shipped file.
         pbc: Physics Beyond Colliders benchmark, for example "BC1", or None.
-        model: Name of the model function, one of `MODEL_PRESETS`.
+        model: Name of the model function, one of `MODEL_PRESETS`
+            or `PAIR_PRESETS`.
         summary: What it is, in one line.
         particle: Symbol of the particle, TeX without dollars.
         coupling: Name of the coupling, the second coordinate of a scan.
@@ -69,14 +73,15 @@ class ModelCard(StrictModel):
         DarkPhotonPreset
         | DarkScalarPreset
         | HeavyNeutralLeptonPreset
-        | KaonDecayPreset,
+        | KaonDecayPreset
+        | SeveralCouplingsPreset,
     ]
 
     @field_validator("model")
     @classmethod
     def _is_known(cls, model: str) -> str:
-        if model not in MODEL_PRESETS:
-            text = f"is {model!r}, no model function{_hint(model, MODEL_PRESETS)}"
+        if model not in _PRESETS:
+            text = f"is {model!r}, no model function{_hint(model, _PRESETS)}"
             raise invalid_value(text)
         return model
 
@@ -90,7 +95,7 @@ class ModelCard(StrictModel):
         model = info.data.get("model")
         if model is None:  # a fault of its own
             return {}
-        schema = MODEL_PRESETS[model]
+        schema = _PRESETS[model]
         if schema is not DarkPhotonPreset:
             _check_keys(presets, schema)
         by_name: Any = Annotated[dict[Identifier, schema], Field(min_length=1)]

@@ -57,6 +57,8 @@ ProcessName = Literal[
     "pion-to-e-n",
     "kaon-to-pi-minus-e-e",
     "kaon-to-pi-minus-mu-mu",
+    "kaon-to-pion-axion-pair",
+    "kaon-to-pion-dark-photon-pair",
 ]
 
 _KAON_TO_PION = "kaon-to-pion"

@@ -144,7 +144,7 @@ def default_axes(
         InputError: An axis that is not one, or no coupling axis for this model.
     """
     if coupling is None:
-        known = [c.default_coupling(model.name) for c in channels]
+        known = [_default_coupling(c, model) for c in channels]
         given = [axis for axis in known if axis is not None]
         if not given:
             msg = (
@@ -163,6 +163,12 @@ def default_axes(
     masses = replace(masses, low=max(masses.low, low), high=min(masses.high, high))
     nodes = [node for channel in channels for node in channel.mass_nodes]
     return _with_nodes(masses, nodes), couplings
+
+
+def _default_coupling(channel: Channel, model: Model) -> DefaultAxis | None:
+    """The axis for a model, or for one of its couplings where it has several."""
+    one = channel.default_coupling(f"{model.name}/{model.coupling}")
+    return channel.default_coupling(model.name) if one is None else one
 
 
 def as_axis(axis: AxisLike) -> Axis | PointList:

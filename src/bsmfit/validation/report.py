@@ -5,6 +5,7 @@ from __future__ import annotations
 from bsmfit.validation.dark_photon_width import dark_photon_width_rows
 from bsmfit.validation.dark_scalar import dark_scalar_rows
 from bsmfit.validation.dump_mumu import dump_mumu_rows
+from bsmfit.validation.four_electron import four_electron_rows
 from bsmfit.validation.heavy_neutral_lepton import heavy_neutral_lepton_rows
 from bsmfit.validation.pi_invisible import pi_invisible_rows
 from bsmfit.validation.pi_nunu import pi_nunu_rows
@@ -29,6 +30,7 @@ def validation_rows() -> list[ValidationRow]:
         pi_invisible_rows,
         rare_decay_rows,
         scalar_edge_rows,
+        four_electron_rows,
         heavy_neutral_lepton_rows,
     )
     return [row for group in groups for row in group()]

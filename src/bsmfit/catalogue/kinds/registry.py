@@ -37,6 +37,7 @@ DEFAULT_KIND = "beam-dump"
 
 KINDS = {
     "beam-dump": "bsmfit.catalogue.kinds.beam_dump",
+    "four-electron": "bsmfit.catalogue.kinds.four_electron",
     "pi-invisible": "bsmfit.catalogue.kinds.pi_invisible",
     "resonance-limit": "bsmfit.catalogue.kinds.resonance_limit",
     "rare-decay": "bsmfit.catalogue.kinds.rare_decay",

@@ -27,6 +27,7 @@ from bsmfit.physics.production_spectrum import MesonSpectrum
 __all__ = [
     "MESON_SPECTRA",
     "read_acceptance_table",
+    "read_archive",
     "read_invisible_table",
     "read_meson_spectra",
     "read_yield_table",
@@ -47,8 +48,19 @@ _ACCEPTANCE_ARRAYS = (
 )
 
 
-def _read_archive(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Arrays of an archive, all of the named ones present and finite."""
+def read_archive(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Read the arrays of an archive, all of the named ones present and finite.
+
+    Args:
+        path: The file.
+        keys: Names of the arrays that must be there.
+
+    Returns:
+        All arrays by name.
+
+    Raises:
+        DataFileError: It cannot be read, lacks an array, or has one that is not finite.
+    """
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
@@ -79,7 +91,7 @@ def read_acceptance_table(path: Path) -> AcceptanceTable:
     Raises:
         DataFileError: The file is not an acceptance table.
     """
-    arrays = _read_archive(path, _ACCEPTANCE_ARRAYS)
+    arrays = read_archive(path, _ACCEPTANCE_ARRAYS)
     return AcceptanceTable(
         **{name: arrays[name] for name in _ACCEPTANCE_ARRAYS if name != "error"},
         error=arrays["error"].astype(np.float32),
@@ -99,7 +111,7 @@ def read_yield_table(path: Path) -> YieldTable:
         DataFileError: The file is not a yield table.
     """
     keys = ("masses", "reduced_lifetimes", "processes", "reduced_log_yield")
-    arrays = _read_archive(path, keys)
+    arrays = read_archive(path, keys)
     metadata = json.loads(str(arrays["metadata"]))
     return YieldTable(
         processes=tuple(str(name) for name in arrays["processes"]),
@@ -133,7 +145,7 @@ def read_invisible_table(path: Path) -> InvisibleTable:
         "escape",
         "neutrino_acceptance",
     )
-    arrays = _read_archive(path, names)
+    arrays = read_archive(path, names)
     metadata = json.loads(str(arrays["metadata"]))
     return InvisibleTable(
         **{name: arrays[name].astype(float) for name in names},
@@ -151,7 +163,7 @@ def read_meson_spectra(name: str = "pp_inelastic") -> dict[str, MesonSpectrum]:
         Spectrum by meson: ``"pi0"``, ``"eta"``, ``"eta-prime"``, ``"rho"``, ...
     """
     path = data_root() / MESON_SPECTRA / f"{name}.npz"
-    arrays = _read_archive(path, ("momentum_edges", "angle_edges", "n_events"))
+    arrays = read_archive(path, ("momentum_edges", "angle_edges", "n_events"))
     return {
         key.removeprefix("counts_").replace("_", "-"): MesonSpectrum(
             momentum_edges=arrays["momentum_edges"].astype(float),
