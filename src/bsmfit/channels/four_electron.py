@@ -4,9 +4,9 @@ $$N = N_K\,\eta\,A\,BR(K^+\to\pi^+X\!X)\,B(X\to e^+e^-)^2$$
 
 for two axions, or two dark photons from a scalar (`bsmfit.physics.dark_cascade`). A is
 the acceptance by masses and lifetime, and the efficiency $\eta$ one number. The
-signal region is one count. Control regions have no signal and hold the branching ratios
 signal region is one count. Control regions have no signal and hold the branching
-ratios of the backgrounds, which sources share by name; `with_controls` puts
+ratios of the backgrounds, which sources share by name; `with_controls` puts them into
+the likelihood.
 
 Where a scalar of the chain does not decay at once the table has no answer: the search
 is closed there.
