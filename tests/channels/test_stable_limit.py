@@ -18,7 +18,7 @@ from bsmfit.channels.stable_limit import total_error
 
 @pytest.fixture(scope="module")
 def searches():
-    names = [name for name in names_with("build_tables") if "dump" not in name]
+    names = [name for name in names_with("build_tables") if "invisible" in name]
     return [bsmfit.load_channel(name) for name in names]
 
 

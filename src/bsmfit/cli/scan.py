@@ -193,9 +193,10 @@ def _report(dataset: xr.Dataset, paths: list[Path]) -> None:
 
 def _gain(dataset: xr.Dataset) -> list[str]:
     """Say what the combination excludes beyond the union of its searches."""
+    from bsmfit.scan.contour import search_names
     from bsmfit.scan.excluded_area import combination_gain
 
-    if "cls_obs_single" not in dataset:
+    if not search_names(dataset):
         return []
     gain = combination_gain(dataset)
     return [

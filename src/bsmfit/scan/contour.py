@@ -101,7 +101,7 @@ def search_names(dataset: xr.Dataset) -> tuple[str, ...]:
     Returns:
         Their names, in the order of the map; none for a map of one search.
     """
-    if "cls_obs_single" not in dataset:
+    if "cls_obs_single" not in dataset or dataset.sizes["search"] == 1:
         return ()
     return tuple(str(name) for name in dataset["search"].values)
 
