@@ -137,7 +137,7 @@ def _yield_of(
     selection = partial(accepts, spectrometer=spectrometer)
 
     def total(lengths: np.ndarray) -> np.ndarray:
-        return sum(
+        parts = [
             share
             * direct_yields(
                 process_points(process, mass, beam_momentum=400.0, reach=(5.0, 0.012)),
@@ -150,7 +150,8 @@ def _yield_of(
             )
             for process, share in (("b-to-kaon", 1.0), ("b-to-kstar", kstar_share))
             if share > 0.0
-        )
+        ]
+        return np.sum(parts, axis=0)
 
     return total
 
