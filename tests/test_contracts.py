@@ -313,7 +313,7 @@ def test_overlap_twice_and_nothing_are_refused_for_any_kinds(searches):
         ([run1, run1], "different channels"),
         ([run1, dataclasses.replace(run1, name="again")], "share data"),
         ([], "one or more"),
-        ([searches["na62-dump-mumu"]], "needs the production process"),
+        ([searches["na62-pi4e"]], "needs the production process"),
     ):
         with pytest.raises(InputError, match=words):
             bsmfit.ExclusionPoint.from_model(model, channels)

@@ -77,9 +77,12 @@ def test_coefficient_of_the_preset_is_that_of_its_formula(preset, expected, prov
 
 def test_nuisances_of_the_scalar():
     for preset in ("pole-mass", "msbar-mass"):
-        (nuisance,) = load_model("dark-scalar", preset).nuisances
-        assert nuisance.name == "kaon_pion_scalar_rate"
-        assert nuisance.kappa == pytest.approx(1.2)
+        nuisances = load_model("dark-scalar", preset).nuisances
+        assert {entry.name: entry.kappa for entry in nuisances} == {
+            "kaon_pion_scalar_rate": pytest.approx(1.2),
+            "beauty_cross_section": pytest.approx(1.29),
+            "b_strange_scalar_rate": pytest.approx(1.2),
+        }
     assert load_model("dark-scalar", "na62-run1").nuisances == ()
     assert load_model("dark-scalar").preset == "pole-mass"
 
@@ -102,7 +105,7 @@ def test_description_shows_the_coefficient_and_the_unit():
         (
             "model: dark-scalar",
             "model: dark-scalr",
-            ["model is 'dark-scalr'", "line 6"],
+            ["model is 'dark-scalr'", "line 7"],
         ),
         (
             "    coefficient:",

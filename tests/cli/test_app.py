@@ -380,7 +380,7 @@ RUN_1 = "na62-pi-invisible-run1"
             [f"{RUN_1} and na62-pi-invisible-2017 share data", "na62-2017"],
         ),
         (
-            "dark-scalar",
+            "fv-axion",
             [RUN_1, "na62-dump-mumu"],
             ["needs the production process", "'kaon-to-pion'"],
         ),

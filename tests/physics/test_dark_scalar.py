@@ -7,7 +7,8 @@ import pytest
 
 from bsmfit.catalogue.tables.physics_tables import load_scalar_widths
 from bsmfit.core.constants import KAON_CHARGED_MASS, MUON_MASS, PION_CHARGED_MASS
-from bsmfit.physics.dark_scalar import DarkScalar
+from bsmfit.errors import InputError, UnknownNameError
+from bsmfit.physics.dark_scalar import DARK_SCALAR_PROCESSES, DarkScalar
 from bsmfit.physics.mediator import is_physical, lifetime_length
 
 
@@ -69,3 +70,27 @@ def test_batches_are_points(scalar):
     mapped = jax.jit(jax.vmap(scalar, (0, None)))(masses, jnp.array(1e-8))
     single = [float(scalar(m, jnp.array(1e-8)).decay_width) for m in masses]
     np.testing.assert_allclose(mapped.decay_width, single, rtol=1e-12)
+
+
+def test_beauty_scalar_has_the_rates_of_the_card_and_finite_gradients():
+    scalar = DarkScalar(
+        1.596e-3,
+        load_scalar_widths(),
+        processes=DARK_SCALAR_PROCESSES,
+        beauty_coefficient=4.411,
+    )
+    particle = scalar(jnp.array(0.3), jnp.array(2e-6))
+    assert set(particle.production) == set(DARK_SCALAR_PROCESSES)
+    assert float(particle.production["b-to-kaon"]) == pytest.approx(
+        2e-6 * 0.468, rel=0.01
+    )
+    masses = jnp.array([2.0, 2.2, 3.5539, 3.7393, 3.99])
+    slope = jax.jit(jax.vmap(jax.jacfwd(lambda m: scalar(m, jnp.array(1e-8)))))
+    assert all(np.all(np.isfinite(x)) for x in jax.tree.leaves(slope(masses)))
+
+
+def test_production_by_beauty_needs_its_coefficient():
+    with pytest.raises(InputError, match="needs beauty_coefficient"):
+        DarkScalar(1.6e-3, load_scalar_widths(), processes=("b-to-kaon",))
+    with pytest.raises(UnknownNameError, match="did you mean 'kaon-to-pion'"):
+        DarkScalar(1.6e-3, load_scalar_widths(), processes=("kaon-to-pio",))

@@ -154,6 +154,25 @@ def test_coupling_has_no_unit_and_no_symbol_unless_given() -> None:
             "must be > 0",
         ),
         (
+            "dark-scalar",
+            {
+                "coefficient": COEFFICIENT,
+                "beauty_coefficient": COEFFICIENT,
+                "processes": ["b-to-kaon", "b-to-strange"],
+            },
+            "'b-to-strange' and b-to-kaon, which it contains",
+        ),
+        (
+            "dark-scalar",
+            {"coefficient": COEFFICIENT, "processes": ["b-to-kaon"]},
+            "belong together",
+        ),
+        (
+            "dark-scalar",
+            {"coefficient": COEFFICIENT, "processes": ["eta-decay"]},
+            r"\(known: kaon-to-pion, b-to-kaon, b-to-kstar, b-to-strange\)",
+        ),
+        (
             "flavour-violating-axion",
             {"processes": ["eta-decay"]},
             r"no process of this model \(known: kaon-to-pion\)",

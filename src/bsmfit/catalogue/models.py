@@ -112,7 +112,13 @@ def _function(name: str, choice: Preset) -> tuple[Callable[..., Mediator], list[
     if isinstance(choice, DarkPhotonPreset):
         return _dark_photon(choice)
     if isinstance(choice, DarkScalarPreset):
-        function = DarkScalar(choice.coefficient.value, load_scalar_widths())
+        beauty = choice.beauty_coefficient
+        function = DarkScalar(
+            choice.coefficient.value,
+            load_scalar_widths(),
+            processes=choice.processes,
+            beauty_coefficient=None if beauty is None else beauty.value,
+        )
         return function, [data_root() / SCALAR_WIDTHS_FILE]
     if isinstance(choice, HeavyNeutralLeptonPreset):
         return _heavy_neutral_lepton(choice)

@@ -101,6 +101,7 @@ class BeamDumpChannel(Channel):
         final_state: Name of the visible final state, for example ``"mumu"``.
         mass_range: Masses covered by the yield table, lowest and highest [GeV].
         default_plane: Mass and coupling axis of a scan that names none.
+        coupling_axes: Coupling axis of other models, by name.
         efficiency_preset: Production preset that the efficiency belongs to.
         nuisances: Uncertainties of the channel's own inputs.
         protons_on_target: Protons on target.
@@ -125,6 +126,9 @@ class BeamDumpChannel(Channel):
     window: MassWindow
     changes: tuple[str, ...] = eqx.field(static=True)
     fingerprint: str = eqx.field(static=True)
+    coupling_axes: tuple[tuple[str, DefaultAxis], ...] = eqx.field(
+        static=True, default=()
+    )
 
     @property
     def processes(self) -> tuple[str, ...]:
@@ -142,9 +146,9 @@ class BeamDumpChannel(Channel):
         return self.default_plane[0]
 
     def default_coupling(self, model: str) -> DefaultAxis:
-        """Coupling axis of a scan that names none, the same for all models."""
-        del model
-        return self.default_plane[1]
+        """Coupling axis of a scan that names none: its own, or that of all models."""
+        name, _, _ = model.partition("/")
+        return dict(self.coupling_axes).get(name, self.default_plane[1])
 
     @property
     def mass_nodes(self) -> tuple[float, ...]:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
+    "BEAUTY_CHARGED_LIFETIME",
+    "BEAUTY_CHARGED_MASS",
+    "BEAUTY_NEUTRAL_LIFETIME",
     "ELECTRON_MASS",
     "ETA_MASS",
     "ETA_PRIME_MASS",
@@ -20,6 +23,7 @@ __all__ = [
     "KAON_CHARGED_LIFETIME",
     "KAON_CHARGED_MASS",
     "KAON_NEUTRAL_MASS",
+    "KSTAR_MASS",
     "MUON_MASS",
     "OMEGA_MASS",
     "PHI_MASS",
@@ -28,6 +32,7 @@ __all__ = [
     "PION_NEUTRAL_MASS",
     "PROTON_MASS",
     "RHO_MASS",
+    "TAU_MASS",
 ]
 
 HBAR_C: Final = 1.973269804e-16
@@ -47,6 +52,7 @@ HIGGS_VEV: Final = (2.0**0.5 * FERMI_CONSTANT) ** -0.5
 
 ELECTRON_MASS: Final = 0.51099895e-3
 MUON_MASS: Final = 0.1056583755
+TAU_MASS: Final = 1.77693
 PROTON_MASS: Final = 0.93827208816
 PION_CHARGED_MASS: Final = 0.13957039
 PION_NEUTRAL_MASS: Final = 0.1349768
@@ -57,6 +63,8 @@ ETA_PRIME_MASS: Final = 0.95778
 RHO_MASS: Final = 0.77526
 OMEGA_MASS: Final = 0.78266
 PHI_MASS: Final = 1.019461
+KSTAR_MASS: Final = 0.89167
+BEAUTY_CHARGED_MASS: Final = 5.27941
 """Masses [GeV]."""
 
 KAON_CHARGED_LIFETIME: Final = 1.2380e-8
@@ -64,3 +72,7 @@ KAON_CHARGED_LIFETIME: Final = 1.2380e-8
 
 PION_CHARGED_LIFETIME: Final = 2.6033e-8
 """Lifetime of the charged pion [s] (PDG)."""
+
+BEAUTY_CHARGED_LIFETIME: Final = 1.638e-12
+BEAUTY_NEUTRAL_LIFETIME: Final = 1.517e-12
+"""Lifetimes of the charged and of the neutral B meson [s] (PDG)."""

@@ -7,6 +7,7 @@ beam dump, and each search takes what it knows.
 from __future__ import annotations
 
 from bsmfit.physics.axion_pair import AXION_PAIR
+from bsmfit.physics.beauty_to_strange import BEAUTY_PROCESSES
 from bsmfit.physics.dark_cascade import CASCADE
 from bsmfit.physics.dark_photon import DARK_PHOTON_PROCESSES
 from bsmfit.physics.heavy_neutral_lepton import HEAVY_NEUTRAL_LEPTON_PROCESSES
@@ -34,6 +35,7 @@ KNOWN_PROCESSES = tuple(
         (
             *DARK_PHOTON_PROCESSES,
             KAON_TO_PION,
+            *BEAUTY_PROCESSES,
             AXION_PAIR,
             CASCADE,
             *HEAVY_NEUTRAL_LEPTON_PROCESSES,

@@ -1,8 +1,7 @@
 r"""Width of a Higgs-mixed scalar into gluons, by perturbation theory above 2 GeV.
 
-It is not part of `bsmfit.physics.scalar_width`, which ends at 2 GeV: there the NLO
-correction is larger than the leading order, and the tabulated mesons are the same
-decays in another language. It says what a continuation above 2 GeV would start from.
+`bsmfit.physics.scalar_width` takes it above 2 GeV, where its table of mesons ends. At
+2 GeV the NLO correction is larger than the leading order: a factor of 2 is uncertain.
 """
 
 from __future__ import annotations

@@ -1,13 +1,17 @@
-r"""Widths of a scalar that mixes with the Higgs boson, up to 2 GeV.
+r"""Widths of a scalar that mixes with the Higgs boson, up to 4 GeV.
 
-    e+ e-, mu+ mu-       Yukawa couplings, closed form
-    pi pi, K Kbar        dispersive, table; the velocity of the pair is a factor
-    multi-meson          power of the mass, from 4 pi
+    e+ e-, mu+ mu-, tau+ tau-   Yukawa couplings, closed form
+    pi pi, K Kbar               dispersive, table; the velocity of the pair is a factor
+    multi-meson                 power of the mass, from 4 pi
+    g g, s sbar, c cbar         perturbation theory, `bsmfit.physics.scalar_gluon_width`
+
+Mesons and quarks are the same decays in two languages: from 2.0 to 2.2 GeV the first
+fade and the second take over (`quark_share`). They differ there by a factor of 2.
 
 All widths are over $\sin^2\theta$. Two photons are left out: an estimate with heavy
 fermions and W bosons in the loop is 0.3 % of the total just below the muon threshold
 and less elsewhere. Two pions and two kaons are sums over charges; two thirds of the
-pions and one half of the kaons are charged. Valid from 1 MeV to 2 GeV; the caller
+pions and one half of the kaons are charged. Valid from 1 MeV to 4 GeV; the caller
 checks the range.
 """
 
@@ -29,9 +33,11 @@ from bsmfit.core.constants import (
     KAON_CHARGED_MASS,
     MUON_MASS,
     PION_CHARGED_MASS,
+    TAU_MASS,
 )
 from bsmfit.core.interpolation import CubicCurve
 from bsmfit.errors import InputError, UnknownNameError
+from bsmfit.physics.scalar_quark_width import partonic_widths, quark_share
 
 __all__ = [
     "TABULATED_FINAL_STATES",
@@ -176,29 +182,33 @@ class ScalarWidths(eqx.Module):
         """Width of each final state.
 
         Args:
-            mass: Mass of the scalar [GeV], 0.001 to 2.
+            mass: Mass of the scalar [GeV], 0.001 to 4.
 
         Returns:
             Partial width over the squared mixing [GeV] by final state: ``"ee"``,
-            ``"mumu"``, ``"pipi"``, ``"kk"``, ``"multi-meson"``. A closed one is
-            exactly 0.
+            ``"mumu"``, ``"tautau"``, ``"pipi"``, ``"kk"``, ``"multi-meson"``,
+            ``"gg"``, ``"ss"``, ``"cc"``. A closed one is exactly 0.
         """
+        mesons = 1.0 - quark_share(mass)
         return {
             "ee": scalar_leptonic_width(mass, lepton_mass=ELECTRON_MASS),
             "mumu": scalar_leptonic_width(mass, lepton_mass=MUON_MASS),
+            "tautau": scalar_leptonic_width(mass, lepton_mass=TAU_MASS),
             **{
                 name: pair_velocity(mass, threshold=2.0 * _DAUGHTER_MASS[name])
                 * jnp.exp(curve(mass))
+                * mesons
                 for name, curve in self.log_reduced.items()
             },
-            "multi-meson": multi_meson_width(mass),
+            "multi-meson": multi_meson_width(mass) * mesons,
+            **partonic_widths(mass),
         }
 
     def __call__(self, mass: Float[Array, ""]) -> Float[Array, ""]:
         """Total width.
 
         Args:
-            mass: Mass of the scalar [GeV], 0.001 to 2.
+            mass: Mass of the scalar [GeV], 0.001 to 4.
 
         Returns:
             Total width over the squared mixing [GeV]; exactly 0 at and below the

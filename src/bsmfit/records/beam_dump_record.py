@@ -179,6 +179,7 @@ class BeamDumpRecord(StrictModel):
         geometry: Geometry record of the detector, by folder name or path.
         model: Benchmark model that the published limit is about.
         default_plane: Plane that holds the published limit, with a margin.
+        default_coupling: Coupling axis of a scan of other models, in equal ratios.
         default_preset: Preset that the publication's own limit corresponds to.
         protons_on_target: Protons on target.
         selection: What the acceptance simulates.
@@ -204,6 +205,7 @@ class BeamDumpRecord(StrictModel):
     geometry: Text
     model: Identifier
     default_plane: DefaultPlane
+    default_coupling: dict[Identifier, Axis] = Field(default_factory=dict)
     default_preset: Identifier
     protons_on_target: Annotated[Quantity, quantity_check("protons", above=0.0)]
     selection: Selection

@@ -8,7 +8,8 @@ production counts it twice; the schema refuses the combinations that are known t
 - the bracket variants of the Bluemlein-Brunner formula, or one of them with the
   gauge-invariant form;
 - vector-meson mixing with a form factor that already has the vector-meson poles, or
-  with the decays of the same vector mesons.
+  with the decays of the same vector mesons;
+- the inclusive decay of B mesons with one of its exclusive states.
 """
 
 from __future__ import annotations
@@ -52,6 +53,9 @@ ProcessName = Literal[
     "omega-mixing",
     "phi-mixing",
     "kaon-to-pion",
+    "b-to-kaon",
+    "b-to-kstar",
+    "b-to-strange",
     "kaon-to-e-n",
     "kaon-to-mu-n",
     "pion-to-e-n",
@@ -62,6 +66,8 @@ ProcessName = Literal[
 ]
 
 _KAON_TO_PION = "kaon-to-pion"
+_EXCLUSIVE = ("b-to-kaon", "b-to-kstar")
+_INCLUSIVE = "b-to-strange"
 _OF_ELECTRONS = ("kaon-to-e-n", "pion-to-e-n", "kaon-to-pi-minus-e-e")
 _OF_MUONS = ("kaon-to-mu-n", "kaon-to-pi-minus-mu-mu")
 _BRACKETS = ("proton-bremsstrahlung", "proton-bremsstrahlung-alternative")
@@ -132,14 +138,44 @@ class KaonDecayPreset(Preset):
     allowed_processes: ClassVar[tuple[str, ...]] = (_KAON_TO_PION,)
 
 
-class DarkScalarPreset(KaonDecayPreset):
+class DarkScalarPreset(Preset):
     """A preset of a dark scalar.
 
     Attributes:
         coefficient: C_K of BR(K+ -> pi+ S) = C_K (2 p_S / m_K) sin^2(theta) [1].
+        beauty_coefficient: C_B of BR(B -> K S) [1]; with processes of B mesons only.
     """
 
+    allowed_processes: ClassVar[tuple[str, ...]] = (
+        _KAON_TO_PION,
+        *_EXCLUSIVE,
+        _INCLUSIVE,
+    )
+
     coefficient: Annotated[Quantity, quantity_check("1", above=0.0)]
+    beauty_coefficient: Annotated[Quantity, quantity_check("1", above=0.0)] | None = (
+        None
+    )
+
+    @model_validator(mode="after")
+    def _counts_beauty_once(self) -> DarkScalarPreset:
+        exclusive = [name for name in _EXCLUSIVE if name in self.processes]
+        is_inclusive = _INCLUSIVE in self.processes
+        if exclusive and is_inclusive:
+            text = (
+                f"has {_INCLUSIVE!r} and {', '.join(exclusive)}, which it contains; "
+                "keep one kind"
+            )
+            raise invalid_value(text, key="processes")
+        has_beauty = bool(exclusive) or is_inclusive
+        if has_beauty != (self.beauty_coefficient is not None):
+            text = (
+                "and processes of B mesons "
+                f"({', '.join((*_EXCLUSIVE, _INCLUSIVE))}) belong together; give both "
+                "or none"
+            )
+            raise invalid_value(text, key="beauty_coefficient")
+        return self
 
 
 class HeavyNeutralLeptonPreset(Preset):

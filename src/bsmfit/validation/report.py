@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bsmfit.validation.beauty import beauty_rows
 from bsmfit.validation.dark_photon_width import dark_photon_width_rows
 from bsmfit.validation.dark_scalar import dark_scalar_rows
 from bsmfit.validation.dump_mumu import dump_mumu_rows
@@ -26,6 +27,7 @@ def validation_rows() -> list[ValidationRow]:
         dark_photon_width_rows,
         dump_mumu_rows,
         dark_scalar_rows,
+        beauty_rows,
         pi_nunu_rows,
         pi_invisible_rows,
         rare_decay_rows,

@@ -64,6 +64,9 @@ def load_beam_dump(name: str | Path) -> BeamDumpChannel:
             _axis(record.default_plane.mass),
             _axis(record.default_plane.coupling),
         ),
+        coupling_axes=tuple(
+            (model, _axis(axis)) for model, axis in record.default_coupling.items()
+        ),
         efficiency_preset=record.default_preset,
         nuisances=tuple(
             ChannelNuisance(entry.name, 1.0 + entry.size, entry.affects)

@@ -65,13 +65,15 @@ def mass_nodes(final_state: str) -> np.ndarray:
         final_state: ``"mumu"`` or ``"ee"``.
 
     Returns:
-        Masses [GeV], from the threshold (2 MeV for electrons) to 1 GeV.
+        Masses [GeV], from the threshold (2 MeV for electrons) to 1 GeV, of muons to
+        4 GeV: heavier particles come from B mesons.
     """
     if final_state == "ee":
         return np.geomspace(2.0e-3, 1.0, 57)
     threshold = 2.0 * daughter_mass_of(final_state)
     near = threshold + np.geomspace(1.0e-4, 1.8e-2, 9)
-    return np.concatenate([[threshold], near, np.geomspace(0.237, 1.0, 43)])
+    middle, heavy = np.geomspace(0.237, 1.0, 43), np.geomspace(1.0, 4.0, 15)[1:]
+    return np.concatenate([[threshold], near, middle, heavy])
 
 
 def build_acceptance(

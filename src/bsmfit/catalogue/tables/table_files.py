@@ -25,9 +25,11 @@ from bsmfit.errors import DataFileError, OutputError
 from bsmfit.physics.production_spectrum import MesonSpectrum
 
 __all__ = [
+    "BEAUTY_SPECTRA",
     "MESON_SPECTRA",
     "read_acceptance_table",
     "read_archive",
+    "read_beauty_spectra",
     "read_invisible_table",
     "read_meson_spectra",
     "read_yield_table",
@@ -37,6 +39,9 @@ __all__ = [
 
 MESON_SPECTRA = "meson_spectra_400GeV"
 """Folder of the meson spectra at the SPS beam momentum."""
+
+BEAUTY_SPECTRA = "beauty_spectra_400GeV/pp_bbbar.npz"
+"""Spectra of B mesons at the SPS beam momentum."""
 
 _ACCEPTANCE_ARRAYS = (
     "masses",
@@ -162,7 +167,19 @@ def read_meson_spectra(name: str = "pp_inelastic") -> dict[str, MesonSpectrum]:
     Returns:
         Spectrum by meson: ``"pi0"``, ``"eta"``, ``"eta-prime"``, ``"rho"``, ...
     """
-    path = data_root() / MESON_SPECTRA / f"{name}.npz"
+    return _read_spectra(data_root() / MESON_SPECTRA / f"{name}.npz")
+
+
+def read_beauty_spectra() -> dict[str, MesonSpectrum]:
+    """Read simulated spectra of B hadrons, per event with a pair of b quarks.
+
+    Returns:
+        Spectrum by hadron, both charges: ``"b-charged"``, ``"b-neutral"``, ...
+    """
+    return _read_spectra(data_root() / BEAUTY_SPECTRA)
+
+
+def _read_spectra(path: Path) -> dict[str, MesonSpectrum]:
     arrays = read_archive(path, ("momentum_edges", "angle_edges", "n_events"))
     return {
         key.removeprefix("counts_").replace("_", "-"): MesonSpectrum(

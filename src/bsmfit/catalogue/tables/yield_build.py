@@ -24,7 +24,9 @@ from bsmfit.catalogue.records import (
 )
 from bsmfit.catalogue.tables.physics_tables import load_proton_form_factor
 from bsmfit.catalogue.tables.table_files import (
+    BEAUTY_SPECTRA,
     MESON_SPECTRA,
+    read_beauty_spectra,
     read_meson_spectra,
     write_archive,
 )
@@ -35,6 +37,12 @@ from bsmfit.detector.contraction import (
     momentum_nodes,
 )
 from bsmfit.errors import UnknownNameError
+from bsmfit.physics.beauty_production import (
+    PAIRS_PER_PROTON,
+    beauty_decay_points,
+    parent_spectrum,
+)
+from bsmfit.physics.beauty_to_strange import BEAUTY_PROCESSES
 from bsmfit.physics.bremsstrahlung import (
     MOMENTUM_FRACTION_MAX,
     MOMENTUM_FRACTION_MIN,
@@ -56,19 +64,34 @@ from bsmfit.physics.production_spectrum import (
 )
 from bsmfit.physics.vector_mixing import VECTOR_MIXINGS
 
-__all__ = ["REDUCED_LIFETIMES", "build_yields", "process_points", "write_yields"]
+__all__ = [
+    "DUMP_PROCESSES",
+    "REDUCED_LIFETIMES",
+    "build_yields",
+    "process_points",
+    "write_yields",
+]
+
+DUMP_PROCESSES = (*DARK_PHOTON_PROCESSES, *BEAUTY_PROCESSES)
+"""Production processes that have yields in a beam dump, by name."""
 
 REDUCED_LIFETIMES = np.linspace(-np.log(700.0), np.log(1.0e5), 129)
 """Nodes of the reduced lifetime, from 700 decay lengths to the volume to 1e-5."""
 
 _POINTS_PER_BIN = 64
+_BEAUTY_POINTS_PER_BIN = 512
 _SEED = 400
+_FORM_FACTOR_END = 2.0
+"""Last mass of the proton form factors [GeV], where the dark photon ends too; heavier
+nodes keep the value."""
+
 _NO_YIELD = -1.0e4
 """Reduced log yield that stands for no accepted particle at all."""
 
 _SOFTEST, _WIDEST = 15.0, 0.04
 """Mesons below this momentum [GeV] or beyond this angle [rad] cannot contribute:
-the acceptance ends at 20 GeV and 9 mrad."""
+the acceptance ends at 20 GeV and 9 mrad. B mesons have no such limit on the angle: what
+they decay to turns away from theirs by more than it."""
 
 
 @lru_cache(maxsize=4)
@@ -79,6 +102,26 @@ def _meson_spectra(sample: str) -> dict[str, MesonSpectrum]:
     }
 
 
+@lru_cache(maxsize=1)
+def _beauty_spectrum() -> MesonSpectrum:
+    spectrum = parent_spectrum(read_beauty_spectra())
+    return spectrum.within(momentum_min=_SOFTEST, angle_max=np.inf)
+
+
+@lru_cache(maxsize=2)
+def _beauty_points(
+    recoil_mass: float, mass: float, momentum_min: float, angle_max: float
+) -> SpectrumPoints:
+    return beauty_decay_points(
+        _beauty_spectrum(),
+        recoil_mass,
+        mass,
+        unit_points=_unit_points(_BEAUTY_POINTS_PER_BIN),
+        momentum_min=momentum_min,
+        angle_max=angle_max,
+    )
+
+
 def process_points(
     process: str,
     mass: float,
@@ -86,15 +129,18 @@ def process_points(
     beam_momentum: float,
     sample: str = "pp_inelastic",
     transverse_momentum_max: float = TRANSVERSE_MOMENTUM_MAX,
+    reach: tuple[float, float] = (0.0, np.inf),
 ) -> SpectrumPoints:
-    """Spectrum of a dark-photon production process at unit strength.
+    """Spectrum of a production process in the dump at unit strength.
 
     Args:
-        process: Name of the process, out of `DARK_PHOTON_PROCESSES`.
+        process: Name of the process, out of `DUMP_PROCESSES`.
         mass: Mass [GeV].
         beam_momentum: Momentum of the beam [GeV].
         sample: Sample of meson spectra.
         transverse_momentum_max: Largest transverse momentum of bremsstrahlung [GeV].
+        reach: Smallest momentum [GeV] and largest angle [rad] of particles that matter;
+            of B mesons, a few per cent of whose daughters do, others are left out.
 
     Returns:
         The spectrum, particles per inelastic interaction.
@@ -102,9 +148,11 @@ def process_points(
     Raises:
         UnknownNameError: An unknown process.
     """
-    if process not in DARK_PHOTON_PROCESSES:
+    if process not in DUMP_PROCESSES:
         kind = "production process"
-        raise UnknownNameError.from_choices(kind, process, DARK_PHOTON_PROCESSES)
+        raise UnknownNameError.from_choices(kind, process, DUMP_PROCESSES)
+    if process in BEAUTY_PROCESSES:
+        return _beauty_points(BEAUTY_PROCESSES[process].recoil_mass, mass, *reach)
     if process in MESON_DECAYS:
         decay = MESON_DECAYS[process]
         spectrum = _meson_spectra(sample)[decay.meson]
@@ -122,7 +170,8 @@ def process_points(
     def rate(fraction: np.ndarray, pt_squared: np.ndarray) -> np.ndarray:
         z, q = jnp.asarray(fraction), jnp.asarray(pt_squared)
         if process == GAUGE_INVARIANT:
-            dirac, pauli = load_proton_form_factor()(jnp.asarray(mass))
+            at = jnp.asarray(min(mass, _FORM_FACTOR_END))
+            dirac, pauli = load_proton_form_factor()(at)
             return np.asarray(
                 gauge_invariant_rate(
                     z,
@@ -148,8 +197,8 @@ def process_points(
     )
 
 
-def _unit_points() -> np.ndarray:
-    return qmc.Sobol(4, rng=_SEED).random(_POINTS_PER_BIN)
+def _unit_points(n_point: int = _POINTS_PER_BIN) -> np.ndarray:
+    return qmc.Sobol(4, rng=_SEED).random(n_point)
 
 
 def build_yields(
@@ -157,7 +206,7 @@ def build_yields(
     *,
     origin: float,
     beam_momentum: float,
-    processes: tuple[str, ...] = DARK_PHOTON_PROCESSES,
+    processes: tuple[str, ...] = DUMP_PROCESSES,
     progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> np.ndarray:
@@ -182,6 +231,8 @@ def build_yields(
         beam_momentum=beam_momentum,
     )
     grid = (acceptance.momenta, acceptance.angles)
+    reach = (float(acceptance.momenta[0]), float(acceptance.angles[-1]))
+    options.setdefault("reach", reach)
     shape = (acceptance.masses.size, REDUCED_LIFETIMES.size, len(processes))
     reduced = np.empty(shape, dtype=np.float32)
     for i, mass in enumerate(acceptance.masses):
@@ -228,6 +279,7 @@ def write_yields(
         acceptance, origin=origin, beam_momentum=momentum, progress=progress
     )
     spectra = data_root() / MESON_SPECTRA / "pp_inelastic.npz"
+    beauty = data_root() / BEAUTY_SPECTRA
     metadata: dict[str, Any] = {
         "content": "reduced log yield ln Y + exp(-u) [mass, reduced lifetime, process]",
         "units": {"masses": "GeV", "reduced_lifetimes": "1"},
@@ -243,17 +295,20 @@ def write_yields(
             "transverse_momentum_max_gev": TRANSVERSE_MOMENTUM_MAX,
         },
         "meson_points_per_bin": _POINTS_PER_BIN,
+        "beauty_points_per_bin": _BEAUTY_POINTS_PER_BIN,
+        "beauty_pairs_per_proton": PAIRS_PER_PROTON,
         "seed": _SEED,
         "provenance": "computed",
         "made_by": f"bsmfit {__version__}, bsmfit tables build",
         "acceptance_sha256": sha256_of(acceptance_path),
         "meson_spectra_sha256": sha256_of(spectra),
+        "beauty_spectra_sha256": sha256_of(beauty),
         "geometry_sha256": sha256_of(geometry_file),
     }
     arrays = {
         "masses": acceptance.masses,
         "reduced_lifetimes": REDUCED_LIFETIMES,
-        "processes": np.array(DARK_PHOTON_PROCESSES),
+        "processes": np.array(DUMP_PROCESSES),
         "reduced_log_yield": reduced,
     }
     write_archive(path, arrays, metadata)
