@@ -27,6 +27,7 @@ MODELS = {
     "heavy-neutral-lepton": (1e-7, 1),
 }
 MASS = {"na62-dump-mumu": 0.3, "na62-dump-ee": 0.3, "na62-pi0-invisible": 0.13}
+MASS |= {"na62-dump-hadrons": 0.6}
 MASS |= {"na62-k-mu-n": 0.3, "na62-k-e-n": 0.3, "na62-pi-e-n": 0.11}
 WITH_PRESETS = [
     (model, preset)

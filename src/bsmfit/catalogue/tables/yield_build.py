@@ -22,6 +22,7 @@ from bsmfit.catalogue.records import (
     read_beam_dump_record,
     read_geometry,
 )
+from bsmfit.catalogue.tables.charged_pair_build import RegionTables
 from bsmfit.catalogue.tables.physics_tables import load_proton_form_factor
 from bsmfit.catalogue.tables.table_files import (
     MESON_SPECTRA,
@@ -55,6 +56,7 @@ from bsmfit.physics.production_spectrum import (
     mixing_points,
 )
 from bsmfit.physics.vector_mixing import VECTOR_MIXINGS
+from bsmfit.records.beam_dump_record import BeamDumpRecord
 
 __all__ = ["REDUCED_LIFETIMES", "build_yields", "process_points", "write_yields"]
 
@@ -205,6 +207,7 @@ def write_yields(
     *,
     acceptance_path: Path,
     progress: Callable[[int, int], None] | None = None,
+    record: BeamDumpRecord | RegionTables | None = None,
 ) -> None:
     """Make the yield table of a search and write it.
 
@@ -214,11 +217,13 @@ def write_yields(
         acceptance: The acceptance of the search.
         acceptance_path: File of the acceptance, whose digest is recorded.
         progress: Called with (masses done, masses in all).
+        record: Its id, final state, geometry and selection; those of the channel's
+            record where None.
 
     Raises:
         OutputError: The file cannot be written.
     """
-    record = read_beam_dump_record(channel)
+    record = record or read_beam_dump_record(channel)
     folder = locate_channel(channel).parent
     geometry_file = locate_geometry(record.geometry, beside=folder)
     geometry = read_geometry(record.geometry, beside=folder)
