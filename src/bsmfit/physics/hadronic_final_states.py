@@ -11,8 +11,9 @@ neutral mesons, each of which decays to two photons. What the exclusive ratios o
 | K+ K- | K+ K- and K0 K0bar | 1/2 above 1.08 GeV | assumed |
 | K+ K- pi0 | K Kbar pi, all charges | 1/6 | isospin, no interference |
 
-Below 1.04 GeV the omega and phi know their own shares. Half of the kaon pairs is a choice: rho, omega and phi interfere, so that charged pairs
-are the larger part between 1.1 and 1.6 GeV.
+Below 1.04 GeV the omega and phi know their own shares. Half of the kaon pairs is a
+choice: rho, omega and phi interfere, so that charged pairs are the larger part between
+1.1 and 1.6 GeV.
 """
 
 from __future__ import annotations
