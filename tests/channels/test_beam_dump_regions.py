@@ -41,7 +41,7 @@ def test_a_final_state_that_a_model_has_not_is_a_region_without_signal(channel):
     assert [bool(r.signal[0].log_events > -50.0) for r in regions] == [
         state == "k+k-" for state in STATES
     ]
-    with pytest.raises(InputError, match="one of 'pi\\+pi-', .* the model has 'mumu'"):
+    with pytest.raises(InputError, match=r"one of 'pi\+pi-', .* has 'mumu'"):
         channel.regions(particle(mumu=1.0))
 
 
