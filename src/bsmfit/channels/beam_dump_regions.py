@@ -1,7 +1,10 @@
 """A beam-dump search for several final states of one particle, each its own region.
 
 Every final state is a `BeamDumpChannel` with counts, background and yields of its own;
-they share the protons and, by name, their nuisances. A final state into which a model
+they share the protons and, by name, their nuisances. Those without background (below
+`FREE_OF_BACKGROUND`), without events and with the same nuisances are counted together:
+the probability of no event knows their sum only, and the exact sums over outcomes stay
+short. A final state into which a model
 has no rate is a region without signal; a model that has none of them is refused.
 """
 
@@ -12,15 +15,23 @@ from collections.abc import Callable, Sequence
 
 import equinox as eqx
 import jax.numpy as jnp
+from jax.scipy.special import logsumexp
 from jaxtyping import Array, Bool, Float
 
 from bsmfit.channels.beam_dump import BeamDumpChannel
 from bsmfit.channels.channel import Channel, DefaultAxis
-from bsmfit.channels.search_region import LargestCount, SearchRegion
+from bsmfit.channels.search_region import (
+    BackgroundTerm,
+    LargestCount,
+    SearchRegion,
+)
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.physics.mediator import Mediator
 
-__all__ = ["BeamDumpRegions"]
+__all__ = ["FREE_OF_BACKGROUND", "BeamDumpRegions"]
+
+FREE_OF_BACKGROUND = 1e-6
+"""Largest background of a final state that is counted with others [events]."""
 
 
 class BeamDumpRegions(Channel):
@@ -34,6 +45,7 @@ class BeamDumpRegions(Channel):
         fingerprint: Digest of the numbers of the record.
         default_plane: Mass and coupling axis of a scan that names none.
         shared_caveats: What a reader of any result must know.
+        n_alone: How many of the final states, the first ones, are counted alone.
         searches: The final states.
     """
 
@@ -44,6 +56,7 @@ class BeamDumpRegions(Channel):
     fingerprint: str = eqx.field(static=True)
     default_plane: tuple[DefaultAxis, DefaultAxis] = eqx.field(static=True)
     shared_caveats: tuple[str, ...] = eqx.field(static=True)
+    n_alone: int = eqx.field(static=True)
     searches: tuple[BeamDumpChannel, ...]
 
     @property
@@ -123,7 +136,9 @@ class BeamDumpRegions(Channel):
                 raise UnknownNameError.from_choices(kind, name, self.final_states)
         kept = tuple(s for s in self.searches if s.final_state in given)
         label = "-".join(search.final_state for search in kept)
-        return self.changed(f"{label}-only", searches=kept)
+        alone = [s.final_state for s in self.searches[: self.n_alone]]
+        n_alone = sum(s.final_state in alone for s in kept)
+        return self.changed(f"{label}-only", searches=kept, n_alone=n_alone)
 
     def covers(self, mass: Float[Array, ""]) -> Bool[Array, ""]:
         """Whether a mass is inside the table of any final state.
@@ -143,7 +158,7 @@ class BeamDumpRegions(Channel):
             mediator: The new particle.
 
         Returns:
-            One region for each final state.
+            One region for each final state with background, one for all others.
 
         Raises:
             InputError: The model has a branching ratio into none of them.
@@ -164,11 +179,42 @@ class BeamDumpRegions(Channel):
             branching_ratios=dict.fromkeys(self.final_states, zero) | known,
             production=mediator.production,
         )
-        return tuple(one for s in self.searches for one in s.regions(filled))
+        return self._counted(
+            tuple(one for s in self.searches for one in s.regions(filled))
+        )
+
+    def _counted(self, found: tuple[SearchRegion, ...]) -> tuple[SearchRegion, ...]:
+        """The regions, those free of background as one."""
+        alone, free = found[: self.n_alone], found[self.n_alone :]
+        if len(free) < 2:
+            return found
+        signal = tuple(
+            eqx.tree_at(
+                lambda term: term.log_events,
+                terms[0],
+                logsumexp(jnp.stack([term.log_events for term in terms])),
+            )
+            for terms in zip(*(one.signal for one in free), strict=True)
+        )
+        total = sum((one.total_background for one in free), start=jnp.zeros(()))
+        merged = SearchRegion(
+            name=f"{self.name}-background-free",
+            observed=sum((one.observed for one in free), start=jnp.zeros(())),
+            signal=signal,
+            background=(BackgroundTerm("background", total),),
+            is_open=jnp.any(jnp.stack([one.is_open for one in free])),
+            is_found=jnp.ones((), bool),
+        )
+        return (*alone, merged)
 
     def largest_counts(self) -> tuple[LargestCount, ...]:
-        """Observed events and background of every final state."""
-        return tuple(one for s in self.searches for one in s.largest_counts())
+        """Observed events and background of every region."""
+        found = [one for s in self.searches for one in s.largest_counts()]
+        free = found[self.n_alone :]
+        if len(free) < 2:
+            return tuple(found)
+        background = sum(one.background for one in free)
+        return (*found[: self.n_alone], LargestCount(0.0, background))
 
     def caveats(self, preset: str) -> tuple[str, ...]:
         """What is assumed, and what the efficiency was calibrated with.
@@ -212,13 +258,15 @@ class BeamDumpRegions(Channel):
             decay_width: Does not matter.
 
         Returns:
-            One region for each final state.
+            The regions.
         """
-        found = [
-            one
-            for search in self.searches
-            for one in search.unit_regions(mass, decay_width)
-        ]
+        found = self._counted(
+            tuple(
+                one
+                for search in self.searches
+                for one in search.unit_regions(mass, decay_width)
+            )
+        )
         share = jnp.log(1.0 / len(found))
         return tuple(
             eqx.tree_at(lambda r: [t.log_events for t in r.signal], one, [share])

@@ -44,7 +44,10 @@ def load_channel(name: str | Path) -> BeamDumpRegions:
     Raises:
         DataFileError: The record or a table is not valid, or there is no table.
     """
-    from bsmfit.channels.beam_dump_regions import BeamDumpRegions
+    from bsmfit.channels.beam_dump_regions import (
+        FREE_OF_BACKGROUND,
+        BeamDumpRegions,
+    )
     from bsmfit.channels.channel import DefaultAxis
 
     path = locate_channel(name)
@@ -54,6 +57,13 @@ def load_channel(name: str | Path) -> BeamDumpRegions:
         _search(record, region, tables, geometry)
         for region, tables in zip(record.regions, region_tables(name), strict=True)
     )
+    alone = [
+        one
+        for one in searches
+        if float(one.background) >= FREE_OF_BACKGROUND or one.n_observed
+    ]
+    names = {one.name for one in alone}
+    free = [one for one in searches if one.name not in names]
     files = (path, geometry, *(tables.path("yields") for tables in region_tables(name)))
     plane = record.default_plane
     return BeamDumpRegions(
@@ -69,7 +79,8 @@ def load_channel(name: str | Path) -> BeamDumpRegions:
             ),
         ),
         shared_caveats=record.caveats,
-        searches=searches,
+        n_alone=len(alone),
+        searches=(*alone, *free),
     ).as_published()
 
 

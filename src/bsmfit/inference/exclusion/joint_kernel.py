@@ -54,9 +54,7 @@ _LARGEST_LOG_SIGNAL = 690.0
 # neglected over kept probability, and over that without signal
 _RELATIVE, _ABSOLUTE = 1e-7, 1e-10
 _LISTED_TAIL, _EXPECTED_TAIL = 1e-10, 3e-6
-# a region with more signal than this over its background has no count below others
-_LARGEST_RATIO = 500.0
-_COUNTS = (1, 2, 3, 5, 7, 9, 12, 15, 20, 25, 31, 40, 50, 60)
+_COUNTS = (3, 5, 7, 9, 12, 15, 20, 25, 31, 40, 50, 60)
 
 
 class JointKernel(eqx.Module):
@@ -324,13 +322,11 @@ def _listed_count(
     """Largest count that is listed: the tail above it does not matter.
 
     Outcomes with more events than observed matter where an event weighs less than in
-    the other regions, which is where the signal is no larger than the background, or
-    with two events and more, no more than some hundred times a tiny one.
+    the other regions, which is where the signal is no larger than the background.
     """
     if not region.signal:
         return 0
-    rate = 1.5 * largest.background * _background_factor(region)
-    rate += min(0.05, _LARGEST_RATIO * largest.background)
+    rate = 1.5 * largest.background * _background_factor(region) + 0.05
     needed = max(
         largest.observed + 1.0, at_least, _smallest_count(rate, tail=_LISTED_TAIL)
     )
