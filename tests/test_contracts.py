@@ -35,6 +35,7 @@ COUPLINGS = {
     ("dark-axion-pair", "decay_constant"): (1.0, -2),
 }
 MASS = {"na62-dump-mumu": 0.3, "na62-dump-ee": 0.3, "na62-pi0-invisible": 0.13}
+MASS |= {"na62-dump-hadrons": 0.6}
 MASS |= {"na62-k-mu-n": 0.3, "na62-k-e-n": 0.3, "na62-pi-e-n": 0.11}
 MASS |= {"na62-pi-minus-mu-mu": 0.3}
 MASS |= dict.fromkeys(("dark-axion-pair", "axion-pair-rate"), 0.05)

@@ -22,6 +22,7 @@ from bsmfit.catalogue.records import (
     read_model_card,
     read_pi_invisible_record,
 )
+from bsmfit.catalogue.tables.charged_pair_build import has_regions
 from bsmfit.catalogue.yaml_file import load_yaml, top_level_text
 from bsmfit.core.constants import PION_NEUTRAL_MASS
 
@@ -37,7 +38,7 @@ NO_SOURCE += ("segments", "reference_mass")
 # powers of branching ratios, and choices of presets that their `assumption` explains
 NO_SOURCE += ("scalar_segments", "decays", "multiplicity", "is_mass_relation")
 NO_SOURCE += ("fixed", "other_mass", "mass_ratio", "mass_range", "decay_length")
-DUMP = names_with("build_yields")
+DUMP = tuple(name for name in names_with("build_yields") if not has_regions(name))
 INVISIBLE = tuple(
     name
     for name, path in channel_records().items()

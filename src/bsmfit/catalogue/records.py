@@ -55,7 +55,7 @@ def channel_records() -> dict[str, Path]:
 
     Examples:
         >>> list(channel_records())[:2]
-        ['na62-dump-ee', 'na62-dump-mumu']
+        ['na62-dump-ee', 'na62-dump-hadrons']
     """
     paths = [data_root() / name / "record.yaml" for name in list_record_folders()]
     found = {str(top_level_text(path, "id")): path for path in paths}

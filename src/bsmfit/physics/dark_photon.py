@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.physics.bremsstrahlung import BLUEMLEIN_BRUNNER_PROCESSES
-from bsmfit.physics.dark_photon_width import fractions, partial_widths
+from bsmfit.physics.dark_photon_width import exclusive_widths, fractions
 from bsmfit.physics.gauge_invariant_bremsstrahlung import GAUGE_INVARIANT
 from bsmfit.physics.hadronic_ratio import HadronicRatio
 from bsmfit.physics.kaon_to_pion import KAON_TO_PION
@@ -86,7 +86,7 @@ class DarkPhoton(eqx.Module):
             The mediator.
         """
         # At unit mixing the widths depend on the mass alone: once per mass in a scan.
-        widths = partial_widths(
+        widths = exclusive_widths(
             mass, jnp.ones_like(mass), hadronic_ratio=self.hadronic_ratio
         )
         unit_width = sum(widths.values(), start=jnp.zeros_like(mass))

@@ -11,10 +11,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from bsmfit.core.constants import ELECTRON_MASS, MUON_MASS
+from bsmfit.physics.hadronic_final_states import hadronic_ratios
 from bsmfit.physics.hadronic_ratio import HadronicRatio
 from bsmfit.physics.leptonic_width import leptonic_width, massless_lepton_width
 
-__all__ = ["branching_ratios", "fractions", "partial_widths", "total_width"]
+__all__ = [
+    "branching_ratios",
+    "exclusive_widths",
+    "fractions",
+    "partial_widths",
+    "total_width",
+]
 
 
 def partial_widths(
@@ -45,6 +52,33 @@ def partial_widths(
         "ee": leptonic_width(mass, mixing, lepton_mass=ELECTRON_MASS),
         "mumu": leptonic_width(mass, mixing, lepton_mass=MUON_MASS),
         "hadrons": hadronic_ratio(mass) * massless_lepton_width(mass, mixing),
+    }
+
+
+def exclusive_widths(
+    mass: Float[Array, ""],
+    mixing: Float[Array, ""],
+    *,
+    hadronic_ratio: HadronicRatio,
+) -> dict[str, Float[Array, ""]]:
+    """Widths of the dark photon, the hadronic one by final state.
+
+    Args:
+        mass: Dark-photon mass [GeV], 0.001 to 2; the caller checks.
+        mixing: Kinetic mixing epsilon [1], >= 0.
+        hadronic_ratio: R(m).
+
+    Returns:
+        Partial width [GeV] by final state: ``"ee"``, ``"mumu"`` and those of
+        `bsmfit.physics.hadronic_final_states.hadronic_ratios`. Their sum is that of
+        `partial_widths`.
+    """
+    unit = massless_lepton_width(mass, mixing)
+    ratios = hadronic_ratios(mass, hadronic_ratio=hadronic_ratio)
+    return {
+        "ee": leptonic_width(mass, mixing, lepton_mass=ELECTRON_MASS),
+        "mumu": leptonic_width(mass, mixing, lepton_mass=MUON_MASS),
+        **{name: ratio * unit for name, ratio in ratios.items()},
     }
 
 

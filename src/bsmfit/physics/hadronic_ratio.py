@@ -121,6 +121,24 @@ class HadronicRatio(eqx.Module):
             **{name: tabulated[name] for name in _CONTINUUM},
         }
 
+    def charged_kaon_pair(
+        self, mass: Float[Array, ""], *, share_of_table: float
+    ) -> Float[Array, ""]:
+        """Ratio R of K+ K- alone, out of that of both charges.
+
+        Args:
+            mass: Dark-photon mass [GeV], 0.001 to 2.
+            share_of_table: Share of K+ K- in the table [1], which has both charges; the
+                omega and phi know their own.
+
+        Returns:
+            R [1], >= 0; exactly 0 at and below threshold.
+        """
+        weight = _join_weight(mass)
+        tabulated = share_of_table * self._tabulated(mass)["kaon_pair"]
+        narrow = self.narrow_resonances(mass)["charged_kaon_pair"]
+        return (1.0 - weight) * narrow + weight * tabulated
+
     def __call__(self, mass: Float[Array, ""]) -> Float[Array, ""]:
         """Ratio R of all hadrons.
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bsmfit.catalogue.kinds.beam_dump import load_channel
+from bsmfit.catalogue.kinds.beam_dump_channel import load_beam_dump
 from bsmfit.catalogue.models import load_model
 from bsmfit.catalogue.published import load_published_limit
 from bsmfit.catalogue.records import read_beam_dump_record
@@ -81,7 +81,7 @@ def contour_rows() -> list[ValidationRow]:
     masses, lower, upper = masses[kept], lower[kept], upper[kept]
     result = scan_plane(
         load_model("dark-photon", record.default_preset),
-        load_channel(CHANNEL),
+        load_beam_dump(CHANNEL),
         mass=masses,
         coupling=(1.0e-7, 2.0e-5, 2000),
     )
@@ -124,7 +124,7 @@ def notch_rows() -> list[ValidationRow]:
     """
     masses, lower, upper = published_contour()
     point = ExclusionPoint.from_model(
-        load_model("dark-photon"), [load_channel(CHANNEL)]
+        load_model("dark-photon"), [load_beam_dump(CHANNEL)]
     )
 
     def signal(mass: float, edge: np.ndarray) -> float:
@@ -172,7 +172,7 @@ def event_rows() -> list[ValidationRow]:
         Two rows.
     """
     record = read_beam_dump_record(CHANNEL)
-    model, channel = load_model("dark-photon"), load_channel(CHANNEL)
+    model, channel = load_model("dark-photon"), load_beam_dump(CHANNEL)
     ours = _significance(channel)
     rows = []
     if record.significance is not None:

@@ -1,4 +1,7 @@
-"""Searches in beam-dump mode: records, words and tables."""
+"""Searches in beam-dump mode: records, words and tables.
+
+A record with several final states is passed on to `beam_dump_regions`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bsmfit.catalogue.kinds import beam_dump_regions
 from bsmfit.catalogue.quantity_words import (
     Section,
     nuisance_in_words,
@@ -16,11 +20,12 @@ from bsmfit.catalogue.records import (
     read_beam_dump_record,
     read_contour,
 )
+from bsmfit.catalogue.tables.charged_pair_build import has_regions
 from bsmfit.catalogue.tables.metadata import read_metadata
 
 if TYPE_CHECKING:
     from bsmfit.catalogue.published import PublishedLimit
-    from bsmfit.channels.beam_dump import BeamDumpChannel
+    from bsmfit.channels.channel import Channel
     from bsmfit.detector.acceptance_table import TableSettings
 
 __all__ = [
@@ -32,7 +37,7 @@ __all__ = [
 ]
 
 
-def load_channel(name: str | Path) -> BeamDumpChannel:
+def load_channel(name: str | Path) -> Channel:
     """Build the channel of a record.
 
     Args:
@@ -41,6 +46,8 @@ def load_channel(name: str | Path) -> BeamDumpChannel:
     Returns:
         The channel.
     """
+    if has_regions(name):
+        return beam_dump_regions.load_channel(name)
     from bsmfit.catalogue.kinds.beam_dump_channel import load_beam_dump
 
     return load_beam_dump(name)
@@ -55,6 +62,8 @@ def describe(name: str | Path) -> list[Section]:
     Returns:
         Sections of rows.
     """
+    if has_regions(name):
+        return beam_dump_regions.describe(name)
     record = read_beam_dump_record(name)
     counts, selection = record.counts, record.selection
     head = [
@@ -100,6 +109,8 @@ def published_limit(name: str | Path) -> PublishedLimit | None:
     Returns:
         The limit, or None.
     """
+    if has_regions(name):
+        return None
     import numpy as np
 
     from bsmfit.catalogue.published import PublishedLimit
@@ -143,6 +154,9 @@ def build_tables(
     Returns:
         Paths of the tables.
     """
+    if has_regions(name):
+        regions = beam_dump_regions
+        return regions.build_tables(name, folder, report=report, settings=settings)
     from bsmfit.catalogue.tables.acceptance_build import (
         build_acceptance,
         write_acceptance,
@@ -177,6 +191,8 @@ def build_yields(
     Returns:
         Path of the table.
     """
+    if has_regions(name):
+        return beam_dump_regions.build_yields(name, folder, report=report)
     from bsmfit.catalogue.tables.table_files import read_acceptance_table
     from bsmfit.catalogue.tables.yield_build import write_yields
 

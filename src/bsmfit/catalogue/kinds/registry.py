@@ -90,6 +90,6 @@ def names_with(function: str) -> tuple[str, ...]:
 
     Examples:
         >>> names_with("build_yields")
-        ('na62-dump-ee', 'na62-dump-mumu')
+        ('na62-dump-ee', 'na62-dump-hadrons', 'na62-dump-mumu')
     """
     return tuple(name for name in channel_names() if hasattr(kind_of(name), function))

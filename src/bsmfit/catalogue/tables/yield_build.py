@@ -22,6 +22,7 @@ from bsmfit.catalogue.records import (
     read_beam_dump_record,
     read_geometry,
 )
+from bsmfit.catalogue.tables.charged_pair_build import RegionTables
 from bsmfit.catalogue.tables.physics_tables import load_proton_form_factor
 from bsmfit.catalogue.tables.table_files import (
     BEAUTY_SPECTRA,
@@ -63,6 +64,7 @@ from bsmfit.physics.production_spectrum import (
     mixing_points,
 )
 from bsmfit.physics.vector_mixing import VECTOR_MIXINGS
+from bsmfit.records.beam_dump_record import BeamDumpRecord
 
 __all__ = [
     "DUMP_PROCESSES",
@@ -256,6 +258,7 @@ def write_yields(
     *,
     acceptance_path: Path,
     progress: Callable[[int, int], None] | None = None,
+    record: BeamDumpRecord | RegionTables | None = None,
 ) -> None:
     """Make the yield table of a search and write it.
 
@@ -265,11 +268,13 @@ def write_yields(
         acceptance: The acceptance of the search.
         acceptance_path: File of the acceptance, whose digest is recorded.
         progress: Called with (masses done, masses in all).
+        record: Its id, final state, geometry and selection; those of the channel's
+            record where None.
 
     Raises:
         OutputError: The file cannot be written.
     """
-    record = read_beam_dump_record(channel)
+    record = record or read_beam_dump_record(channel)
     folder = locate_channel(channel).parent
     geometry_file = locate_geometry(record.geometry, beside=folder)
     geometry = read_geometry(record.geometry, beside=folder)
