@@ -72,8 +72,8 @@ def test_yields_made_again_are_the_shipped_ones():
 
 
 def test_yields_between_mass_nodes_are_right_to_three_permille():
-    """In ln Y. The largest miss, 2e-3, is that of the shortest lifetimes, where few hard
-    pairs are left that are 20 cm apart at the calorimeter."""
+    """In ln Y. The largest miss, 2e-3, is at the shortest lifetimes: few hard pairs are
+    20 cm apart at the calorimeter."""
     channel, processes = "na62-dump-mumu", ("proton-bremsstrahlung", "eta-decay")
     nodes = mass_nodes("mumu")
     mass = np.sqrt(nodes[24] * nodes[25])
