@@ -24,7 +24,7 @@ from scipy.stats import qmc
 from bsmfit.catalogue.channels import load_channel
 from bsmfit.catalogue.models import load_model
 from bsmfit.catalogue.records import read_beam_dump_record, read_geometry
-from bsmfit.catalogue.spectrometers import make_spectrometer
+from bsmfit.catalogue.spectrometers import selected_spectrometer
 from bsmfit.catalogue.tables.acceptance_build import daughter_mass_of
 from bsmfit.catalogue.tables.physics_tables import (
     load_hadronic_ratio,
@@ -97,11 +97,7 @@ class Search:
         result = point.exclusion(jnp.asarray(CALIBRATION), jnp.asarray(4.05e-7))
         return cls(
             channel=channel,
-            spectrometer=make_spectrometer(
-                geometry,
-                detectors=record.selection.detectors,
-                momentum_min=record.selection.momentum_min.value,
-            ),
+            spectrometer=selected_spectrometer(geometry, record.selection),
             volume=(volume.start.value, volume.end.value),
             beam_momentum=geometry.beam.momentum.value,
             daughter_mass=daughter_mass_of(record.final_state),
@@ -193,7 +189,7 @@ def simulate(
     order = np.argsort(points.momentum, kind="stable")
     order = order[(points.angle[order] < 0.012) & (points.momentum[order] > 10.0)]
     order = order[points.weight[order] > 0.0]
-    p, theta, w = (column[order] for column in points)
+    p, theta, w = (column[order] for column in points[:3])
     axis = np.ones_like(p) if spin_axis is None else spin_axis[order]
     slowness = mass / (p * np.cos(theta))
     rates = [slowness * coupling**2 / lifetime for coupling in couplings]

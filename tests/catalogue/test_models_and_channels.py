@@ -233,7 +233,10 @@ def test_published_limit_is_where_the_record_says():
     assert limit.model == "dark-photon"
     assert limit.upper is not None
     assert np.all(limit.lower < limit.upper)
-    assert load_published_limit("na62-dump-ee") is None
+    electrons = load_published_limit("na62-dump-ee")
+    assert electrons is not None
+    assert electrons.upper is not None
+    assert np.all(electrons.lower < electrons.upper)
 
 
 def test_published_limit_of_run_1_is_the_lower_edge_of_the_scalar():

@@ -127,7 +127,7 @@ RECORD_FAULTS = {
         ["selection.detectors = [] must have at least 1 entries"],
     ),
     "efficiency above 1": (
-        "value: 0.797\n",
+        "value: 0.907\n",
         "value: 1.6\n",
         ["selection_efficiency.value is 1.6 1 but must be > 0 and <= 1"],
     ),

@@ -65,7 +65,7 @@ def test_limit_on_a_model_is_that_of_the_map(run):
         (["--cl", "90"], "did you mean 0.9"),
         (["--lifetime-ns", "3"], "--lifetime-ns has no meaning for na62-dump-mumu"),
         (["--model", "dark-photon"], "--model needs --mass and --coupling"),
-        (["--coupling", "1e-6"], "--coupling and --preset need --model"),
+        (["--coupling", "1e-6"], "--coupling, --preset and --process need --model"),
         (
             ["--model", "dark-photon", "--mass", "9", "--coupling", "1e-6"],
             "lies outside the table of na62-dump-mumu",

@@ -116,3 +116,37 @@ def test_bins_outside_the_range_are_emptied():
     )
     kept = spectrum.within(momentum_min=15.0, angle_max=0.01)
     np.testing.assert_array_equal(kept.counts, [[0, 0], [1, 0]])
+
+
+def test_alignment_is_that_of_boosted_four_vectors():
+    """In the rest frame of the particle, between the meson and the laboratory."""
+    decay, mass = MESON_DECAYS["pi0-decay"], 0.08
+    points = decay_points(ONE_BIN, decay, mass, unit_points=POINTS[:64])
+    pion = decay.parent_mass
+    energy = np.hypot(points.momentum, mass)
+    gamma, beta = energy / mass, points.momentum / energy
+    # meson momentum along and across the flight of the particle, from its invariants
+    meson_energy = np.hypot(100.0, pion)
+    star = (pion**2 + mass**2) / (2.0 * pion)
+    along = (energy * meson_energy - star * pion) / points.momentum
+    across = np.sqrt(np.maximum(100.0**2 - along**2, 0.0))
+    boosted = gamma * (along - beta * meson_energy)
+    cosine_squared = boosted**2 / (boosted**2 + across**2)
+    np.testing.assert_allclose(points.alignment, 1.5 * cosine_squared - 0.5, atol=0.02)
+    assert points.alignment.min() < 0.9
+
+
+def test_bremsstrahlung_is_aligned_and_mixing_is_not():
+    brems = bremsstrahlung_points(
+        rate,
+        0.3,
+        beam_momentum=400.0,
+        fraction_range=(0.1, 0.9),
+        transverse_momentum_max=1.0,
+    )
+    np.testing.assert_array_equal(brems.alignment, 1.0)
+    vector = VECTOR_MIXINGS["rho-mixing"]
+    mixed = mixing_points(
+        ONE_BIN, vector, 0.5, beam_momentum=400.0, unit_points=POINTS[:16]
+    )
+    assert mixed.alignment is None

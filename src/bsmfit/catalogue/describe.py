@@ -67,6 +67,10 @@ def _describe_model(name: str) -> list[Section]:
             ("assumption", choice.assumption),
             ("processes", ", ".join(choice.processes)),
         ]
+        rows += [
+            (f"norm of {process}", f"{norm.value:g} [{norm.provenance}] {norm.source}")
+            for process, norm in choice.norms.items()
+        ]
         if isinstance(choice, DarkPhotonPreset):
             rows.append(("form factor", choice.form_factor))
         if isinstance(choice, DarkScalarPreset):

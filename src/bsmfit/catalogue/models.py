@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
+
+from bsmfit.catalogue.composition import composed_preset, composition_in_words
 from bsmfit.catalogue.files import (
     data_root,
     locate_kaon_setup,
@@ -31,6 +35,7 @@ from bsmfit.physics.heavy_neutral_lepton import DisplacedVertex, HeavyNeutralLep
 from bsmfit.physics.invisible_dark_photon import InvisibleDarkPhoton
 from bsmfit.physics.mediator import Mediator
 from bsmfit.physics.model import Model, ProductionNuisance
+from bsmfit.physics.scaled_production import ScaledProduction
 from bsmfit.records.model_card import ModelCard
 from bsmfit.records.model_preset import (
     DarkPhotonPreset,
@@ -48,41 +53,62 @@ _WITHOUT_CHOICES: dict[str, Callable[[], Callable[..., Mediator]]] = {
 }
 
 
-def load_model(name: str | Path, preset: str | None = None) -> Model:
+def load_model(
+    name: str | Path,
+    preset: str | None = None,
+    *,
+    processes: Mapping[str, Any] | None = None,
+) -> Model:
     """Build a model from its card.
 
     Args:
         name: Name of a shipped model, or path of a card.
         preset: Production preset of the card; its default where None.
+        processes: Production processes in place of those of the preset, each with a
+            factor on its rate, >= 0. Everything else stays that of the preset: form
+            factor, and uncertainties of the processes that both have.
 
     Returns:
-        The model.
+        The model; where processes are given its preset is called after them.
 
     Raises:
-        UnknownNameError: No such model, or no such preset.
+        UnknownNameError: No such model, no such preset, no such process.
+        InputError: A negative factor, or processes that do not go together.
         DataFileError: The card is not valid.
 
     Examples:
         >>> load_model("dark-photon").coupling
         'epsilon'
+        >>> both = {"proton-bremsstrahlung": 1.0, "pi0-decay": 0.07}
+        >>> load_model("dark-photon", processes=both).preset
+        'bremsstrahlung as proton-bremsstrahlung + 0.07 pi0-decay'
     """
     card = read_model_card(name)
     given = card.default_preset if preset is None else preset
     chosen = choice(f"preset of {card.name},", given, card.presets)
-    function, files = _function(card.model, card.presets[chosen])
+    taken = card.presets[chosen]
+    factors = {key: norm.value for key, norm in taken.norms.items()}
+    if processes is not None:
+        taken, factors = composed_preset(taken, processes, model=card.name)
+    function, files = _function(card.model, taken)
+    if any(factor != 1.0 for factor in factors.values()):
+        values = np.array([factors.get(process, 1.0) for process in taken.processes])
+        function = ScaledProduction(function, taken.processes, jnp.asarray(values))
     return Model(
         function=function,
         name=card.name,
-        preset=chosen,
+        preset=chosen
+        if processes is None
+        else f"{chosen} as {composition_in_words(factors)}",
         nuisances=tuple(
             ProductionNuisance(entry.name, 1.0 + entry.size, entry.processes)
-            for entry in card.presets[chosen].nuisances
+            for entry in taken.nuisances
         ),
         inputs=tuple(
             (f"{path.parent.name}/{path.name}", sha256_of(path))
             for path in (locate_model(name), *files)
         ),
-        **_axes(card, card.presets[chosen]),
+        **_axes(card, taken),
     )
 
 

@@ -3,14 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import jax.numpy as jnp
 import numpy as np
 
+from bsmfit.detector.close_tracks import CloseTracks, VertexError
 from bsmfit.detector.spectrometer import Spectrometer
+from bsmfit.records.beam_dump_record import CloseTrackCuts, Selection
 from bsmfit.records.geometry_record import GeometryRecord
 
-__all__ = ["make_spectrometer"]
+__all__ = ["make_spectrometer", "selected_spectrometer"]
+
+
+def selected_spectrometer(
+    geometry: GeometryRecord, selection: Selection
+) -> Spectrometer:
+    """The detector with the selection of a search in beam-dump mode.
+
+    Args:
+        geometry: The detector.
+        selection: The selection.
+
+    Returns:
+        Planes and cuts.
+    """
+    close = selection.close_tracks
+    found = make_spectrometer(
+        geometry,
+        detectors=selection.detectors,
+        momentum_min=selection.momentum_min.value,
+        separation_min=0.0 if close is None else close.straw_separation.value,
+    )
+    if selection.hole_radius is not None:
+        radii = jnp.full_like(found.straw_inner_radius, selection.hole_radius.value)
+        found = replace(found, straw_inner_radius=radii)
+    if close is not None:
+        found = replace(found, close_tracks=_close_tracks(close))
+    return found
+
+
+def _close_tracks(cuts: CloseTrackCuts) -> CloseTracks:
+    separation = jnp.asarray(cuts.lkr_separation.value)
+    if cuts.vertex is None:
+        return CloseTracks(separation)
+    return CloseTracks(
+        separation,
+        VertexError(
+            slope_noise=jnp.asarray(cuts.vertex.slope_noise.value),
+            slope_scattering=jnp.asarray(cuts.vertex.slope_scattering.value),
+            position_error=jnp.asarray(cuts.vertex.position_error.value),
+            largest=jnp.asarray(cuts.vertex.error_max.value),
+        ),
+    )
 
 
 def make_spectrometer(

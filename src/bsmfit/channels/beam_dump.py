@@ -109,6 +109,8 @@ class BeamDumpChannel(Channel):
         background: Expected background events in the signal region.
         yields: Accepted decays per proton of every production process.
         window: Which events count at which mass.
+        consistent_presets: Other presets whose norms were fixed with this efficiency.
+        production_note: What to say with every other preset.
     """
 
     name: str = eqx.field(static=True)
@@ -129,6 +131,8 @@ class BeamDumpChannel(Channel):
     coupling_axes: tuple[tuple[str, DefaultAxis], ...] = eqx.field(
         static=True, default=()
     )
+    consistent_presets: tuple[str, ...] = eqx.field(static=True, default=())
+    production_note: str = eqx.field(static=True, default="")
 
     @property
     def processes(self) -> tuple[str, ...]:
@@ -339,9 +343,11 @@ class BeamDumpChannel(Channel):
         Returns:
             Sentences.
         """
-        if preset == self.efficiency_preset:
+        if preset in (self.efficiency_preset, *self.consistent_presets):
             return ()
+        note = (self.production_note,) if self.production_note else ()
         return (
+            *note,
             f"the selection efficiency of {self.name} was calibrated with the preset "
             f"{self.efficiency_preset!r}, the model has {preset!r}: where its "
             "production in the dump is another, the limit is off by as much",

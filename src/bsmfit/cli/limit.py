@@ -11,7 +11,12 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from bsmfit.cli.options import LevelOption, PresetOption
+from bsmfit.cli.options import (
+    LevelOption,
+    PresetOption,
+    ProcessOption,
+    parse_processes,
+)
 from bsmfit.cli.searches import load_search
 
 __all__ = ["Ensemble", "Method", "limit"]
@@ -75,6 +80,7 @@ def limit(
         float | None, typer.Option("--coupling", help="Coupling of the model.")
     ] = None,
     preset: PresetOption = None,
+    process: ProcessOption = None,
     method: Annotated[
         Method | None,
         typer.Option(
@@ -136,6 +142,7 @@ def limit(
         model=model,
         coupling=coupling,
         preset=preset,
+        processes=parse_processes(process),
         method=(method or Method.AUTO).value,
         ensemble=(ensemble or Ensemble.UNCONDITIONAL).value,
         n_toy=_N_TOY if n_toy is None else n_toy,

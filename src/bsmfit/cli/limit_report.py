@@ -46,6 +46,7 @@ class LimitQuestion:
         model: Name of a model, or None.
         coupling: Its coupling, or None.
         preset: Its preset, or None for the default.
+        processes: Factor on the rate by production process, or None for the preset's.
         method: ``"auto"``, ``"exact"``, ``"asymptotic"``, ``"toys"`` or ``"bayes"``.
         ensemble: What toys fluctuate.
         n_toy: Toys of each hypothesis.
@@ -58,6 +59,7 @@ class LimitQuestion:
     model: str | None
     coupling: float | None
     preset: str | None
+    processes: dict[str, float] | None
     method: str
     ensemble: str
     n_toy: int
@@ -132,7 +134,8 @@ def limit_in_words(report: dict[str, Any]) -> str:
         + (f", ordered by {report['ordering']}" if report["ordering"] else ""),
         "because": report["reason"],
     }
-    return aligned(lines)
+    notes = [f"note: {text}" for text in report["caveats"]]
+    return "\n".join([aligned(lines), *notes])
 
 
 def _lasts(report: dict[str, Any]) -> str:
@@ -152,15 +155,17 @@ def _without_model(
     from bsmfit.core.constants import HBAR
     from bsmfit.physics.mediator import Mediator
 
-    if question.coupling is not None or question.preset is not None:
-        msg = "--coupling and --preset need --model"
+    given = (question.coupling, question.preset, question.processes)
+    if any(value is not None for value in given):
+        msg = "--coupling, --preset and --process need --model"
         raise InputError(msg)
     search.check_unit(question.mass, question.lifetime_ns)
     lifetime = question.lifetime_ns
     width = jnp.asarray(0.0 if lifetime is None else HBAR / (lifetime * _NANOSECOND))
     mass = None if question.mass is None else jnp.asarray(question.mass)
     regions = eqx.filter_jit(lambda s, m, w: s.unit_regions(m, w))(search, mass, width)
-    about: dict[str, Any] = {"model": None, "unit": search.unit, "facts": []}
+    about: dict[str, Any] = {"model": None, "unit": search.unit}
+    about |= {"facts": [], "caveats": []}
     if mass is not None:
         unit = dict.fromkeys(search.processes, jnp.ones(()))
         probe = Mediator(mass, width, {"visible": jnp.ones(())}, unit)
@@ -191,7 +196,8 @@ def _with_model(
         msg = f"coupling = {coupling:g} must be above 0 and finite"
         raise InputError(msg)
     search.check_model_mass(mass)
-    model = load_model(question.model, question.preset)
+    processes = question.processes
+    model = load_model(question.model, question.preset, processes=processes)
     low, high = model.mass_range
     if not low <= mass <= high:
         msg = f"mass = {mass:g} GeV lies outside {model.name} ({low:g} to {high:g} GeV)"
@@ -211,6 +217,7 @@ def _with_model(
         "coupling_name": model.coupling,
         "coupling": coupling,
         "unit": _MODEL_UNIT,
+        "caveats": list(search.caveats(model.preset)),
         "expected_signal": finite(_expected_signal(regions)),
         "lifetime_ns": HBAR / width / _NANOSECOND if width > 0.0 else None,
         **_facts(search, mediator, kept=lambda key: True),

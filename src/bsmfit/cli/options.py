@@ -24,12 +24,14 @@ __all__ = [
     "OutOption",
     "OverwriteOption",
     "PresetOption",
+    "ProcessOption",
     "check_coupling",
     "check_level",
     "check_mass",
     "check_n_toy",
     "check_observed",
     "check_seed",
+    "parse_processes",
 ]
 
 
@@ -98,6 +100,42 @@ def _check_whole(param: Any, value: int | None, *, low: int, high: int) -> int |
     )
 
 
+def parse_processes(given: list[str] | None) -> dict[str, float] | None:
+    """Processes and factors from what ``--process`` was given.
+
+    Args:
+        given: Every ``NAME`` or ``NAME=FACTOR``, or None.
+
+    Returns:
+        Factor by process, or None where there is none.
+
+    Raises:
+        InputError: A factor that is no number at or above 0, or a process twice.
+
+    Examples:
+        >>> parse_processes(["proton-bremsstrahlung", "pi0-decay=0.07"])
+        {'proton-bremsstrahlung': 1.0, 'pi0-decay': 0.07}
+    """
+    from bsmfit.core.argument import real_number
+    from bsmfit.errors import InputError
+
+    factors: dict[str, float] = {}
+    for text in given or ():
+        name, sign, number = (part.strip() for part in text.partition("="))
+        hint = f"write --process {name or 'NAME'}=FACTOR, such as {name or 'NAME'}=0.5"
+        if not name or name in factors:
+            what = f"names {name!r} twice" if name else "names no process"
+            msg = f"--process {text} {what}; {hint}"
+            raise InputError(msg)
+        try:
+            factor = float(number) if sign else 1.0
+        except ValueError:
+            msg = f"--process {text}: {number!r} is no number; {hint}"
+            raise InputError(msg) from None
+        factors[name] = real_number(f"--process {name}", factor, low=0.0, hint=hint)
+    return factors or None
+
+
 def _flag(param: Any) -> str:
     """The option as it is written, for messages."""
     return max(param.opts, key=len)
@@ -147,6 +185,16 @@ PresetOption = Annotated[
     typer.Option(
         "--preset",
         help="Production preset of the model (see: bsmfit list presets).",
+    ),
+]
+ProcessOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--process",
+        metavar="NAME[=FACTOR]",
+        help="Production process in place of those of the preset, with a factor on its "
+        "rate (1 where left out); repeat it to add several. Form factor and "
+        "uncertainties stay those of the preset.",
     ),
 ]
 OutOption = Annotated[

@@ -19,6 +19,8 @@ from bsmfit.cli.options import (
     OutOption,
     OverwriteOption,
     PresetOption,
+    ProcessOption,
+    parse_processes,
 )
 from bsmfit.cli.searches import load_search
 from bsmfit.cli.terminal import progress_bar
@@ -41,6 +43,7 @@ def scan(
     cl: LevelOption = 0.9,
     ordering: OrderingOption = Ordering.LIKELIHOOD_RATIO,
     preset: PresetOption = None,
+    process: ProcessOption = None,
     overwrite: OverwriteOption = False,
     figure: FigureOption = True,
 ) -> None:
@@ -62,7 +65,7 @@ def scan(
     from bsmfit.scan.plan import ScanPlan, claim_folder
     from bsmfit.scan.store import write_scan
 
-    theory = load_model(model, preset)
+    theory = load_model(model, preset, processes=parse_processes(process))
     channels = as_channels([load_search(name) for name in channel])
     point = ExclusionPoint.from_model(theory, channels, cl=cl, ordering=ordering.value)
     if ordering is not Ordering.LIKELIHOOD_RATIO and point.ordering == "count":

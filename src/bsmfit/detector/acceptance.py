@@ -17,6 +17,8 @@ shake the derivative in the mass.
 
 from __future__ import annotations
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -25,7 +27,7 @@ from jaxtyping import Array, Float
 from bsmfit.detector.spectrometer import Spectrometer, is_pair_accepted
 from bsmfit.detector.two_body_decay import daughter_momenta, flight_direction
 
-__all__ = ["acceptance_slab", "pair_acceptance"]
+__all__ = ["acceptance_slab", "moments_slab", "pair_acceptance", "pair_moments"]
 
 
 def pair_acceptance(
@@ -34,10 +36,8 @@ def pair_acceptance(
     angle: Float[Array, ""],
     vertex_z: Float[Array, ""],
     *,
-    points: Float[Array, "n 3"],
-    daughter_mass: Float[Array, ""],
     anisotropy: Float[Array, ""],
-    spectrometer: Spectrometer,
+    **decays: Any,
 ) -> Float[Array, ""]:
     r"""Acceptance of one kinematic point, averaged over production and decay angles.
 
@@ -51,14 +51,46 @@ def pair_acceptance(
         momentum: Its momentum [GeV].
         angle: Its polar angle to the beam [rad].
         vertex_z: Position of the decay along the beam [m].
-        points: Points of the unit cube: production azimuth, cosine of the decay
-            angle, azimuth of the decay.
-        daughter_mass: Mass of either daughter [GeV].
         anisotropy: Coefficient lambda, > -1.
-        spectrometer: Planes and cuts.
+        **decays: As those of `pair_moments`.
 
     Returns:
         Accepted fraction.
+    """
+    moments = pair_moments(mass, momentum, angle, vertex_z, **decays)
+    return moments[0] + anisotropy / (1.0 + anisotropy / 3.0) * moments[1]
+
+
+def pair_moments(
+    mass: Float[Array, ""],
+    momentum: Float[Array, ""],
+    angle: Float[Array, ""],
+    vertex_z: Float[Array, ""],
+    *,
+    points: Float[Array, "n 3"],
+    daughter_mass: Float[Array, ""],
+    spectrometer: Spectrometer,
+) -> Float[Array, " 2"]:
+    r"""Two moments of the acceptance, enough for every polarisation about any axis.
+
+    $$A_0=\langle a\rangle,\qquad A_2=\langle a\,(\cos^2\theta^*-1/3)\rangle$$
+
+    with a = 1 for accepted decays. A decay $1+\lambda\cos^2\chi$ about an axis at the
+    angle $\delta$ to the flight has, on the average over the azimuth, the acceptance
+    $A_0+\lambda/(1+\lambda/3)\,P_2(\cos\delta)\,A_2$.
+
+    Args:
+        mass: Mass of the decaying particle [GeV].
+        momentum: Its momentum [GeV].
+        angle: Its polar angle to the beam [rad].
+        vertex_z: Position of the decay along the beam [m].
+        points: Points of the unit cube: production azimuth, cosine of the decay
+            angle, azimuth of the decay.
+        daughter_mass: Mass of either daughter [GeV].
+        spectrometer: Planes and cuts.
+
+    Returns:
+        $A_0$ and $A_2$.
     """
     turn = 2.0 * jnp.pi
     cos_theta = 2.0 * points[:, 1] - 1.0
@@ -74,12 +106,12 @@ def pair_acceptance(
         daughter_mass=daughter_mass,
     )
     accepted = is_pair_accepted(vertex, momenta, charge=1.0, spectrometer=spectrometer)
-    weight = (1.0 + anisotropy * cos_theta**2) / (1.0 + anisotropy / 3.0)
-    return jnp.mean(jnp.where(accepted, weight, 0.0))
+    passed = accepted.astype(cos_theta.dtype)
+    return jnp.stack([jnp.mean(passed), jnp.mean(passed * (cos_theta**2 - 1.0 / 3.0))])
 
 
 @eqx.filter_jit
-def acceptance_slab(
+def moments_slab(
     mass: Float[Array, ""],
     *,
     momenta: Float[Array, " n_momentum"],
@@ -88,10 +120,9 @@ def acceptance_slab(
     points: Float[Array, "n 3"],
     shifts: Float[Array, "n_momentum n_angle n_vertex 3"],
     daughter_mass: Float[Array, ""],
-    anisotropy: Float[Array, ""],
     spectrometer: Spectrometer,
-) -> Float[Array, "n_momentum n_angle n_vertex"]:
-    """Acceptance on a grid of momenta, angles and vertices, at one mass.
+) -> Float[Array, "n_momentum n_angle n_vertex 2"]:
+    """Moments of the acceptance on a grid of momenta, angles and vertices, at one mass.
 
     Args:
         mass: Mass of the decaying particle [GeV].
@@ -101,22 +132,20 @@ def acceptance_slab(
         points: Low-discrepancy points of the unit cube.
         shifts: Shift of the points, modulo 1, at every node of the grid.
         daughter_mass: Mass of either daughter [GeV].
-        anisotropy: Coefficient of the decay-angle distribution, see `pair_acceptance`.
         spectrometer: Planes and cuts.
 
     Returns:
-        Accepted fraction at every node.
+        Both moments of `pair_moments` at every node.
     """
 
     def at_node(momentum, angle, vertex_z, shift):
-        return pair_acceptance(
+        return pair_moments(
             mass,
             momentum,
             angle,
             vertex_z,
             points=jnp.mod(points + shift[None, :], 1.0),
             daughter_mass=daughter_mass,
-            anisotropy=anisotropy,
             spectrometer=spectrometer,
         )
 
@@ -130,3 +159,21 @@ def acceptance_slab(
         )
 
     return jax.lax.map(at_momentum, (momenta, shifts))
+
+
+def acceptance_slab(
+    mass: Float[Array, ""], *, anisotropy: Float[Array, ""], **grid: Any
+) -> Float[Array, "n_momentum n_angle n_vertex"]:
+    """Acceptance on a grid of momenta, angles and vertices, at one mass.
+
+    Args:
+        mass: Mass of the decaying particle [GeV].
+        anisotropy: Coefficient of the decay-angle distribution, see `pair_acceptance`.
+        **grid: As those of `moments_slab`.
+
+    Returns:
+        Accepted fraction at every node.
+    """
+    moments = moments_slab(mass, **grid)
+    share = anisotropy / (1.0 + anisotropy / 3.0)
+    return moments[..., 0] + share * moments[..., 1]

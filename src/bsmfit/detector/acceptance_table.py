@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from bsmfit.detector.acceptance import acceptance_slab
+from bsmfit.detector.acceptance import moments_slab
 from bsmfit.detector.spectrometer import Spectrometer
 
 __all__ = ["AcceptanceTable", "TableSettings", "make_acceptance_table"]
@@ -72,6 +72,8 @@ class AcceptanceTable:
         vertices: Vertex nodes, the ends of the decay volume included [m].
         acceptance: Accepted fraction, [mass, momentum, angle, vertex].
         error: Statistical error of every entry.
+        alignment: Second moment of the decay angle over accepted decays, A_2 of
+            `bsmfit.detector.acceptance.pair_moments`; None where decays are isotropic.
     """
 
     masses: Float64[np.ndarray, " n_mass"]
@@ -80,6 +82,7 @@ class AcceptanceTable:
     vertices: Float64[np.ndarray, " n_vertex"]
     acceptance: Float32[np.ndarray, "n_mass n_momentum n_angle n_vertex"]
     error: Float32[np.ndarray, "n_mass n_momentum n_angle n_vertex"]
+    alignment: Float32[np.ndarray, "n_mass n_momentum n_angle n_vertex"] | None = None
 
 
 def make_acceptance_table(
@@ -103,9 +106,9 @@ def make_acceptance_table(
         decay_volume: Beginning and end of the decay volume [m].
         beam_momentum: Momentum of the beam [GeV].
         settings: Nodes and sampling.
-        anisotropy: Coefficient of the decay-angle distribution as a function of the
-            mass, see `bsmfit.detector.acceptance.pair_acceptance`; isotropic by
-            default.
+        anisotropy: Coefficient of the decay-angle distribution of `acceptance` as a
+            function of the mass, see `bsmfit.detector.acceptance.pair_acceptance`;
+            isotropic by default, which `alignment` completes.
         momentum_nodes: Which of the momentum nodes to make; all by default.
         progress: Called with (masses done, masses in all).
 
@@ -126,14 +129,13 @@ def make_acceptance_table(
     shifts = generator.random(shape, dtype=np.float32)[:, momentum_nodes]
     momenta = momenta[momentum_nodes]
     grid = (masses.size, momenta.size, angles.size, vertices.size)
-    mean = np.empty(grid, dtype=np.float32)
-    error = np.empty(grid, dtype=np.float32)
+    mean, aligned, error = (np.empty(grid, dtype=np.float32) for _ in range(3))
     single = _as_single(spectrometer)
     for i, mass in enumerate(masses):
-        replicas = np.stack(
+        moments = np.stack(
             [
                 np.asarray(
-                    acceptance_slab(
+                    moments_slab(
                         jnp.float32(mass),
                         momenta=jnp.asarray(momenta, jnp.float32),
                         angles=jnp.asarray(angles, jnp.float32),
@@ -141,18 +143,21 @@ def make_acceptance_table(
                         points=jnp.asarray(points, jnp.float32),
                         shifts=jnp.asarray(shift),
                         daughter_mass=jnp.float32(daughter_mass),
-                        anisotropy=jnp.float32(anisotropy(float(mass))),
                         spectrometer=single,
                     )
                 )
                 for shift in shifts
             ]
         )
+        coefficient = anisotropy(float(mass))
+        share = coefficient / (1.0 + coefficient / 3.0)
+        replicas = moments[..., 0] + np.float32(share) * moments[..., 1]
         mean[i] = replicas.mean(axis=0)
+        aligned[i] = moments[..., 1].mean(axis=0)
         error[i] = replicas.std(axis=0, ddof=1) / np.sqrt(settings.n_replica)
         if progress is not None:
             progress(i + 1, masses.size)
-    return AcceptanceTable(masses, momenta, angles, vertices, mean, error)
+    return AcceptanceTable(masses, momenta, angles, vertices, mean, error, aligned)
 
 
 def _as_single(spectrometer: Spectrometer) -> Spectrometer:

@@ -43,9 +43,11 @@ def accepted_spectrum(
     momentum: Float64[np.ndarray, " n_point"],
     angle: Float64[np.ndarray, " n_point"],
     weight: Float64[np.ndarray, " n_point"],
+    alignment: Float64[np.ndarray, " n_point"] | None = None,
     *,
     grid: tuple[Float64[np.ndarray, " n_p"], Float64[np.ndarray, " n_angle"]],
     acceptance: Float64[np.ndarray, "n_p n_angle n_vertex"],
+    polarised: Float64[np.ndarray, "n_p n_angle n_vertex"] | None = None,
 ) -> Float64[np.ndarray, "n_momentum n_vertex"]:
     """Accepted particles by longitudinal momentum and decay vertex, before decay.
 
@@ -53,18 +55,30 @@ def accepted_spectrum(
         momentum: Momenta of weighted points that represent a spectrum [GeV].
         angle: Their polar angles [rad].
         weight: Their weights [particles per proton on target].
+        alignment: Share of `polarised` that adds to the acceptance of each; none of it
+            where None.
         grid: Momentum [GeV] and angle [rad] nodes of the acceptance.
         acceptance: Acceptance at the nodes, zero outside.
+        polarised: Change of it for a particle that is transverse about its flight.
 
     Returns:
         Particles per node of `momentum_nodes` at every vertex node, if they all decayed
         there.
     """
     momenta, angles = grid
-    lookup = RegularGridInterpolator(
-        (np.log(momenta), angles), acceptance, bounds_error=False, fill_value=0.0
-    )
-    accepted = lookup(np.stack([np.log(momentum), angle], axis=-1)) * weight[:, None]
+    at = np.stack([np.log(momentum), angle], axis=-1)
+
+    def lookup(table: np.ndarray) -> np.ndarray:
+        nodes = (np.log(momenta), angles)
+        return RegularGridInterpolator(
+            nodes, table, bounds_error=False, fill_value=0.0
+        )(at)
+
+    accepted = lookup(acceptance)
+    if polarised is not None and alignment is not None:
+        change = alignment[:, None] * lookup(polarised)
+        accepted = np.maximum(accepted + change, 0.0)
+    accepted = accepted * weight[:, None]
     nodes = momentum_nodes(momenta)
     step = np.log(nodes[1] / nodes[0])
     position = np.log(momentum * np.cos(angle) / nodes[0]) / step

@@ -16,6 +16,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from bsmfit.detector.close_tracks import CloseTracks, vertex_error
+
 __all__ = ["DETECTORS", "Spectrometer", "is_pair_accepted", "is_track_accepted"]
 
 DETECTORS = ("straw", "chod", "lkr", "muv3")
@@ -44,6 +46,7 @@ class Spectrometer(eqx.Module):
         momentum_min: Lowest momentum of either track [GeV].
         separation_min: Smallest distance of the tracks in the first chamber [m].
         required: Detectors that both tracks must cross, out of `DETECTORS`.
+        close_tracks: What pairs must have to be told apart; None asks for nothing.
     """
 
     impact_point: Float[Array, " 3"]
@@ -64,6 +67,7 @@ class Spectrometer(eqx.Module):
     momentum_min: Float[Array, ""]
     separation_min: Float[Array, ""]
     required: tuple[str, ...] = eqx.field(static=True)
+    close_tracks: CloseTracks | None = None
 
 
 def _positions_at(
@@ -147,10 +151,23 @@ def is_pair_accepted(
         True for the pairs whose two tracks pass every cut.
     """
     first, second = momenta
-    accepted = is_track_accepted(vertex, first, charge, spectrometer)
-    accepted &= is_track_accepted(vertex, second, -charge, spectrometer)
-    chamber = spectrometer.straw_z[0]
-    x1, y1 = _positions_at(chamber, vertex, first, charge, spectrometer)
-    x2, y2 = _positions_at(chamber, vertex, second, -charge, spectrometer)
-    distance_squared = (x1 - x2) ** 2 + (y1 - y2) ** 2
-    return accepted & (distance_squared >= spectrometer.separation_min**2)
+    s = spectrometer
+    accepted = is_track_accepted(vertex, first, charge, s)
+    accepted &= is_track_accepted(vertex, second, -charge, s)
+
+    def distance_squared(plane_z: Float[Array, ""]) -> Float[Array, " n"]:
+        x1, y1 = _positions_at(plane_z, vertex, first, charge, s)
+        x2, y2 = _positions_at(plane_z, vertex, second, -charge, s)
+        return (x1 - x2) ** 2 + (y1 - y2) ** 2
+
+    accepted &= distance_squared(s.straw_z[0]) >= s.separation_min**2
+    if s.close_tracks is None:
+        return accepted
+    accepted &= distance_squared(s.lkr_z) >= s.close_tracks.lkr_separation_min**2
+    if s.close_tracks.vertex is None:
+        return accepted
+    tracking = s.close_tracks.vertex
+    safe = [jnp.where(accepted[:, None], p, jnp.ones_like(p)) for p in momenta]
+    lever = s.straw_z[0] - vertex[:, 2]
+    error = vertex_error((safe[0], safe[1]), lever=lever, tracking=tracking)
+    return accepted & (error <= tracking.largest)

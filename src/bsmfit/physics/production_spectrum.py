@@ -46,11 +46,14 @@ class SpectrumPoints(NamedTuple):
         momentum: Momenta [GeV].
         angle: Polar angles to the beam [rad].
         weight: Particles per inelastic interaction at unit strength.
+        alignment: P_2 of the cosine between flight and spin axis, in the rest frame, of
+            particles that are transverse about that axis; None for unpolarised ones.
     """
 
     momentum: Points
     angle: Points
     weight: Points
+    alignment: Points | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,8 @@ def bremsstrahlung_points(
         n_transverse: Nodes in the transverse momentum.
 
     Returns:
-        The spectrum.
+        The spectrum. The particle is transverse about its flight: the longitudinal part
+        of bremsstrahlung is neglected.
     """
     node, node_weight = np.polynomial.legendre.leggauss(n_fraction)
     span = np.log(fraction_range[1] / fraction_range[0])
@@ -153,7 +157,12 @@ def bremsstrahlung_points(
     momentum = np.sqrt(np.where(is_real, squared, 1.0))
     sine = np.sqrt(np.where(is_real, pt_squared / np.where(is_real, squared, 1.0), 0.0))
     weight = np.where(is_real, weight, 0.0)
-    return SpectrumPoints(momentum.ravel(), np.arcsin(sine).ravel(), weight.ravel())
+    return SpectrumPoints(
+        momentum.ravel(),
+        np.arcsin(sine).ravel(),
+        weight.ravel(),
+        np.ones(momentum.size),
+    )
 
 
 def decay_points(
@@ -176,7 +185,9 @@ def decay_points(
         unit_points: Points of the unit cube: position in the bin (2), decay angles (2).
 
     Returns:
-        The spectrum.
+        The spectrum. A vector from the decay of a pseudoscalar into it and a photon, or
+        of an unpolarised vector into it and a pseudoscalar, is transverse about its
+        flight in the frame of the meson.
     """
     mesons = spectrum.mesons(unit_points[:, :2])
     n_bin = mesons.weight.size // unit_points.shape[0]
@@ -190,9 +201,30 @@ def decay_points(
         recoil_mass=decay.recoil_mass,
         mass=jnp.full(mesons.weight.size, mass),
     )
+    momentum = np.asarray(particle.momentum)
+    alignment = _spin_alignment(momentum, mesons.momentum, decay=decay, mass=mass)
     return SpectrumPoints(
-        np.asarray(particle.momentum), np.asarray(particle.angle), mesons.weight
+        momentum, np.asarray(particle.angle), mesons.weight, alignment
     )
+
+
+def _spin_alignment(
+    momentum: Points, meson_momentum: Points, *, decay: MesonDecay, mass: float
+) -> Points:
+    r"""P_2 of the angle between the flights in the laboratory and from the meson.
+
+    In the rest frame of the particle meson and laboratory move away with the Lorentz
+    factors $\gamma^*$ and $\gamma$; that of the meson in the laboratory is
+    $\gamma\gamma^*-\sqrt{(\gamma^2-1)(\gamma^{*2}-1)}\cos\chi$.
+    """
+    parent, recoil = decay.parent_mass, decay.recoil_mass
+    in_meson = (parent**2 + mass**2 - recoil**2) / (2.0 * parent * mass)
+    in_lab = np.hypot(momentum, mass) / mass
+    lorentz = np.hypot(meson_momentum, parent) / parent
+    squared = (in_meson**2 - 1.0) * (in_lab**2 - 1.0)
+    is_moving = (parent > mass + recoil) & (squared > 1e-9)
+    cosine = (in_meson * in_lab - lorentz) ** 2 / np.where(is_moving, squared, 1.0)
+    return np.where(is_moving, 1.5 * np.clip(cosine, 0.0, 1.0) - 0.5, 0.0)
 
 
 def mixing_points(

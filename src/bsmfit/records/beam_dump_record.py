@@ -40,13 +40,46 @@ from bsmfit.records.strict_model import (
 
 __all__ = [
     "BeamDumpRecord",
+    "CloseTrackCuts",
     "Counts",
     "DefaultPlane",
     "MassResolution",
     "MassWindow",
     "Selection",
     "Statistics",
+    "VertexCut",
 ]
+
+
+class VertexCut(StrictModel):
+    """A demand on the vertex of a pair, see `bsmfit.detector.close_tracks`.
+
+    Attributes:
+        error_max: Largest error of the vertex along the beam [m].
+        slope_noise: Error of a slope from the chambers [rad].
+        slope_scattering: Error of a slope from scattering, times the momentum
+            [rad GeV].
+        position_error: Error of a point in the first chamber [m].
+    """
+
+    error_max: Annotated[Quantity, quantity_check("m", above=0.0)]
+    slope_noise: Annotated[Quantity, quantity_check("rad", minimum=0.0)]
+    slope_scattering: Annotated[Quantity, quantity_check("rad GeV", minimum=0.0)]
+    position_error: Annotated[Quantity, quantity_check("m", minimum=0.0)]
+
+
+class CloseTrackCuts(StrictModel):
+    """What pairs of close tracks must have.
+
+    Attributes:
+        straw_separation: Smallest distance of the tracks in the first chamber [m].
+        lkr_separation: Smallest distance of the tracks at the calorimeter [m].
+        vertex: Demand on the vertex; none where None.
+    """
+
+    straw_separation: Annotated[Quantity, quantity_check("m", minimum=0.0)]
+    lkr_separation: Annotated[Quantity, quantity_check("m", minimum=0.0)]
+    vertex: VertexCut | None = None
 
 
 class Selection(StrictModel):
@@ -56,11 +89,16 @@ class Selection(StrictModel):
         momentum_min: Smallest momentum of each track [GeV].
         decay_volume: Accepted vertex positions.
         detectors: Detectors that both tracks must hit, by the names in the geometry.
+        hole_radius: Radius of the holes of all chambers [m]; those of the geometry
+            where None.
+        close_tracks: Demands on close tracks; none where None.
     """
 
     momentum_min: Annotated[Quantity, quantity_check("GeV", minimum=0.0)]
     decay_volume: DecayVolume
     detectors: DetectorNames
+    hole_radius: Annotated[Quantity, quantity_check("m", minimum=0.0)] | None = None
+    close_tracks: CloseTrackCuts | None = None
 
 
 class Counts(StrictModel):
@@ -190,6 +228,10 @@ class BeamDumpRecord(StrictModel):
         nuisances: Systematic uncertainties.
         statistics: How the publication sets its limit.
         significance: Published significance of the observation [sigma], or None.
+        consistent_presets: Other presets whose norms were fixed with the efficiency
+            of this record, so that no caveat is due.
+        production_note: What a reader must know who takes another preset than
+            `default_preset` or one of `consistent_presets`, or None.
         published_contour: CSV file of the published limit beside the record, or None.
         caveats: What a user of the numbers must know.
     """
@@ -220,6 +262,8 @@ class BeamDumpRecord(StrictModel):
     significance: Annotated[Quantity, quantity_check("sigma", minimum=0.0)] | None = (
         None
     )
+    consistent_presets: Items[Identifier] = ()
+    production_note: Text | None = None
     published_contour: CsvBeside | None = None
     caveats: Items[Text] = ()
 

@@ -7,8 +7,8 @@ production counts it twice; the schema refuses the combinations that are known t
 
 - the bracket variants of the Bluemlein-Brunner formula, or one of them with the
   gauge-invariant form;
-- vector-meson mixing with a form factor that already has the vector-meson poles, or
-  with the decays of the same vector mesons;
+- mixing of a vector meson with a form factor that already has its pole ("vmd": rho and
+  omega; "ua": these and the phi), or vector-meson mixing with decays of vector mesons;
 - the inclusive decay of B mesons with one of its exclusive states.
 """
 
@@ -19,7 +19,7 @@ from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from bsmfit.records.quantity import Quantity, quantity_check
+from bsmfit.records.quantity import Provenance, Quantity, quantity_check
 from bsmfit.records.shared_entries import NuisanceEntry, distinct_names
 from bsmfit.records.strict_model import (
     Items,
@@ -37,6 +37,7 @@ __all__ = [
     "Preset",
     "PresetNuisance",
     "ProcessName",
+    "ProcessNorm",
 ]
 
 ProcessName = Literal[
@@ -72,7 +73,11 @@ _OF_ELECTRONS = ("kaon-to-e-n", "pion-to-e-n", "kaon-to-pi-minus-e-e")
 _OF_MUONS = ("kaon-to-mu-n", "kaon-to-pi-minus-mu-mu")
 _BRACKETS = ("proton-bremsstrahlung", "proton-bremsstrahlung-alternative")
 _GAUGE_INVARIANT = "proton-bremsstrahlung-gauge-invariant"
+_LIGHT_DECAYS = ("pi0-decay", "eta-decay", "eta-prime-decay")
 _MIXING = ("rho-mixing", "omega-mixing", "phi-mixing")
+_POLES = {"none": (), "vmd": _MIXING[:2], "ua": _MIXING}
+"""Mixings whose meson a form factor already has as a pole."""
+
 _VECTOR_DECAYS = ("omega-decay", "rho-decay", "phi-decay")
 
 
@@ -86,6 +91,20 @@ class PresetNuisance(NuisanceEntry):
     processes: Annotated[Items[ProcessName], Field(min_length=1)]
 
 
+class ProcessNorm(StrictModel):
+    """A factor on the rate of one process.
+
+    Attributes:
+        value: The factor [1], >= 0.
+        provenance: How far it can be trusted; "calibrated" where it was fitted.
+        source: What it was fitted to, or where it comes from.
+    """
+
+    value: Annotated[float, Field(ge=0, lt=float("inf"))]
+    provenance: Provenance
+    source: Text
+
+
 class Preset(StrictModel):
     """One choice of production processes: what the presets of all models have.
 
@@ -93,6 +112,7 @@ class Preset(StrictModel):
         summary: What it is, in one line.
         assumption: What it assumes and when to use it.
         processes: Production processes switched on.
+        norms: Factors on the rates of processes, 1 where none is given.
         nuisances: Uncertainties of the rates.
     """
 
@@ -105,6 +125,7 @@ class Preset(StrictModel):
         Field(min_length=1),
         distinct_names("a process is counted once"),
     ]
+    norms: Annotated[dict[ProcessName, ProcessNorm], Field(default_factory=dict)]
     nuisances: Annotated[
         Items[PresetNuisance], distinct_names("one entry per parameter")
     ] = ()
@@ -118,6 +139,15 @@ class Preset(StrictModel):
                 text = f"names {process!r}, no process of this model (known: {known})"
                 raise invalid_value(text)
         return processes
+
+    @model_validator(mode="after")
+    def _norms_fit_the_processes(self) -> Preset:
+        for process in self.norms:
+            if process not in self.processes:
+                has = ", ".join(self.processes)
+                text = f"is no process of the preset (it has {has})"
+                raise invalid_value(text, key=f"norms.{process}")
+        return self
 
     @model_validator(mode="after")
     def _nuisances_fit_the_processes(self) -> Preset:
@@ -220,6 +250,15 @@ class DarkPhotonPreset(Preset):
             (vector-meson dominance) or "ua" (unitary and analytic, Dirac and Pauli).
     """
 
+    allowed_processes: ClassVar[tuple[str, ...]] = (
+        *_BRACKETS,
+        _GAUGE_INVARIANT,
+        *_LIGHT_DECAYS,
+        *_VECTOR_DECAYS,
+        *_MIXING,
+        _KAON_TO_PION,
+    )
+
     form_factor: Literal["none", "vmd", "ua"]
 
     @model_validator(mode="after")
@@ -250,10 +289,11 @@ class DarkPhotonPreset(Preset):
     def _counts_vector_mesons_once(self) -> DarkPhotonPreset:
         mixing = [name for name in _MIXING if name in self.processes]
         decays = [name for name in _VECTOR_DECAYS if name in self.processes]
-        if mixing and self.form_factor != "none":
+        twice = [name for name in mixing if name in _POLES[self.form_factor]]
+        if twice:
             text = (
                 f"is {self.form_factor!r} but the preset has vector-meson mixing "
-                f"({', '.join(mixing)}); the form factor has the same poles, so use "
+                f"({', '.join(twice)}); the form factor has the same poles, so use "
                 "'none' or leave the mixing out"
             )
             raise invalid_value(text, key="form_factor")

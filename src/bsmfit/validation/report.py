@@ -5,6 +5,7 @@ from __future__ import annotations
 from bsmfit.validation.beauty import beauty_rows
 from bsmfit.validation.dark_photon_width import dark_photon_width_rows
 from bsmfit.validation.dark_scalar import dark_scalar_rows
+from bsmfit.validation.dump_ee import dump_ee_rows
 from bsmfit.validation.dump_mumu import dump_mumu_rows
 from bsmfit.validation.four_electron import four_electron_rows
 from bsmfit.validation.heavy_neutral_lepton import heavy_neutral_lepton_rows
@@ -26,6 +27,7 @@ def validation_rows() -> list[ValidationRow]:
     groups = (
         dark_photon_width_rows,
         dump_mumu_rows,
+        dump_ee_rows,
         dark_scalar_rows,
         beauty_rows,
         pi_nunu_rows,

@@ -68,6 +68,8 @@ def load_beam_dump(name: str | Path) -> BeamDumpChannel:
             (model, _axis(axis)) for model, axis in record.default_coupling.items()
         ),
         efficiency_preset=record.default_preset,
+        consistent_presets=record.consistent_presets,
+        production_note=record.production_note or "",
         nuisances=tuple(
             ChannelNuisance(entry.name, 1.0 + entry.size, entry.affects)
             for entry in record.nuisances
@@ -113,7 +115,9 @@ def _values(content: object) -> object:
     if isinstance(content, dict):
         if "value" in content:
             return content["value"]
-        return {key: _values(value) for key, value in content.items()}
+        # a key that is absent and one without content are the same
+        given = {key: value for key, value in content.items() if value is not None}
+        return {key: _values(value) for key, value in given.items()}
     return content
 
 

@@ -19,7 +19,7 @@ from bsmfit.catalogue.records import (
     read_beam_dump_record,
     read_geometry,
 )
-from bsmfit.catalogue.spectrometers import make_spectrometer
+from bsmfit.catalogue.spectrometers import selected_spectrometer
 from bsmfit.catalogue.tables.table_files import write_archive
 from bsmfit.core.constants import ELECTRON_MASS, MUON_MASS
 from bsmfit.detector.acceptance_table import (
@@ -100,11 +100,7 @@ def build_acceptance(
     geometry = read_geometry(record.geometry, beside=locate_channel(channel).parent)
     volume = record.selection.decay_volume
     return make_acceptance_table(
-        make_spectrometer(
-            geometry,
-            detectors=record.selection.detectors,
-            momentum_min=record.selection.momentum_min.value,
-        ),
+        selected_spectrometer(geometry, record.selection),
         mass_nodes(record.final_state) if masses is None else masses,
         daughter_mass=daughter_mass_of(record.final_state),
         decay_volume=(volume.start.value, volume.end.value),
@@ -140,6 +136,7 @@ def write_acceptance(
         "channel": record.id,
         "final_state": record.final_state,
         "decay": "two-body, isotropic in the rest frame",
+        "alignment": "mean of cos^2 - 1/3 over accepted decays, same nodes",
         "provenance": "computed",
         "made_by": f"bsmfit {__version__}, bsmfit tables build",
         "settings": settings.to_dict(),
@@ -158,4 +155,6 @@ def write_acceptance(
         "acceptance": table.acceptance,
         "error": table.error.astype(np.float16),
     }
+    if table.alignment is not None:
+        arrays["alignment"] = table.alignment.astype(np.float16)
     write_archive(path, arrays, metadata)

@@ -100,6 +100,9 @@ def read_acceptance_table(path: Path) -> AcceptanceTable:
     return AcceptanceTable(
         **{name: arrays[name] for name in _ACCEPTANCE_ARRAYS if name != "error"},
         error=arrays["error"].astype(np.float32),
+        alignment=(
+            arrays["alignment"].astype(np.float32) if "alignment" in arrays else None
+        ),
     )
 
 

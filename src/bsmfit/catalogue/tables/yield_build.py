@@ -22,6 +22,7 @@ from bsmfit.catalogue.records import (
     read_beam_dump_record,
     read_geometry,
 )
+from bsmfit.catalogue.tables.acceptance_build import daughter_mass_of
 from bsmfit.catalogue.tables.charged_pair_build import RegionTables
 from bsmfit.catalogue.tables.physics_tables import load_proton_form_factor
 from bsmfit.catalogue.tables.table_files import (
@@ -71,6 +72,7 @@ __all__ = [
     "REDUCED_LIFETIMES",
     "build_yields",
     "process_points",
+    "transverse_share",
     "write_yields",
 ]
 
@@ -209,6 +211,7 @@ def build_yields(
     origin: float,
     beam_momentum: float,
     processes: tuple[str, ...] = DUMP_PROCESSES,
+    polarisation: Callable[[float], float] = lambda mass: 0.0,
     progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> np.ndarray:
@@ -219,6 +222,8 @@ def build_yields(
         origin: Where the particles are made [m].
         beam_momentum: Momentum of the beam [GeV].
         processes: Production processes.
+        polarisation: Share of the second moment of the acceptance that a particle has
+            which is transverse about its flight, by mass; see `transverse_share`.
         progress: Called with (masses done, masses in all).
         **options: Passed to `process_points`.
 
@@ -239,16 +244,46 @@ def build_yields(
     reduced = np.empty(shape, dtype=np.float32)
     for i, mass in enumerate(acceptance.masses):
         values = acceptance.acceptance[i].astype(float)
+        polarised = None
+        if acceptance.alignment is not None:
+            share = polarisation(float(mass))
+            polarised = share * acceptance.alignment[i].astype(float)
         for k, process in enumerate(processes):
             points = process_points(
                 process, float(mass), beam_momentum=beam_momentum, **options
             )
-            spectrum = accepted_spectrum(*points, grid=grid, acceptance=values)
+            spectrum = accepted_spectrum(
+                *points, grid=grid, acceptance=values, polarised=polarised
+            )
             log_yield = contraction.reduced_log_yield(spectrum)
             reduced[i, :, k] = np.maximum(log_yield, _NO_YIELD)
         if progress is not None:
             progress(i + 1, acceptance.masses.size)
     return reduced
+
+
+def transverse_share(final_state: str, mass: float) -> float:
+    r"""Weight of the second moment for a transverse vector that decays to two leptons.
+
+    $1+\lambda\cos^2\theta$ with $\lambda=(1-x)/(1+x)$, $x=4m_\ell^2/m^2$, normalised:
+    $\lambda/(1+\lambda/3) = 3(1-x)/(4+2x)$, which is 3/4 for light leptons and 0 at
+    threshold.
+
+    Args:
+        final_state: Final state; others than ``"ee"`` and ``"mumu"`` are isotropic.
+        mass: Mass [GeV].
+
+    Returns:
+        The weight.
+
+    Examples:
+        >>> transverse_share("ee", 0.3)  # doctest: +ELLIPSIS
+        0.7499...
+    """
+    if final_state not in ("ee", "mumu"):
+        return 0.0
+    x = min((2.0 * daughter_mass_of(final_state) / mass) ** 2, 1.0)
+    return 3.0 * (1.0 - x) / (4.0 + 2.0 * x)
 
 
 def write_yields(
@@ -281,7 +316,11 @@ def write_yields(
     origin = geometry.dump.impact_point.z.value
     momentum = geometry.beam.momentum.value
     reduced = build_yields(
-        acceptance, origin=origin, beam_momentum=momentum, progress=progress
+        acceptance,
+        origin=origin,
+        beam_momentum=momentum,
+        polarisation=lambda mass: transverse_share(record.final_state, mass),
+        progress=progress,
     )
     spectra = data_root() / MESON_SPECTRA / "pp_inelastic.npz"
     beauty = data_root() / BEAUTY_SPECTRA
@@ -299,6 +338,8 @@ def write_yields(
             "momentum_fraction": [MOMENTUM_FRACTION_MIN, MOMENTUM_FRACTION_MAX],
             "transverse_momentum_max_gev": TRANSVERSE_MOMENTUM_MAX,
         },
+        "polarisation": "transverse about the flight (bremsstrahlung) or the flight "
+        "from the meson (decays); none (mixing)",
         "meson_points_per_bin": _POINTS_PER_BIN,
         "beauty_points_per_bin": _BEAUTY_POINTS_PER_BIN,
         "beauty_pairs_per_proton": PAIRS_PER_PROTON,
