@@ -55,7 +55,7 @@ def direct_yields(
     Returns:
         Y at every lifetime, to a few per cent.
     """
-    momentum, angle, weight = (np.tile(values, _REPEATS) for values in points)
+    momentum, angle, weight = (np.tile(values, _REPEATS) for values in points[:3])
     unit = np.random.default_rng(_SEED).random((momentum.size, 4))
     vertex_z = decay_volume[0] + (decay_volume[1] - decay_volume[0]) * unit[:, 0]
     in_axes = (0, 0, 0, 0, 0, None, None)
