@@ -173,13 +173,18 @@ def test_cls_of_zero_and_one_are_the_ends_of_the_field(make_scan, toy):
 
 def test_quantiles_of_a_joint_map_run_from_the_strongest(make_joint_dataset):
     plane = np.linspace(-1.0, 1.0, 9) + np.zeros((5, 1))
-    dataset = make_joint_dataset(plane, a=plane - 0.5)
+    dataset = make_joint_dataset(plane, a=plane - 0.5, b=plane)
     shifts = dict(zip(QUANTITIES[1:], (0.02, 0.01, 0.0, -0.2, -0.3), strict=True))
     for quantity, shift in shifts.items():
         field = log_ratio(dataset, quantity)
         np.testing.assert_allclose(field, plane + shift, rtol=0.0, atol=1e-12)
     single = log_ratio(dataset, search="a")
     np.testing.assert_allclose(single, plane - 0.5, rtol=0.0, atol=1e-12)
+
+
+def test_a_map_of_one_search_has_no_single_ones(make_joint_dataset):
+    plane = np.linspace(-1.0, 1.0, 9) + np.zeros((5, 1))
+    assert search_names(make_joint_dataset(plane, a=plane)) == ()
 
 
 def test_single_search_has_its_own_mask(make_joint_dataset):
