@@ -9,7 +9,7 @@ import numpy as np
 
 from bsmfit.catalogue.files import display_path, locate_geometry, sha256_of
 from bsmfit.catalogue.records import locate_channel, read_beam_dump_record
-from bsmfit.catalogue.tables.metadata import read_metadata
+from bsmfit.catalogue.tables.metadata import numbers_of, read_metadata
 from bsmfit.catalogue.tables.table_files import read_yield_table, table_path
 from bsmfit.channels.beam_dump import BeamDumpChannel, MassWindow
 from bsmfit.channels.channel import ChannelNuisance, DefaultAxis
@@ -95,12 +95,12 @@ def _check_table(table: Path, record: BeamDumpRecord, geometry: Path) -> None:
     made = read_metadata(table)
     given = {
         "final_state": record.final_state,
-        "selection": _values(record.selection.model_dump(mode="json")),
+        "selection": numbers_of(record.selection.model_dump(mode="json")),
         "geometry_sha256": sha256_of(geometry),
     }
     for key, value in given.items():
         found = made.get(key)
-        if (_values(found) if key == "selection" else found) != value:
+        if (numbers_of(found) if key == "selection" else found) != value:
             what = key.removesuffix("_sha256").replace("_", " ")
             msg = (
                 f"{display_path(table)} was made with another {what} than {record.id} "
@@ -108,17 +108,6 @@ def _check_table(table: Path, record: BeamDumpRecord, geometry: Path) -> None:
                 f"{table.with_name('record.yaml')}`"
             )
             raise DataFileError(msg)
-
-
-def _values(content: object) -> object:
-    """The numbers and names of a selection, without their sources."""
-    if isinstance(content, dict):
-        if "value" in content:
-            return content["value"]
-        # a key that is absent and one without content are the same
-        given = {key: value for key, value in content.items() if value is not None}
-        return {key: _values(value) for key, value in given.items()}
-    return content
 
 
 def _axis(axis: Axis) -> DefaultAxis:

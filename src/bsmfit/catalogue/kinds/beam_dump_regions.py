@@ -18,7 +18,7 @@ from bsmfit.catalogue.tables.charged_pair_build import (
     read_dump_regions_record,
     region_tables,
 )
-from bsmfit.catalogue.tables.metadata import read_metadata
+from bsmfit.catalogue.tables.metadata import numbers_of, read_metadata
 from bsmfit.errors import DataFileError
 from bsmfit.records.dump_regions_record import DumpRegion, DumpRegionsRecord
 
@@ -151,27 +151,18 @@ def _check_table(table: Path, tables: RegionTables, geometry: Path) -> None:
     made = read_metadata(table)
     given: dict[str, Any] = {
         "final_state": tables.final_state,
-        "selection": _values(tables.selection.model_dump(mode="json")),
+        "selection": numbers_of(tables.selection.model_dump(mode="json")),
         "geometry_sha256": sha256_of(geometry),
     }
     for key, value in given.items():
         found = made.get(key)
-        if (_values(found) if key == "selection" else found) != value:
+        if (numbers_of(found) if key == "selection" else found) != value:
             what = key.removesuffix("_sha256").replace("_", " ")
             msg = (
                 f"{display_path(table)} was made with another {what} than {tables.id} "
                 f"has now; make it again with {advice}"
             )
             raise DataFileError(msg)
-
-
-def _values(content: object) -> object:
-    """The numbers and names of a selection, without their sources."""
-    if isinstance(content, dict):
-        if "value" in content:
-            return content["value"]
-        return {key: _values(value) for key, value in content.items()}
-    return content
 
 
 def describe(name: str | Path) -> list[Section]:

@@ -14,7 +14,7 @@ import numpy as np
 from bsmfit.catalogue.files import display_path, open_regular
 from bsmfit.errors import DataFileError
 
-__all__ = ["read_metadata"]
+__all__ = ["numbers_of", "read_metadata"]
 
 _ENTRY = "metadata.npy"
 _MAX_BYTES = 1_000_000
@@ -61,3 +61,21 @@ def read_metadata(path: Path) -> dict[str, Any]:
         msg = f"{display_path(path)}: its metadata is no mapping of keys to values"
         raise DataFileError(msg)
     return metadata
+
+
+def numbers_of(content: object) -> object:
+    """Numbers and names of a part of a record, without their sources.
+
+    Args:
+        content: The part, as JSON has it.
+
+    Returns:
+        The same with each quantity as its value; a key that is absent and one without
+        content are the same.
+    """
+    if isinstance(content, dict):
+        if "value" in content:
+            return content["value"]
+        given = {key: value for key, value in content.items() if value is not None}
+        return {key: numbers_of(value) for key, value in given.items()}
+    return content
