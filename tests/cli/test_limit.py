@@ -81,3 +81,22 @@ def test_bad_input_is_one_line_and_exit_code_2(run, arguments, message):
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("channel", "mass", "lifetime_ns"),
+    [
+        ("na62-pi4e", "0.05", "1000"),
+        ("na62-pi-invisible-run1", "0.2", "0.01"),
+        ("na62-k-mu-n", "0.3", "0.01"),
+    ],
+)
+def test_no_limit_on_a_branching_ratio_is_above_1(channel, mass, lifetime_ns):
+    arguments = ["limit", channel, "--mass", mass, "--lifetime-ns", lifetime_ns]
+    result = CliRunner().invoke(app, [*arguments, "--json"])
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert report["limit"] is None
+    assert set(report["expected"].values()) == {None}
+    assert report["status"] == report["expected_status"] == "unbounded"
+    assert report["reason"].startswith("no branching ratio up to 1 is excluded")

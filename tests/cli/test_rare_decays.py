@@ -39,6 +39,13 @@ def test_people_get_a_table():
     assert "8.13e-11" in result.stdout
 
 
+def test_two_searches_for_one_decay_are_told_apart():
+    result = run(app, ["rare-decays"])
+    lines = [line for line in result.stdout.splitlines() if "K+ -> pi- e+ e+" in line]
+    assert len(lines) == 2
+    assert ["data of 2017" in line for line in lines] == [False, True]
+
+
 # one count, an assumed count, and three regions with sources of background
 @pytest.mark.parametrize(
     "name",

@@ -82,6 +82,8 @@ def limit_report(search: Channel, question: LimitQuestion) -> dict[str, Any]:
     point = _without_model if question.model is None else _with_model
     regions, about = point(search, question)
     found = _limits(search, regions, question)
+    if about["unit"].startswith("BR("):
+        found = _up_to_one(found)
     return {
         "channel": search.name,
         "count": search.count_words,
@@ -133,6 +135,23 @@ def limit_in_words(report: dict[str, Any]) -> str:
         "because": report["reason"],
     }
     return aligned(lines)
+
+
+def _up_to_one(found: dict[str, Any]) -> dict[str, Any]:
+    """The limits on a branching ratio without those above 1, which exclude nothing."""
+    limit, expected = found["limit"], found["expected"]
+    if expected is not None:
+        kept = {
+            name: None if value is None or value > 1.0 else value
+            for name, value in expected.items()
+        }
+        is_none = kept["median"] is None and expected["median"] is not None
+        status = "unbounded" if is_none else found["expected_status"]
+        found = {**found, "expected": kept, "expected_status": status}
+    if limit is None or limit <= 1.0:
+        return found
+    reason = f"no branching ratio up to 1 is excluded; {found['reason']}"
+    return {**found, "limit": None, "status": "unbounded", "reason": reason}
 
 
 def _lasts(report: dict[str, Any]) -> str:

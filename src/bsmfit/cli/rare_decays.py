@@ -20,6 +20,7 @@ EXAMPLE = "Example: bsmfit rare-decays --cl 0.9 --plot rare-decays.png"
 
 _COLUMNS = {
     "decay": "decay",
+    "sample": "data",
     "n_observed": "n",
     "background": "b",
     "observed": "CLs",
