@@ -84,6 +84,8 @@ def limit_report(search: Channel, question: LimitQuestion) -> dict[str, Any]:
     found = _limits(search, regions, question)
     if about["unit"].startswith("BR("):
         found = _up_to_one(found)
+    # sidebands hold nuisances; what counts is where the signal is
+    counted = [region for region in regions if region.signal]
     return {
         "channel": search.name,
         "count": search.count_words,

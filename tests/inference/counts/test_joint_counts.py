@@ -155,9 +155,9 @@ def test_bad_input_is_refused() -> None:
         merge_equal_channels(np.ones(2), np.zeros(2), n_observed=np.zeros(2, int))
     with pytest.raises(InputError, match="one length"):
         merge_equal_channels(np.ones(2), np.ones(3), n_observed=np.zeros(2, int))
-    with pytest.raises(InputError, match="n_max = 61"):
+    with pytest.raises(InputError, match="n_max = 301"):
         JointCounts.from_known(
-            SIGNAL, BACKGROUND, n_observed=jnp.array([0, 0, 0]), n_max=61
+            SIGNAL, BACKGROUND, n_observed=jnp.array([0, 0, 0]), n_max=301
         )
     with pytest.raises(InputError, match="has 4 counts"):
         JointCounts.from_log_kappa(

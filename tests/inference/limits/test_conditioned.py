@@ -420,3 +420,38 @@ def test_two_factors_in_one_control_bin_are_not_fixed():
     )
     with pytest.raises(NoExactMethodError, match="do not fix k, u well enough"):
         exact_plan(likelihood)
+
+
+def cls_of_two_bins(n_control, strength):
+    """Two bins that both have signal and share a factor, by listing outcomes."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    first, second = np.arange(80)[:, None], np.arange(500)[None, :]
+    ratio = np.log1p(strength / 0.5), np.log1p(0.5 * strength / n_control)
+    statistic = first * ratio[0] + second * ratio[1]
+    is_in = statistic <= ratio[0] + n_control * ratio[1] + 1e-9
+
+    def probability(mu):
+        return sum(
+            weight
+            * np.sum(
+                stats.poisson.pmf(first, mu + 0.5 * factor)
+                * stats.poisson.pmf(second, 0.5 * mu + n_control * factor)
+                * is_in
+            )
+            for weight, factor in zip(weights, 1.2**nodes, strict=True)
+            if weight > 1e-14
+        )
+
+    return probability(strength) / probability(0.0)
+
+
+@pytest.mark.parametrize("n_control", [20, 50])
+def test_a_large_bin_with_signal_is_listed_beside_a_small_one(n_control):
+    shared = LogNormal("n", 1.2)
+    large = Region(
+        "CR", n_control, [Term("s", 0.5)], [Term("b", float(n_control), [shared])]
+    )
+    small = signal_region(1, 0.5, [shared])
+    limit = upper_limit(Likelihood.from_regions([small, large]), cl=0.95)
+    assert limit.method == "exact"
+    assert cls_of_two_bins(n_control, float(limit.value)) == pytest.approx(0.05, 1e-6)

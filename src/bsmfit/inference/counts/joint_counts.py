@@ -36,6 +36,7 @@ from bsmfit._x64 import require_x64
 from bsmfit.errors import InputError, UnknownNameError
 
 __all__ = [
+    "LARGEST_JOINT_COUNT",
     "ORDERINGS",
     "SMALLEST_BACKGROUND",
     "TIE_TOLERANCE",
@@ -56,7 +57,8 @@ ORDERINGS = ("likelihood-ratio", "qtilde", "sum")
 TIE_TOLERANCE = 1e-9
 # Floor of the background in the ordering alone (ln(1 + s/0) is no number)
 SMALLEST_BACKGROUND = 1e-10
-_LARGEST_COUNT = 60
+LARGEST_JOINT_COUNT = 300
+"""Largest count that is enumerated per channel: the terms of two stay finite."""
 
 
 class CountTerms(NamedTuple):
@@ -101,7 +103,7 @@ class JointCounts(eqx.Module):
             where `background_terms` are given.
         background_terms: Probability of k background events, private nuisances
             averaged over; None for a Poisson background.
-        n_max: Largest count that is enumerated per channel, 1 to 60.
+        n_max: Largest count that is enumerated per channel, 1 to 300.
     """
 
     n_observed: Int[Array, " n_channel"]
@@ -114,8 +116,8 @@ class JointCounts(eqx.Module):
     n_max: int = eqx.field(static=True, default=12)
 
     def __check_init__(self) -> None:
-        if not 1 <= self.n_max <= _LARGEST_COUNT:
-            msg = f"n_max = {self.n_max} is not between 1 and {_LARGEST_COUNT}"
+        if not 1 <= self.n_max <= LARGEST_JOINT_COUNT:
+            msg = f"n_max = {self.n_max} is not between 1 and {LARGEST_JOINT_COUNT}"
             raise InputError(msg)
         # transformations rebuild modules with placeholders that have no shape
         shape = getattr(self.background_terms, "shape", None)

@@ -33,6 +33,7 @@ from bsmfit.inference.counts.ensemble import (
 )
 from bsmfit.inference.counts.expected import TAIL_TOLERANCE, expected_limits
 from bsmfit.inference.counts.joint_cls import joint_cls
+from bsmfit.inference.counts.joint_counts import LARGEST_JOINT_COUNT
 from bsmfit.inference.counts.marginal import (
     count_probabilities,
     marginal_log_limit,
@@ -134,7 +135,7 @@ class ExactPlan(eqx.Module):
             n_max = min(n_max, LARGEST_COUNT)
             return cls(nodes, n_max, "count", "count", points.part, ensemble, error)
         n_listed = float(n_max + 1) ** (n_counted - 1)
-        is_short = n_listed <= _LARGEST_LISTING and n_max <= LARGEST_COUNT
+        is_short = n_listed <= _LARGEST_LISTING and n_max <= LARGEST_JOINT_COUNT
         if not is_short and (ordering == "qtilde" or has_expected):
             what = "expected limits" if has_expected else "the ordering 'qtilde'"
             msg = (
@@ -144,7 +145,7 @@ class ExactPlan(eqx.Module):
             )
             raise NoExactMethodError(msg)
         technique = "enumeration" if is_short else "convolution"
-        n_max = min(n_max, LARGEST_COUNT)
+        n_max = min(n_max, LARGEST_JOINT_COUNT if is_short else LARGEST_COUNT)
         return cls(nodes, n_max, technique, ordering, points.part, ensemble, error)
 
     @property
