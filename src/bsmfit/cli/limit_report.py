@@ -89,8 +89,8 @@ def limit_report(search: Channel, question: LimitQuestion) -> dict[str, Any]:
     return {
         "channel": search.name,
         "count": search.count_words,
-        "n_observed": sum(float(region.observed) for region in regions),
-        "background": sum(float(region.total_background) for region in regions),
+        "n_observed": sum(float(region.observed) for region in counted),
+        "background": sum(float(region.total_background) for region in counted),
         "mass_gev": question.mass,
         "cl": question.cl,
         **about,
