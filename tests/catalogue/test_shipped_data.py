@@ -22,7 +22,7 @@ from bsmfit.catalogue.records import (
     read_model_card,
     read_pi_invisible_record,
 )
-from bsmfit.catalogue.tables.charged_pair_build import has_regions
+from bsmfit.catalogue.tables.region_tables import has_regions
 from bsmfit.catalogue.yaml_file import load_yaml, top_level_text
 from bsmfit.core.constants import PION_NEUTRAL_MASS
 

@@ -51,7 +51,9 @@ class ToyChannel:
     default_coupling: tuple[float, float, int] = (1e-7, 1e-5, 31)
 
 
-def load_toy_model(name: str, preset: str | None = None) -> ToyModel:
+def load_toy_model(
+    name: str, preset: str | None = None, processes: dict[str, float] | None = None
+) -> ToyModel:
     if name != "toy":
         kind = "model"
         raise UnknownNameError.from_choices(kind, name, ["toy"])

@@ -24,8 +24,8 @@ def parts():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mass": (0.2, 0.5, 5)}, "0.21132 to 1 GeV; choose masses inside it"),
-        ({"mass": (0.3, 1.2, 5)}, "goes beyond what dark-photon and na62-dump-mumu"),
+        ({"mass": (0.2, 0.5, 5)}, "0.21132 to 2 GeV; choose masses inside it"),
+        ({"mass": (0.3, 2.2, 5)}, "goes beyond what dark-photon and na62-dump-mumu"),
         ({"mass": (0.5, 0.3, 5)}, "is reversed"),
         ({"mass": (0.3, 0.3, 5)}, "is empty"),
         ({"coupling": (0.0, 1e-5, 5)}, "above 0"),

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from bsmfit.catalogue.kinds.beam_dump import load_channel
-from bsmfit.catalogue.records import read_geometry
-from bsmfit.catalogue.spectrometers import make_spectrometer
+from bsmfit.catalogue.records import read_beam_dump_record, read_geometry
+from bsmfit.catalogue.spectrometers import selected_spectrometer
 from bsmfit.catalogue.tables.yield_build import process_points
 from bsmfit.core.constants import MUON_MASS
 from bsmfit.validation.beauty import beauty_rows
@@ -30,9 +30,8 @@ def test_every_judged_row_passes():
 def test_shipped_yields_are_those_of_direct_events(mass):
     """No acceptance table, no interpolation: vertices and decays drawn one by one."""
     channel = load_channel("na62-dump-mumu").select(["b-to-kaon"])
-    spectrometer = make_spectrometer(
-        read_geometry("NA62_dump"), detectors=["straw", "muv3"], momentum_min=10.0
-    )
+    selection = read_beam_dump_record("na62-dump-mumu").selection
+    spectrometer = selected_spectrometer(read_geometry("NA62_dump"), selection)
     lengths = np.array([0.03, 0.1, 1.0, 100.0]) * mass / 0.3
     direct = direct_yields(
         process_points("b-to-kaon", mass, beam_momentum=400.0, reach=(20.0, 0.02)),

@@ -1,8 +1,10 @@
 """Derivatives of the expected events and of the limit, against independent sums.
 
 The direct sum samples production, decay and tracks with pseudo-random numbers of its
-own, in NumPy, with kinematics written afresh; only the splitting rate and the detector
-positions are shared. Its derivative in ln epsilon is exact: 4 - 2 <(z - z0)/L>.
+own, in NumPy, with kinematics written afresh; only the splitting rate, the detector
+positions and the numbers of the selection are shared. The particle is transverse about
+its flight: decays count 1 + lambda cos^2. The derivative in ln epsilon is exact:
+4 - 2 <(z - z0)/L>.
 """
 
 from __future__ import annotations
@@ -89,6 +91,8 @@ def direct_sum(mass: float, coupling: float, *, n=400_000, seed=3):
     )
     ok = np.ones(n, bool)
     kick, magnet = geometry.magnet.momentum_kick.value, geometry.magnet.z.value
+    selection = record.selection
+    ends = {geometry.straw[0].z.value: [], geometry.lkr.z.value: []}
     for sign in (1, -1):
         along = (parent * sign * rest).sum(0) / mass
         q = sign * rest + parent / mass * (along / (energy / mass + 1) + mass / 2)
@@ -107,11 +111,21 @@ def direct_sum(mass: float, coupling: float, *, n=400_000, seed=3):
 
         for chamber in geometry.straw:
             px, py = position(chamber.z.value)
-            ok &= np.hypot(px - chamber.hole_x.value, py) > chamber.hole_radius.value
+            ok &= np.hypot(px - chamber.hole_x.value, py) > selection.hole_radius.value
             ok &= np.hypot(px, py) < chamber.outer_radius.value
         px, py = position(geometry.muv3.z.value)
         ok &= np.hypot(px, py) > geometry.muv3.hole_radius.value
         ok &= np.maximum(abs(px), abs(py)) < geometry.muv3.half_side.value
+        for plane, impacts in ends.items():
+            impacts.append(position(plane))
+    close = selection.close_tracks
+    apart = [np.hypot(*np.subtract(*impacts)) for impacts in ends.values()]
+    ok &= (apart[0] > close.straw_separation.value) & (
+        apart[1] > close.lkr_separation.value
+    )
+    beta_squared = 1 - 4 * MUON_MASS**2 / mass**2
+    aligned = beta_squared / (2 - beta_squared)
+    weight *= (1 + aligned * cosine**2) / (1 + aligned / 3)
     shift = log_decay.max()
     terms = np.where(ok, weight * np.exp(log_decay - shift), 0.0)
     total = terms.sum()

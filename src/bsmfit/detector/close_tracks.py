@@ -73,7 +73,7 @@ def vertex_error(
     Examples:
         >>> one = jnp.array([[0.1, 0.0, 50.0]])
         >>> errors = VertexError(*jnp.array([20e-6, 0.0, 0.0, 1.0]))
-        >>> other = one * jnp.array([-1.0, 1.0, 1.0])
+        >>> other = one * jnp.array([[-1.0, 1.0, 1.0]])
         >>> round(float(vertex_error((one, other), lever=jnp.array([60.0]),
         ...                          tracking=errors)[0]), 4)  # 60 x 28.3e-6 / 4e-3
         0.4243

@@ -18,7 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from bsmfit.detector.spectrometer import Spectrometer, is_track_accepted
+from bsmfit.detector.spectrometer import (
+    Spectrometer,
+    is_pair_accepted,
+    is_track_accepted,
+)
 from bsmfit.detector.two_body_decay import daughter_momenta, flight_direction
 from bsmfit.physics.production_spectrum import SpectrumPoints
 
@@ -96,7 +100,7 @@ def _one_decay(
 
 
 def strict_pair(pairs: Pairs, spectrometer: Spectrometer) -> Bool[Array, " n"]:
-    """Both tracks pass every cut and every required detector.
+    """Both tracks pass every cut and every required detector, far enough apart.
 
     Args:
         pairs: Vertices and momenta.
@@ -106,8 +110,8 @@ def strict_pair(pairs: Pairs, spectrometer: Spectrometer) -> Bool[Array, " n"]:
         True for the accepted pairs.
     """
     vertex, first, second = pairs
-    return is_track_accepted(vertex, first, 1.0, spectrometer) & is_track_accepted(
-        vertex, second, -1.0, spectrometer
+    return is_pair_accepted(
+        vertex, (first, second), charge=1.0, spectrometer=spectrometer
     )
 
 

@@ -20,8 +20,8 @@ from bsmfit.catalogue.records import (
     read_beam_dump_record,
     read_contour,
 )
-from bsmfit.catalogue.tables.charged_pair_build import has_regions
 from bsmfit.catalogue.tables.metadata import read_metadata
+from bsmfit.catalogue.tables.region_tables import has_regions
 
 if TYPE_CHECKING:
     from bsmfit.catalogue.published import PublishedLimit

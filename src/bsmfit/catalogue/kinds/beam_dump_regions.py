@@ -13,12 +13,12 @@ from bsmfit.catalogue.quantity_words import (
     quantity_in_words,
 )
 from bsmfit.catalogue.records import locate_channel
-from bsmfit.catalogue.tables.charged_pair_build import (
+from bsmfit.catalogue.tables.metadata import numbers_of, read_metadata
+from bsmfit.catalogue.tables.region_tables import (
     RegionTables,
     read_dump_regions_record,
     region_tables,
 )
-from bsmfit.catalogue.tables.metadata import numbers_of, read_metadata
 from bsmfit.errors import DataFileError
 from bsmfit.records.dump_regions_record import DumpRegion, DumpRegionsRecord
 

@@ -7,7 +7,6 @@ Beside the record lie two tables for each region, ``acceptance-NAME.npz`` and
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,10 @@ import numpy as np
 
 from bsmfit._version import __version__
 from bsmfit.catalogue.files import display_path, locate_geometry, sha256_of
-from bsmfit.catalogue.records import locate_channel, read_geometry
+from bsmfit.catalogue.records import read_geometry
 from bsmfit.catalogue.spectrometers import make_spectrometer
+from bsmfit.catalogue.tables.region_tables import RegionTables
 from bsmfit.catalogue.tables.table_files import write_archive
-from bsmfit.catalogue.yaml_file import load_yaml, read_yaml
 from bsmfit.detector.acceptance_table import AcceptanceTable, TableSettings
 from bsmfit.detector.charged_pair_acceptance import PhotonCuts
 from bsmfit.detector.charged_pair_table import (
@@ -28,104 +27,14 @@ from bsmfit.detector.charged_pair_table import (
 )
 from bsmfit.errors import DataFileError
 from bsmfit.physics.hadronic_final_states import CHARGED_PAIR_STATES
-from bsmfit.records.dump_regions_record import DumpRegionsRecord, HadronSelection
 
 __all__ = [
-    "RegionTables",
     "build_region_acceptance",
-    "has_regions",
-    "read_dump_regions_record",
     "region_mass_nodes",
-    "region_tables",
     "write_region_acceptance",
 ]
 
 _HEAVIEST = 1.5
-
-
-@dataclass(frozen=True)
-class RegionTables:
-    """What the tables of one region are made from.
-
-    Attributes:
-        id: Channel id.
-        region: Name of the region.
-        final_state: Its final state.
-        geometry: Geometry record of the detector.
-        selection: What the acceptance simulates.
-        folder: Folder of the record.
-    """
-
-    id: str
-    region: str
-    final_state: str
-    geometry: str
-    selection: HadronSelection
-    folder: Path
-
-    def path(self, kind: str, folder: Path | None = None) -> Path:
-        """Where a table is.
-
-        Args:
-            kind: ``"acceptance"`` or ``"yields"``.
-            folder: Its folder; that of the record where None.
-
-        Returns:
-            Path of the file, which need not exist.
-        """
-        return (folder or self.folder) / f"{kind}-{self.region}.npz"
-
-
-def has_regions(name: str | Path) -> bool:
-    """Whether the record of a search in beam-dump mode has several final states.
-
-    Args:
-        name: Channel id, or path of a record.
-
-    Returns:
-        True for the form of `DumpRegionsRecord`.
-    """
-    return "regions" in load_yaml(locate_channel(name)).content
-
-
-def read_dump_regions_record(name: str | Path) -> DumpRegionsRecord:
-    """Read the record of a search with several final states.
-
-    Args:
-        name: Channel id or folder name of a shipped search, or path of a record.
-
-    Returns:
-        The validated record.
-
-    Raises:
-        UnknownNameError: There is no shipped search of that name.
-        DataFileError: The file is not a valid record.
-    """
-    return read_yaml(locate_channel(name), DumpRegionsRecord)
-
-
-def region_tables(name: str | Path) -> tuple[RegionTables, ...]:
-    """What the tables of every region of a search are made from.
-
-    Args:
-        name: Channel id, or path of a record.
-
-    Returns:
-        One entry for each region.
-    """
-    record = read_dump_regions_record(name)
-    folder = locate_channel(name).parent
-    return tuple(
-        RegionTables(
-            id=record.id,
-            region=region.name,
-            final_state=region.final_state,
-            geometry=record.geometry,
-            selection=record.selection,
-            folder=folder,
-        )
-        for region in record.regions
-    )
 
 
 def region_mass_nodes(final_state: str) -> np.ndarray:

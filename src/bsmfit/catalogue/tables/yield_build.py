@@ -23,8 +23,8 @@ from bsmfit.catalogue.records import (
     read_geometry,
 )
 from bsmfit.catalogue.tables.acceptance_build import daughter_mass_of
-from bsmfit.catalogue.tables.charged_pair_build import RegionTables
 from bsmfit.catalogue.tables.physics_tables import load_proton_form_factor
+from bsmfit.catalogue.tables.region_tables import RegionTables
 from bsmfit.catalogue.tables.table_files import (
     BEAUTY_SPECTRA,
     MESON_SPECTRA,
