@@ -6,11 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from bsmfit.catalogue.tables.yield_build import transverse_share
 from bsmfit.core.constants import PION_NEUTRAL_MASS as PI0
 from bsmfit.detector.charged_pair_acceptance import (
     PhotonCuts,
     are_photons_accepted,
-    charged_pair_acceptance,
+    charged_pair_moments,
 )
 from bsmfit.detector.charged_pair_decays import n_coordinate
 from bsmfit.physics.hadronic_final_states import CHARGED_PAIR_STATES
@@ -26,18 +27,20 @@ def detector(spectrometer):
     )
 
 
-def fraction(detector, name, point, n=2**17, cuts=CUTS):
+def moments(detector, name, point, n=2**17, cuts=CUTS):
     state = CHARGED_PAIR_STATES[name]
     points = np.random.default_rng(1).random((n, 1 + n_coordinate(state)))
-    return float(
-        charged_pair_acceptance(
-            *map(jnp.array, point),
-            points=jnp.asarray(points),
-            state=state,
-            cuts=cuts,
-            spectrometer=detector,
-        )
+    return charged_pair_moments(
+        *map(jnp.array, point),
+        points=jnp.asarray(points),
+        state=state,
+        cuts=cuts,
+        spectrometer=detector,
     )
+
+
+def fraction(*arguments, **options):
+    return float(moments(*arguments, **options)[0])
 
 
 def two_body(rng, mass, a, b):
@@ -69,8 +72,12 @@ def breit_wigner(s, a, b):
     return r / (r - s - 1j * r * WIDTH * (p / p0) ** 3 / np.sqrt(s))
 
 
-def independent_fraction(s, name, point, n=150_000):
-    """Plain Monte Carlo by accept and reject, all kinematics written afresh."""
+def independent_fraction(s, name, point, n=150_000, transverse=False):
+    """Plain Monte Carlo by accept and reject, all kinematics written afresh.
+
+    A transverse vector has the amplitude epsilon . a, summed over two polarisations
+    across its flight, with a the momentum of a pion or the normal of three.
+    """
     state = CHARGED_PAIR_STATES[name]
     mass, momentum, angle, vertex_z = point
     c, k = state.charged_mass, state.n_neutral
@@ -90,18 +97,27 @@ def independent_fraction(s, name, point, n=150_000):
         if k == 2:
             rest = [boost(x, recoil) for x in two_body(rng, m34, PI0, PI0)]
             weight *= np.sqrt(m34**2 / 4 - PI0**2)
+        axis = np.cross(plus[1:].T, minus[1:].T).T
         if state.matrix_element == "rho-pi":
             amplitude = breit_wigner(dot(plus + minus, plus + minus), c, c)
             for one in (plus, minus):
                 amplitude += breit_wigner(dot(one + recoil, one + recoil), c, PI0)
-            normal = np.cross(plus[1:].T, minus[1:].T)
-            weight *= np.abs(amplitude) ** 2 * (normal**2).sum(1)
+            weight *= np.abs(amplitude) ** 2 * (axis**2).sum(0)
     else:
         plus, minus = two_body(rng, m12, c, c)
+        axis = plus[1:]
     phi = rng.uniform(0, 2 * np.pi, n)
     p = momentum * np.array([np.sin(angle) * np.cos(phi), np.sin(angle) * np.sin(phi),
                              np.full(n, np.cos(angle))])  # fmt: skip
     parent = np.vstack([np.full(n, np.hypot(momentum, mass)), p])
+    if transverse:
+        first = np.cross(p.T, [1.0, 0.0, 0.0]).T
+        second = np.cross(p.T, first.T).T
+        axis = axis / np.linalg.norm(axis, axis=0)
+        weight = weight * sum(
+            ((e / np.linalg.norm(e, axis=0) * axis).sum(0)) ** 2
+            for e in (first, second)
+        )
     vertex = np.array(s.impact_point)[:, None] + p / p[2] * (
         vertex_z - float(s.impact_point[2])
     )
@@ -153,6 +169,27 @@ def test_agrees_with_an_independent_monte_carlo(detector, name, point):
     ours = fraction(detector, name, point)
     assert truth > 0.01
     assert ours == pytest.approx(truth, abs=4.0 * 1.5 * error)
+
+
+@pytest.mark.parametrize(
+    ("name", "point"),
+    [
+        ("pi+pi-", (0.9, 60.0, 0.003, 170.0)),
+        ("pi+pi-pi0", (0.8, 150.0, 0.002, 140.0)),
+        ("k+k-", (1.2, 120.0, 0.002, 150.0)),
+    ],
+)
+def test_transverse_vectors_agree_with_polarisation_vectors(detector, name, point):
+    truth, error = independent_fraction(detector, name, point, transverse=True)
+    isotropic, second = moments(detector, name, point)
+    weight = transverse_share(name, point[0])
+    assert float(isotropic + weight * second) == pytest.approx(truth, abs=6.0 * error)
+    assert abs(weight * float(second)) > 0.02 * float(isotropic)
+
+
+def test_states_without_spin_axis_have_no_second_moment(detector):
+    assert float(moments(detector, "k+k-pi0", (1.4, 180.0, 0.0015, 155.0))[1]) == 0.0
+    assert transverse_share("k+k-pi0", 1.4) == 0.0
 
 
 def test_full_detector_without_cuts_accepts_all_that_decays_to_photons(detector):

@@ -5,10 +5,14 @@ $$A(m, p, \theta, z) = B_{\gamma\gamma}^{n_0}\,
   {\langle w\rangle}$$
 
 over points of the unit cube, with the weights w of
-`bsmfit.detector.charged_pair_decays`. Tracks pass the planes of the spectrometer
-(`bsmfit.detector.spectrometer`); a photon has to reach the calorimeter outside its hole
-with a lowest energy, and two photons have to be apart there. As for pairs of tracks the
-vertex is a variable, and the coupling, the production and the lifetime are not known.
+`bsmfit.detector.charged_pair_decays`. Beside it goes the second moment of the angle
+between the flight and the spin axis of the final state, from which the acceptance of
+polarised particles follows (`bsmfit.detector.acceptance.pair_moments`).
+
+Tracks pass the planes of the spectrometer (`bsmfit.detector.spectrometer`); a photon
+has to reach the calorimeter outside its hole with a lowest energy, and two photons have
+to be apart there. As for pairs of tracks the vertex is a variable, and the coupling,
+the production and the lifetime are not known.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from jaxtyping import Array, Bool, Float
 
 from bsmfit.core.constants import PION_NEUTRAL_MASS
 from bsmfit.detector.charged_pair_decays import (
+    DecayProducts,
     boosted,
     charged_pair_decays,
     n_coordinate,
@@ -35,7 +40,7 @@ from bsmfit.physics.hadronic_final_states import ChargedPairState
 __all__ = [
     "PhotonCuts",
     "are_photons_accepted",
-    "charged_pair_acceptance",
+    "charged_pair_moments",
     "charged_pair_slab",
 ]
 
@@ -90,7 +95,7 @@ def are_photons_accepted(
     return accepted
 
 
-def charged_pair_acceptance(
+def charged_pair_moments(
     mass: Float[Array, ""],
     momentum: Float[Array, ""],
     angle: Float[Array, ""],
@@ -100,8 +105,12 @@ def charged_pair_acceptance(
     state: ChargedPairState,
     cuts: PhotonCuts,
     spectrometer: Spectrometer,
-) -> Float[Array, ""]:
-    """Acceptance of one kinematic point, averaged over production and decay.
+) -> Float[Array, " 2"]:
+    r"""Two moments of the acceptance of one kinematic point.
+
+    $$A_0=\langle a\rangle,\qquad A_2=\langle a\,(\cos^2\theta^*-1/3)\rangle$$
+
+    with a = 1 for accepted decays and the angle between flight and spin axis.
 
     Args:
         mass: Mass of the decaying particle [GeV], above threshold.
@@ -115,7 +124,8 @@ def charged_pair_acceptance(
         spectrometer: Planes and cuts on tracks.
 
     Returns:
-        Accepted fraction, the decays of the neutral pions into two photons included.
+        $A_0$ and $A_2$, the decays of the neutral pions into two photons included;
+        $A_2$ is 0 for a state without spin axis.
     """
     direction = flight_direction(angle, 2.0 * jnp.pi * points[:, 0])
     flight = (vertex_z - spectrometer.impact_point[2]) / direction[:, 2]
@@ -139,8 +149,27 @@ def charged_pair_acceptance(
     accepted &= are_photons_accepted(
         vertex, photons, cuts=cuts, spectrometer=spectrometer
     )
-    kept = jnp.sum(jnp.where(accepted, decays.weight, 0.0))
-    return state.photon_share * kept / jnp.sum(decays.weight)
+    kept = jnp.where(accepted, decays.weight, 0.0)
+    moments = jnp.stack(
+        [jnp.sum(kept), jnp.sum(kept * _second(decays, direction, state))]
+    )
+    return state.photon_share * moments / jnp.sum(decays.weight)
+
+
+def _second(
+    decays: DecayProducts, direction: Float[Array, "n 3"], state: ChargedPairState
+) -> Float[Array, " n"]:
+    """cos^2 - 1/3 of the angle between the flight and the spin axis."""
+    if state.spin_axis is None:
+        return jnp.zeros_like(decays.weight)
+    plus, minus = decays.charged
+    axis = plus if state.spin_axis == "pair" else jnp.cross(plus, minus)
+    along = jnp.sum(axis * direction, axis=-1)
+    norm = jnp.sum(axis**2, axis=-1)
+    has_axis = norm > 0.0
+    return along**2 / jnp.where(has_axis, norm, 1.0) - jnp.where(
+        has_axis, 1.0 / 3.0, 0.0
+    )
 
 
 @eqx.filter_jit
@@ -155,8 +184,8 @@ def charged_pair_slab(
     state: ChargedPairState,
     cuts: PhotonCuts,
     spectrometer: Spectrometer,
-) -> Float[Array, "n_momentum n_angle n_vertex"]:
-    """Acceptance on a grid of momenta, angles and vertices, at one mass.
+) -> Float[Array, "n_momentum n_angle n_vertex 2"]:
+    """Moments of the acceptance on a grid of momenta, angles and vertices, at one mass.
 
     Args:
         mass: Mass of the decaying particle [GeV], above threshold.
@@ -170,11 +199,11 @@ def charged_pair_slab(
         spectrometer: Planes and cuts on tracks.
 
     Returns:
-        Accepted fraction at every node.
+        Both moments of `charged_pair_moments` at every node.
     """
 
     def at_node(momentum, angle, vertex_z, shift):
-        return charged_pair_acceptance(
+        return charged_pair_moments(
             mass,
             momentum,
             angle,

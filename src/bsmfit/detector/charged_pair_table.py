@@ -74,9 +74,9 @@ def make_charged_pair_table(
 
     detector, photon_cuts = jax.tree.map(single, (spectrometer, cuts))
     grid = (masses.size, momenta.size, angles.size, vertices.size)
-    mean, error = np.empty(grid, np.float32), np.empty(grid, np.float32)
+    mean, aligned, error = (np.empty(grid, np.float32) for _ in range(3))
     for i, mass in enumerate(masses):
-        replicas = [
+        moments = [
             charged_pair_slab(
                 single(mass),
                 momenta=single(momenta),
@@ -90,8 +90,11 @@ def make_charged_pair_table(
             )
             for shift in shifts
         ]
+        replicas = np.stack(moments)[..., 0]
         mean[i] = np.mean(replicas, axis=0)
+        aligned[i] = np.mean(moments, axis=0)[..., 1]
         error[i] = np.std(replicas, axis=0, ddof=1) / np.sqrt(settings.n_replica)
         if progress is not None:
             progress(i + 1, masses.size)
-    return AcceptanceTable(masses, momenta, angles, vertices, mean, error)
+    alignment = None if state.spin_axis is None else aligned
+    return AcceptanceTable(masses, momenta, angles, vertices, mean, error, alignment)

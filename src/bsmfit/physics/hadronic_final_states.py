@@ -19,7 +19,7 @@ choice: rho, omega and phi interfere, so that charged pairs are the larger part 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -50,17 +50,22 @@ _CHARGED_KAON_PION_SHARE: Final = 1.0 / 6.0
 
 @dataclass(frozen=True)
 class ChargedPairState:
-    """A charged pair and the neutral mesons it recoils against.
+    r"""A charged pair and the neutral mesons it recoils against.
 
     Attributes:
         charged_mass: Mass of either charged particle [GeV].
         n_neutral: Number of neutral pions, 0 to 2.
         matrix_element: ``"phase-space"`` or ``"rho-pi"``.
+        spin_axis: Axis a of the decay of a vector, which is $1-\cos^2$ of the angle to
+            it for a transverse one: ``"pair"`` is the momentum of either particle,
+            $|\epsilon\cdot p|^2$; ``"normal"`` that of the plane of three
+            pseudoscalars, $|\epsilon\cdot(p_+\times p_-)|^2$. None is isotropic.
     """
 
     charged_mass: float
     n_neutral: int = 0
     matrix_element: str = "phase-space"
+    spin_axis: Literal["pair", "normal"] | None = None
 
     @property
     def threshold(self) -> float:
@@ -74,10 +79,10 @@ class ChargedPairState:
 
 
 CHARGED_PAIR_STATES: Final = {
-    "pi+pi-": ChargedPairState(PION_CHARGED_MASS),
-    "pi+pi-pi0": ChargedPairState(PION_CHARGED_MASS, 1, "rho-pi"),
+    "pi+pi-": ChargedPairState(PION_CHARGED_MASS, spin_axis="pair"),
+    "pi+pi-pi0": ChargedPairState(PION_CHARGED_MASS, 1, "rho-pi", "normal"),
     "pi+pi-2pi0": ChargedPairState(PION_CHARGED_MASS, 2),
-    "k+k-": ChargedPairState(KAON_CHARGED_MASS),
+    "k+k-": ChargedPairState(KAON_CHARGED_MASS, spin_axis="pair"),
     "k+k-pi0": ChargedPairState(KAON_CHARGED_MASS, 1),
 }
 """The final states by the name they have among branching ratios."""

@@ -16,7 +16,7 @@ import numpy as np
 from bsmfit._version import __version__
 from bsmfit.catalogue.files import display_path, locate_geometry, sha256_of
 from bsmfit.catalogue.records import read_geometry
-from bsmfit.catalogue.spectrometers import make_spectrometer
+from bsmfit.catalogue.spectrometers import selected_spectrometer
 from bsmfit.catalogue.tables.region_tables import RegionTables
 from bsmfit.catalogue.tables.table_files import write_archive
 from bsmfit.detector.acceptance_table import AcceptanceTable, TableSettings
@@ -87,11 +87,7 @@ def build_region_acceptance(
             raise DataFileError(msg)
     kept = tuple(known[name] for name in selection.chambers)
     return make_charged_pair_table(
-        make_spectrometer(
-            geometry.model_copy(update={"straw": kept}),
-            detectors=selection.detectors,
-            momentum_min=selection.momentum_min.value,
-        ),
+        selected_spectrometer(geometry.model_copy(update={"straw": kept}), selection),
         region_mass_nodes(tables.final_state) if masses is None else masses,
         state=CHARGED_PAIR_STATES[tables.final_state],
         cuts=PhotonCuts(
@@ -131,8 +127,9 @@ def write_region_acceptance(
         "units": {"masses": "GeV", "momenta": "GeV", "angles": "rad", "vertices": "m"},
         "channel": tables.id,
         "final_state": tables.final_state,
-        "decay": f"{2 + state.n_neutral}-body, {state.matrix_element}, unpolarised; "
-        "times BR(pi0 -> gamma gamma) for each pi0",
+        "decay": f"{2 + state.n_neutral}-body, {state.matrix_element}, isotropic in "
+        "the rest frame; times BR(pi0 -> gamma gamma) for each pi0",
+        "alignment": f"mean of cos^2 - 1/3 over accepted decays: {state.spin_axis}",
         "provenance": "computed",
         "made_by": f"bsmfit {__version__}, bsmfit tables build",
         "settings": settings.to_dict(),
@@ -149,6 +146,8 @@ def write_region_acceptance(
         "acceptance": _four_digits(table.acceptance),
         "error": table.error.astype(np.float16),
     }
+    if table.alignment is not None:
+        arrays["alignment"] = table.alignment.astype(np.float16)
     write_archive(path, arrays, metadata)
 
 

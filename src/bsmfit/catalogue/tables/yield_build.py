@@ -56,6 +56,7 @@ from bsmfit.physics.gauge_invariant_bremsstrahlung import (
     GAUGE_INVARIANT,
     gauge_invariant_rate,
 )
+from bsmfit.physics.hadronic_final_states import CHARGED_PAIR_STATES
 from bsmfit.physics.meson_decay import MESON_DECAYS
 from bsmfit.physics.production_spectrum import (
     MesonSpectrum,
@@ -263,14 +264,16 @@ def build_yields(
 
 
 def transverse_share(final_state: str, mass: float) -> float:
-    r"""Weight of the second moment for a transverse vector that decays to two leptons.
+    r"""Weight of the second moment for the decay of a transverse vector.
 
-    $1+\lambda\cos^2\theta$ with $\lambda=(1-x)/(1+x)$, $x=4m_\ell^2/m^2$, normalised:
-    $\lambda/(1+\lambda/3) = 3(1-x)/(4+2x)$, which is 3/4 for light leptons and 0 at
-    threshold.
+    $1+\lambda\cos^2\theta$, normalised: $\lambda/(1+\lambda/3)$. Two leptons have
+    $\lambda=(1-x)/(1+x)$, $x=4m_\ell^2/m^2$, and the weight $3(1-x)/(4+2x)$: 3/4 for
+    light leptons, 0 at threshold. Pseudoscalars with a spin axis have $\lambda=-1$, and
+    the weight -3/2.
 
     Args:
-        final_state: Final state; others than ``"ee"`` and ``"mumu"`` are isotropic.
+        final_state: Final state; one that is neither leptons nor has a spin axis is
+            isotropic.
         mass: Mass [GeV].
 
     Returns:
@@ -280,6 +283,8 @@ def transverse_share(final_state: str, mass: float) -> float:
         >>> transverse_share("ee", 0.3)  # doctest: +ELLIPSIS
         0.7499...
     """
+    if final_state in CHARGED_PAIR_STATES:
+        return -1.5 if CHARGED_PAIR_STATES[final_state].spin_axis else 0.0
     if final_state not in ("ee", "mumu"):
         return 0.0
     x = min((2.0 * daughter_mass_of(final_state) / mass) ** 2, 1.0)
