@@ -7,6 +7,7 @@ the same when made again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from bsmfit.catalogue.files import locate_geometry, sha256_of
 from bsmfit.catalogue.records import (
     locate_channel,
     read_beam_dump_record,
-    read_geometry,
+    read_dump_geometry,
 )
-from bsmfit.catalogue.spectrometers import selected_spectrometer
+from bsmfit.catalogue.spectrometers import selected_detector
 from bsmfit.catalogue.tables.table_files import write_archive
 from bsmfit.core.constants import ELECTRON_MASS, MUON_MASS
 from bsmfit.detector.acceptance_table import (
@@ -27,11 +28,13 @@ from bsmfit.detector.acceptance_table import (
     TableSettings,
     make_acceptance_table,
 )
+from bsmfit.detector.aperture import ApertureDetector
 from bsmfit.errors import UnknownNameError
 
 __all__ = [
     "build_acceptance",
     "daughter_mass_of",
+    "default_settings",
     "mass_nodes",
     "write_acceptance",
 ]
@@ -76,6 +79,31 @@ def mass_nodes(final_state: str) -> np.ndarray:
     return np.concatenate([[threshold], near, middle, heavy])
 
 
+def default_settings(channel: str | Path) -> TableSettings:
+    """Nodes and sampling of the shipped table of a search.
+
+    Args:
+        channel: Channel id, or path of a record.
+
+    Returns:
+        Those of the spectrometer; of a window the angles under which it is seen, with
+        more points, since few particles fly into a window beside the beam.
+    """
+    record = read_beam_dump_record(channel)
+    geometry = read_dump_geometry(
+        record.geometry, beside=locate_channel(channel).parent
+    )
+    detector = selected_detector(geometry, record.selection)
+    if not isinstance(detector, ApertureDetector):
+        return TableSettings()
+    volume = record.selection.decay_volume
+    low, high = detector.angle_range(volume.start.value, volume.end.value)
+    settings = TableSettings(n_momentum=40, n_vertex=6, n_point=512, angle_max=high)
+    if low > 0.0:
+        return replace(settings, n_angle_fine=2, n_angle_coarse=28, angle_fine=low)
+    return replace(settings, n_angle_fine=15, n_angle_coarse=15, angle_fine=0.6 * high)
+
+
 def build_acceptance(
     channel: str | Path,
     *,
@@ -97,15 +125,17 @@ def build_acceptance(
         The table.
     """
     record = read_beam_dump_record(channel)
-    geometry = read_geometry(record.geometry, beside=locate_channel(channel).parent)
+    geometry = read_dump_geometry(
+        record.geometry, beside=locate_channel(channel).parent
+    )
     volume = record.selection.decay_volume
     return make_acceptance_table(
-        selected_spectrometer(geometry, record.selection),
+        selected_detector(geometry, record.selection),
         mass_nodes(record.final_state) if masses is None else masses,
         daughter_mass=daughter_mass_of(record.final_state),
         decay_volume=(volume.start.value, volume.end.value),
         beam_momentum=geometry.beam.momentum.value,
-        settings=settings or TableSettings(),
+        settings=settings or default_settings(channel),
         momentum_nodes=momentum_nodes,
         progress=progress,
     )
