@@ -36,6 +36,7 @@ COUPLINGS = {
 }
 MASS = {"na62-dump-mumu": 0.3, "na62-dump-ee": 0.3, "na62-pi0-invisible": 0.13}
 MASS |= {"na62-dump-hadrons": 0.6}
+MASS |= {"charm-dump-mumu": 0.25, "charm-dump-ee": 0.05, "nucal-dump-ee": 0.05}
 MASS |= {"na62-k-mu-n": 0.3, "na62-k-e-n": 0.3, "na62-pi-e-n": 0.11}
 MASS |= {"na62-pi-minus-mu-mu": 0.3}
 MASS |= dict.fromkeys(("dark-axion-pair", "axion-pair-rate"), 0.05)
