@@ -43,6 +43,7 @@ def test_names_are_known():
         "charm-dump-ee",
         "charm-dump-mumu",
         "na62-dump-ee",
+        "na62-dump-gammagamma",
         "na62-dump-hadrons",
         "na62-dump-mumu",
         "na62-k-e-n",

@@ -112,8 +112,9 @@ def test_records_name_a_shipped_geometry_and_preset() -> None:
         assert geometry.id == record.geometry
         assert geometry.experiment == record.experiment
         assert record.default_preset in read_model_card(record.model).presets
-        year = f"1985_{record.final_state}"
-        assert path.parent.name == f"{record.experiment}_{record.arxiv or year}"
+        kept = "projection" if record.is_projection else "1985"
+        other = f"{kept}_{record.final_state}"
+        assert path.parent.name == f"{record.experiment}_{record.arxiv or other}"
         volume, default = record.selection.decay_volume, geometry.decay_volume
         assert volume.start.value == default.start.value
         assert volume.end.value == default.end.value

@@ -30,6 +30,8 @@ def test_every_judged_row_passes():
         ("charm-dump-mumu", "b-to-kaon", 0.25, MUON_MASS),
         ("nucal-dump-ee", "pi0-decay", 0.05, ELECTRON_MASS),
         ("nucal-dump-ee", "proton-bremsstrahlung", 0.3, ELECTRON_MASS),
+        ("na62-dump-gammagamma", "b-to-kaon", 0.3, 0.0),
+        ("na62-dump-gammagamma", "b-to-kstar", 2.0, 0.0),
     ],
 )
 def test_shipped_yields_are_those_of_direct_events(name, process, mass, daughter_mass):
@@ -38,14 +40,12 @@ def test_shipped_yields_are_those_of_direct_events(name, process, mass, daughter
     geometry = read_dump_geometry(record.geometry)
     detector = selected_detector(geometry, record.selection)
     volume = record.selection.decay_volume
-    reach = (3.0, 0.021)
-    low, high = (3.0, np.inf)
     points = process_points(
         process,
         mass,
         beam_momentum=geometry.beam.momentum.value,
-        reach=reach,
-        meson_range=(low, high),
+        reach=(2.0, 0.021),
+        meson_range=(2.0, np.inf),
     )
     lengths = np.array([0.1, 1.0, 100.0]) * mass / 0.3
     direct = direct_yields(

@@ -10,11 +10,13 @@ import numpy as np
 
 from bsmfit.detector.acceptance import PairDetector
 from bsmfit.detector.aperture import ApertureDetector
+from bsmfit.detector.charged_pair_acceptance import PhotonCuts
 from bsmfit.detector.close_tracks import CloseTracks, VertexError
+from bsmfit.detector.photon_pair import PhotonPairDetector
 from bsmfit.detector.spectrometer import DETECTORS, Spectrometer
 from bsmfit.errors import DataFileError
 from bsmfit.records.aperture_geometry_record import ApertureGeometryRecord
-from bsmfit.records.dump_selection import CloseTrackCuts, Selection
+from bsmfit.records.dump_selection import CloseTrackCuts, PhotonPairCuts, Selection
 from bsmfit.records.geometry_record import GeometryRecord
 
 __all__ = ["make_spectrometer", "selected_detector", "selected_spectrometer"]
@@ -44,8 +46,22 @@ def selected_detector(
                 "has a spectrometer"
             )
             raise DataFileError(msg)
+        if selection.photons is not None:
+            return _photon_detector(geometry, selection, selection.photons)
         return selected_spectrometer(geometry, selection)
     return _aperture_detector(geometry, selection)
+
+
+def _photon_detector(
+    geometry: GeometryRecord, selection: Selection, photons: PhotonPairCuts
+) -> PhotonPairDetector:
+    _check_detectors(geometry.id, selection.detectors, ("lkr",))
+    cuts = PhotonCuts(
+        jnp.asarray(selection.momentum_min.value),
+        jnp.asarray(photons.separation_min.value),
+    )
+    spectrometer = make_spectrometer(geometry, detectors=selection.detectors)
+    return PhotonPairDetector(spectrometer, cuts)
 
 
 def _aperture_detector(
@@ -56,7 +72,7 @@ def _aperture_detector(
     if crossing is None:
         msg = f"selection.crossing is missing; {geometry.id} has no spectrometer"
         raise DataFileError(msg)
-    for key in ("hole_radius", "close_tracks"):
+    for key in ("hole_radius", "close_tracks", "photons"):
         if getattr(selection, key) is not None:
             msg = f"selection.{key} needs a spectrometer; {geometry.id} has none"
             raise DataFileError(msg)

@@ -25,6 +25,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from bsmfit.detector.aperture import ApertureDetector
+from bsmfit.detector.photon_pair import PhotonPairDetector
 from bsmfit.detector.spectrometer import Spectrometer
 from bsmfit.detector.two_body_decay import daughter_momenta, flight_direction
 
@@ -36,8 +37,8 @@ __all__ = [
     "pair_moments",
 ]
 
-PairDetector = Spectrometer | ApertureDetector
-"""Detectors of pairs of tracks: planes and cuts, and what they accept."""
+PairDetector = Spectrometer | ApertureDetector | PhotonPairDetector
+"""Detectors of pairs of tracks or photons: planes and cuts, and what they accept."""
 
 
 def pair_acceptance(

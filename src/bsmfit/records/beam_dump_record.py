@@ -188,6 +188,7 @@ class BeamDumpRecord(StrictModel):
             `default_preset` or one of `consistent_presets`, or None.
         published_contour: CSV file of the published limit beside the record, or None.
         contour_source: Whose contour it is, where not that of the publication.
+        is_projection: Whether the counts are assumed: no search has been published.
         caveats: What a user of the numbers must know.
     """
 
@@ -198,7 +199,7 @@ class BeamDumpRecord(StrictModel):
     doi: Doi | None = None
     hepdata: Doi | None = None
     title: Text
-    final_state: Literal["ee", "mumu", "hadrons"]
+    final_state: Literal["ee", "mumu", "hadrons", "gammagamma"]
     geometry: Text
     model: Identifier
     default_plane: DefaultPlane
@@ -221,7 +222,16 @@ class BeamDumpRecord(StrictModel):
     production_note: Text | None = None
     published_contour: CsvBeside | None = None
     contour_source: Text | None = None
+    is_projection: bool = False
     caveats: Items[Text] = ()
+
+    @model_validator(mode="after")
+    def _photons_have_cuts(self) -> BeamDumpRecord:
+        is_pair = self.final_state == "gammagamma"
+        if is_pair != (self.selection.photons is not None):
+            text = "is needed by the final state 'gammagamma', and by no other"
+            raise invalid_value(text, key="selection.photons")
+        return self
 
     @model_validator(mode="after")
     def _masses_come_with_a_window(self) -> BeamDumpRecord:

@@ -10,7 +10,13 @@ from bsmfit.records.quantity import Quantity, quantity_check
 from bsmfit.records.shared_entries import DecayVolume, distinct_names
 from bsmfit.records.strict_model import Items, StrictModel
 
-__all__ = ["CloseTrackCuts", "CrossingCuts", "Selection", "VertexCut"]
+__all__ = [
+    "CloseTrackCuts",
+    "CrossingCuts",
+    "PhotonPairCuts",
+    "Selection",
+    "VertexCut",
+]
 
 
 class VertexCut(StrictModel):
@@ -58,6 +64,16 @@ class CrossingCuts(StrictModel):
     angle_max: Annotated[Quantity, quantity_check("rad", above=0.0, maximum=1.0)]
 
 
+class PhotonPairCuts(StrictModel):
+    """What two photons must have, besides the lowest energy of each.
+
+    Attributes:
+        separation_min: Smallest distance of the photons at the calorimeter [m].
+    """
+
+    separation_min: Annotated[Quantity, quantity_check("m", minimum=0.0)]
+
+
 DumpDetectorNames = Annotated[
     Items[Literal["straw", "chod", "lkr", "muv3", "calorimeter"]],
     Field(min_length=1),
@@ -69,12 +85,13 @@ class Selection(StrictModel):
     """The part of the selection that the acceptance simulates.
 
     Attributes:
-        momentum_min: Smallest momentum of each track [GeV].
+        momentum_min: Smallest momentum of each track, or of each photon [GeV].
         decay_volume: Accepted vertex positions.
         detectors: Detectors that both tracks must hit, by the names in the geometry.
         hole_radius: Radius of the holes of all chambers [m]; those of the geometry
             where None.
         close_tracks: Demands on close tracks; none where None.
+        photons: Demands on two photons, of that final state only.
         crossing: What crosses the calorimeter, of detectors without magnet only.
     """
 
@@ -84,3 +101,4 @@ class Selection(StrictModel):
     hole_radius: Annotated[Quantity, quantity_check("m", minimum=0.0)] | None = None
     close_tracks: CloseTrackCuts | None = None
     crossing: CrossingCuts | None = None
+    photons: PhotonPairCuts | None = None

@@ -60,7 +60,7 @@ def load_beam_dump(name: str | Path) -> BeamDumpChannel:
         name=record.id,
         final_state=record.final_state,
         datasets=(record.id,),
-        changes=(),
+        changes=("projection",) if record.is_projection else (),
         fingerprint="",
         mass_range=(float(masses[0]), float(masses[-1])),
         default_plane=(

@@ -29,6 +29,8 @@ from bsmfit.detector.acceptance_table import (
     make_acceptance_table,
 )
 from bsmfit.detector.aperture import ApertureDetector
+from bsmfit.detector.charged_pair_table import CHARGED_PAIR_SETTINGS
+from bsmfit.detector.photon_pair import PhotonPairDetector
 from bsmfit.errors import UnknownNameError
 
 __all__ = [
@@ -44,7 +46,7 @@ def daughter_mass_of(final_state: str) -> float:
     """Mass of either daughter of a two-track final state.
 
     Args:
-        final_state: ``"mumu"`` or ``"ee"``.
+        final_state: ``"mumu"``, ``"ee"`` or ``"gammagamma"``.
 
     Returns:
         Mass [GeV].
@@ -52,7 +54,7 @@ def daughter_mass_of(final_state: str) -> float:
     Raises:
         UnknownNameError: Another final state.
     """
-    masses = {"mumu": MUON_MASS, "ee": ELECTRON_MASS}
+    masses = {"mumu": MUON_MASS, "ee": ELECTRON_MASS, "gammagamma": 0.0}
     if final_state not in masses:
         kind = "two-track final state"
         raise UnknownNameError.from_choices(kind, final_state, masses)
@@ -65,12 +67,14 @@ def mass_nodes(final_state: str) -> np.ndarray:
     They are geometric, and dense where phase space opens.
 
     Args:
-        final_state: ``"mumu"`` or ``"ee"``.
+        final_state: ``"mumu"``, ``"ee"`` or ``"gammagamma"``.
 
     Returns:
-        Masses [GeV], from the threshold (2 MeV for electrons) to 1 GeV, of muons to
-        4 GeV: heavier particles come from B mesons.
+        Masses [GeV], from the threshold (2 MeV for electrons, 5 MeV for photons) to
+        1 GeV, of muons and photons to 4 GeV: heavier particles come from B mesons.
     """
+    if final_state == "gammagamma":
+        return np.geomspace(5.0e-3, 4.0, 56)
     if final_state == "ee":
         return np.geomspace(2.0e-3, 1.0, 57)
     threshold = 2.0 * daughter_mass_of(final_state)
@@ -94,6 +98,8 @@ def default_settings(channel: str | Path) -> TableSettings:
         record.geometry, beside=locate_channel(channel).parent
     )
     detector = selected_detector(geometry, record.selection)
+    if isinstance(detector, PhotonPairDetector):
+        return CHARGED_PAIR_SETTINGS
     if not isinstance(detector, ApertureDetector):
         return TableSettings()
     volume = record.selection.decay_volume

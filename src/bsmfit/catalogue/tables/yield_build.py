@@ -101,11 +101,12 @@ they decay to turns away from theirs by more than it. A window that softer parti
 reach, or wider ones, has no limits on mesons but the momentum of what they decay to."""
 
 
-def processes_at(beam_momentum: float) -> tuple[str, ...]:
+def processes_at(beam_momentum: float, final_state: str = "ee") -> tuple[str, ...]:
     """Processes of which there are spectra.
 
     Args:
         beam_momentum: Momentum of the beam [GeV].
+        final_state: Final state; a vector does not decay to two photons.
 
     Returns:
         Names out of `DUMP_PROCESSES`: bremsstrahlung at any momentum, decays and mixing
@@ -118,6 +119,7 @@ def processes_at(beam_momentum: float) -> tuple[str, ...]:
         for process in DUMP_PROCESSES
         if (has_mesons or process not in (*MESON_DECAYS, *VECTOR_MIXINGS))
         and (has_beauty or process not in BEAUTY_PROCESSES)
+        and (final_state != "gammagamma" or process not in DARK_PHOTON_PROCESSES)
     )
 
 
@@ -352,7 +354,7 @@ def write_yields(
     geometry = read_dump_geometry(record.geometry, beside=folder)
     origin = geometry.dump.impact_point.z.value
     momentum = geometry.beam.momentum.value
-    processes = processes_at(momentum)
+    processes = processes_at(momentum, record.final_state)
     reduced = build_yields(
         acceptance,
         origin=origin,
