@@ -1,6 +1,6 @@
-"""Make the meson spectra of data/meson_spectra_400GeV with Pythia 8.
+"""Make the meson spectra of data/meson_spectra_*GeV with Pythia 8.
 
-Light neutral mesons made by 400 GeV protons in a dump are the parents of dark photons
+Light neutral mesons made by protons in a dump are the parents of dark photons
 and other new particles.  This script counts them in bins of laboratory momentum and
 angle to the beam, per inelastic interaction of one beam proton:
 
@@ -59,7 +59,7 @@ WINDOWS = {
     "p>20 GeV, theta<5 mrad": (20.0, 5e-3),
     "p>40 GeV, theta<3 mrad": (40.0, 3e-3),
 }
-BEAM_ENERGY = 400.0  # [GeV]
+BEAM_ENERGY = 400.0  # [GeV], unless --beam-energy says another
 PROTON_MASS = 0.93827  # [GeV], the value Pythia uses
 COPPER = (29, 63)  # Z, A
 BLOCK = 1000  # events per block: memory is bounded, errors come from block to block
@@ -68,7 +68,7 @@ PP_SETTINGS = [
     "Beams:idA = 2212",
     "Beams:idB = 2212",
     "Beams:frameType = 2",
-    f"Beams:eA = {BEAM_ENERGY}",
+    "Beams:eA = {energy}",
     "Beams:eB = 0.",
     "SoftQCD:inelastic = on",
     "ParticleDecays:limitTau0 = on",
@@ -127,13 +127,14 @@ def window_counts(momentum: np.ndarray, angle: np.ndarray) -> list[int]:
     ]
 
 
-def open_pp(seed: int) -> tuple[Callable[[], Any], Callable[[], dict]]:
+def open_pp(seed: int, energy: float) -> tuple[Callable[[], Any], Callable[[], dict]]:
     """Start Pythia for p p; return the event source and its description."""
     import pythia8mc  # pyright: ignore[reportMissingImports] # tool only
 
     pythia = pythia8mc.Pythia("", False)
     seeding = ["Print:quiet = on", "Random:setSeed = on", f"Random:seed = {seed}"]
-    if not all(pythia.readString(line) for line in seeding + PP_SETTINGS):
+    settings = [line.format(energy=energy) for line in PP_SETTINGS]
+    if not all(pythia.readString(line) for line in seeding + settings):
         raise RuntimeError("Pythia refused a setting")
     if not pythia.init():
         raise RuntimeError("Pythia did not initialise")
@@ -147,7 +148,7 @@ def open_pp(seed: int) -> tuple[Callable[[], Any], Callable[[], dict]]:
         sigma["inelastic"] = info.sigmaGen()
         codes = {str(c): int(info.nAccepted(c)) for c in info.codesHard()}
         return {
-            "settings": PP_SETTINGS,
+            "settings": settings,
             "cross_sections_mb": sigma,
             "events_by_process_code": codes,
         }
@@ -155,7 +156,9 @@ def open_pp(seed: int) -> tuple[Callable[[], Any], Callable[[], dict]]:
     return next_event, describe
 
 
-def open_copper(seed: int) -> tuple[Callable[[], Any], Callable[[], dict]]:
+def open_copper(
+    seed: int, energy: float
+) -> tuple[Callable[[], Any], Callable[[], dict]]:
     """Start PythiaCascade for p Cu; return the event source and its description."""
     import pythia8mc  # pyright: ignore[reportMissingImports] # tool only
 
@@ -170,8 +173,8 @@ def open_copper(seed: int) -> tuple[Callable[[], Any], Callable[[], dict]]:
             raise RuntimeError("PythiaCascade did not initialise")
     cascade.rndm().init(seed + 500_000)  # decays and number of subcollisions
     cascade.particleData().mayDecay(MESONS["pi0"], False)
-    momentum = np.sqrt(BEAM_ENERGY**2 - PROTON_MASS**2)
-    beam = pythia8mc.Vec4(0.0, 0.0, momentum, BEAM_ENERGY)
+    momentum = np.sqrt(energy**2 - PROTON_MASS**2)
+    beam = pythia8mc.Vec4(0.0, 0.0, momentum, energy)
     if not cascade.sigmaSetuphN(2212, beam, PROTON_MASS):
         raise RuntimeError("PythiaCascade has no cross section at this energy")
     codes: Counter[str] = Counter()
@@ -251,10 +254,10 @@ def generate_block(next_event: Callable[[], Any]) -> tuple[np.ndarray, int]:
     return np.array(rows), n_failed
 
 
-def run_job(job: tuple[str, int, int]) -> dict:
+def run_job(job: tuple[str, int, int, float]) -> dict:
     """Generate one seed's events; return histograms, block yields, description."""
-    mode, seed, n_events = job
-    next_event, describe = MODES[mode](seed)
+    mode, seed, n_events, energy = job
+    next_event, describe = MODES[mode](seed, energy)
     shape = (len(MESONS), len(momentum_edges()) - 1, len(angle_edges()) - 1)
     counts = np.zeros((2, *shape), np.uint32)  # counted, reinteracted
     energy = np.zeros(len(MESONS))
@@ -323,7 +326,7 @@ def merge(results: list[dict], args: argparse.Namespace, command: str) -> dict:
         "generator_version": importlib.metadata.version("pythia8mc"),
         "provenance": "computed",
         "mode": args.mode,
-        "beam": f"proton, {BEAM_ENERGY:g} GeV, on a target at rest",
+        "beam": f"proton, {args.beam_energy:g} GeV, on a target at rest",
         "normalisation": "mesons per inelastic interaction",
         "counting": "every meson when made; no copies, no reinteracting projectiles",
         "seeds": args.seeds,
@@ -353,7 +356,7 @@ def merge(results: list[dict], args: argparse.Namespace, command: str) -> dict:
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Read and check the command line."""
     parser = argparse.ArgumentParser(
-        description="Meson spectra of 400 GeV protons with Pythia 8.",
+        description="Meson spectra of beam protons with Pythia 8.",
         epilog=EXAMPLES + f"\nneeds: {INSTALL}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -362,6 +365,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--events", type=int, required=True, help="interactions, all seeds together")
     add("--seeds", type=int, nargs="+", required=True, help="one job per seed")
     add("--processes", type=int, default=2, help="jobs at a time (default: 2)")
+    add("--beam-energy", type=float, default=BEAM_ENERGY, help="[GeV], default: 400")
     add("--output", type=Path, required=True, help="name of the .npz file to write")
     args = parser.parse_args(arguments)
     if args.events <= 0 or args.events % (BLOCK * len(args.seeds)):
@@ -371,6 +375,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         )
     if len(set(args.seeds)) < len(args.seeds) or min(args.seeds) < 1:
         parser.error("--seeds: must be different and at least 1")
+    highest = momentum_edges()[-1]
+    if not 10.0 <= args.beam_energy <= highest:
+        parser.error(f"--beam-energy: must be 10 to {highest:g} GeV")
     return args
 
 
@@ -380,7 +387,8 @@ def main(arguments: list[str] | None = None) -> None:
     args = parse(arguments)
     if importlib.util.find_spec("pythia8mc") is None:
         raise SystemExit(f"pythia8mc is not installed: {INSTALL}")
-    jobs = [(args.mode, seed, args.events // len(args.seeds)) for seed in args.seeds]
+    share = args.events // len(args.seeds)
+    jobs = [(args.mode, seed, share, args.beam_energy) for seed in args.seeds]
     with multiprocessing.get_context("spawn").Pool(args.processes) as pool:
         results = pool.map(run_job, jobs, chunksize=1)
     command = "python tools/generate_meson_spectra.py " + shlex.join(arguments)

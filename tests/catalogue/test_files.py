@@ -35,7 +35,7 @@ from bsmfit.errors import DataFileError, UnknownNameError
 
 def test_shipped_names_are_found() -> None:
     assert "NA62_2303.08666" in list_record_folders()
-    assert list_geometries() == ("NA62_dump",)
+    assert list_geometries() == ("CHARM_dump", "NA62_dump", "NuCal_dump")
     assert "dark-photon" in list_models()
     assert set(channel_records()) >= {"na62-dump-mumu", "na62-dump-ee"}
 

@@ -17,6 +17,7 @@ from bsmfit.catalogue.records import (
     channel_records,
     read_beam_dump_record,
     read_contour,
+    read_dump_geometry,
     read_geometry,
     read_kaon_setup,
     read_model_card,
@@ -86,7 +87,7 @@ def test_folder_has_readme_and_cited_references(path) -> None:
     assert (folder / "README.md").is_file()
     text = path.read_text()
     known = set(re.findall(r"^@\w+\{([^,]+),", (folder / "refs.bib").read_text(), re.M))
-    cited = set(re.findall(r"NA62-\d{4}\.\d{5}|[A-Z]\w+:\d{4}[a-z]{3}", text))
+    cited = set(re.findall(r"NA62-\d{4}\.\d{5}|[A-Z]\w+:\d{4}[a-z]{2,3}", text))
     assert cited
     assert cited <= known
 
@@ -104,14 +105,16 @@ def test_card_is_named_after_its_file() -> None:
 
 
 def test_records_name_a_shipped_geometry_and_preset() -> None:
-    presets = read_model_card("dark-photon").presets
     for channel in DUMP:
         path = channel_records()[channel]
         record = read_beam_dump_record(channel)
-        geometry = read_geometry(record.geometry)
+        geometry = read_dump_geometry(record.geometry)
         assert geometry.id == record.geometry
-        assert record.default_preset in presets
-        assert path.parent.name == f"{record.experiment}_{record.arxiv}"
+        assert geometry.experiment == record.experiment
+        assert record.default_preset in read_model_card(record.model).presets
+        kept = "projection" if record.is_projection else "1985"
+        other = f"{kept}_{record.final_state}"
+        assert path.parent.name == f"{record.experiment}_{record.arxiv or other}"
         volume, default = record.selection.decay_volume, geometry.decay_volume
         assert volume.start.value == default.start.value
         assert volume.end.value == default.end.value
@@ -149,7 +152,7 @@ def test_relative_sizes_agree_with_the_quantities_they_describe() -> None:
         protons = record.protons_on_target
         assert protons.uncertainty is not None
         assert protons.uncertainty / protons.value == pytest.approx(
-            sizes["na62_dump_pot"]
+            sizes[f"{record.experiment.lower()}_dump_pot"]
         )
     muons = read_beam_dump_record("na62-dump-mumu").counts.background
     assert muons.uncertainty is not None
@@ -285,3 +288,22 @@ def test_contour_is_that_of_the_full_digitisation() -> None:
     for edge, values in (("epsilon_lower", lower), ("epsilon_upper", upper)):
         expected = np.exp(np.interp(ours, np.log(mass), np.log(values)))
         np.testing.assert_allclose(columns[edge][rows], expected, rtol=5e-3)
+
+
+def test_the_contour_of_charm_is_on_the_sides_of_the_reading() -> None:
+    name = "foresee_DarkHiggs_bounds_CHARM.csv"
+    reference = SHARED / "reference" / "contours" / name
+    if not reference.is_file():
+        pytest.skip("the reference files are not on this machine")
+    mass, mixing = np.loadtxt(reference, delimiter=",", skiprows=3, unpack=True)
+    tip = int(np.argmax(mass))
+    path = data_root() / "CHARM_1985_mumu" / "contour.csv"
+    columns = read_contour(path, "sin_theta_squared").columns
+    sides = {"lower": slice(0, tip + 1), "upper": slice(tip, tip + 11)}
+    for side, part in sides.items():
+        order = np.argsort(mass[part], kind="stable")
+        logs = np.interp(
+            columns["mass_gev"], mass[part][order], np.log(mixing[part][order])
+        )
+        ours = columns[f"sin_theta_squared_{side}"]
+        np.testing.assert_allclose(ours, np.exp(2.0 * logs), rtol=1e-3)

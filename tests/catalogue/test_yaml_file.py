@@ -97,7 +97,7 @@ RECORD_FAULTS = {
         "final_state: mumu",
         "final_state: mumumu",
         [
-            "final_state = 'mumumu' must be 'ee', 'mumu' or 'hadrons'",
+            "final_state = 'mumumu' must be 'ee', 'mumu', 'hadrons' or 'gammagamma'",
             "did you mean 'mumu'?",
         ],
     ),

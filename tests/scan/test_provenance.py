@@ -4,7 +4,7 @@ import pytest
 import xarray as xr
 
 from bsmfit.errors import InputError
-from bsmfit.scan.provenance import data_label, is_published
+from bsmfit.scan.provenance import data_label, is_published, published_label
 
 CLAIM = "NA62 data, bsmfit reinterpretation"
 
@@ -36,3 +36,12 @@ def test_own_words_about_a_changed_search_are_kept():
     words = "ten times the protons of NA62"
     changed = xr.Dataset(attrs={"comment": words, "is_published": 0})
     assert data_label(changed) == words
+
+
+def test_the_label_names_the_experiments_of_the_channels():
+    inputs = ["CHARM_1985_ee/record.yaml", "NA62_dump/geometry.yaml", "models/a.yaml"]
+    both = published_label(["charm-dump-ee", "na62-dump-ee"], inputs)
+    assert both == "CHARM and NA62 data, bsmfit reinterpretation"
+    assert published_label(["mine"], ["folder/record.yaml"]) == CLAIM
+    changed = xr.Dataset(attrs={"comment": both, "is_published": 0})
+    assert data_label(changed).endswith("not the published CHARM and NA62 data")

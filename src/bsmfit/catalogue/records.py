@@ -19,9 +19,10 @@ from bsmfit.catalogue.files import (
     locate_model,
     locate_record,
 )
-from bsmfit.catalogue.yaml_file import read_yaml, top_level_text
+from bsmfit.catalogue.yaml_file import load_yaml, read_yaml, top_level_text
 from bsmfit.core.argument import choice
 from bsmfit.errors import UnknownNameError
+from bsmfit.records.aperture_geometry_record import ApertureGeometryRecord
 from bsmfit.records.beam_dump_record import BeamDumpRecord
 from bsmfit.records.geometry_record import GeometryRecord
 from bsmfit.records.kaon_setup_record import KaonSetupRecord
@@ -39,6 +40,7 @@ __all__ = [
     "preset_names",
     "read_beam_dump_record",
     "read_contour",
+    "read_dump_geometry",
     "read_geometry",
     "read_kaon_setup",
     "read_model_card",
@@ -54,8 +56,8 @@ def channel_records() -> dict[str, Path]:
         Path of the record by channel id, sorted by id.
 
     Examples:
-        >>> list(channel_records())[:2]
-        ['na62-dump-ee', 'na62-dump-hadrons']
+        >>> "na62-dump-ee" in channel_records()
+        True
     """
     paths = [data_root() / name / "record.yaml" for name in list_record_folders()]
     found = {str(top_level_text(path, "id")): path for path in paths}
@@ -197,6 +199,28 @@ def read_geometry(name: str | Path, *, beside: Path | None = None) -> GeometryRe
     return read_yaml(locate_geometry(name, beside=beside), GeometryRecord)
 
 
+def read_dump_geometry(
+    name: str | Path, *, beside: Path | None = None
+) -> GeometryRecord | ApertureGeometryRecord:
+    """Read a geometry of a dump, with a spectrometer or with a window.
+
+    Args:
+        name: Folder name of a shipped geometry, or path of a geometry file.
+        beside: Folder that a relative path starts from; None: the working directory.
+
+    Returns:
+        The validated geometry; of the form with a window where it has the key `window`.
+
+    Raises:
+        UnknownNameError: There is no shipped geometry of that name.
+        DataFileError: The file is not a valid geometry.
+    """
+    path = locate_geometry(name, beside=beside)
+    if "window" in load_yaml(path).content:
+        return read_yaml(path, ApertureGeometryRecord)
+    return read_yaml(path, GeometryRecord)
+
+
 def read_model_card(name: str | Path) -> ModelCard:
     """Read a model card.
 
@@ -245,11 +269,12 @@ def read_pi_nunu_record(name: str) -> PiNunuRecord:
     return read_yaml(locate_pi_nunu(name), PiNunuRecord)
 
 
-def read_contour(path: Path) -> CsvTable:
-    """Read the published contour of a dark-photon search.
+def read_contour(path: Path, coupling: str = "epsilon") -> CsvTable:
+    """Read the published contour of a search for a particle that decays.
 
     Args:
         path: The CSV file: mass_gev, epsilon_lower and epsilon_upper, reading.
+        coupling: Name of the coupling, in place of epsilon.
 
     Returns:
         The table; the columns of couplings are positive and finite.
@@ -259,9 +284,9 @@ def read_contour(path: Path) -> CsvTable:
     """
     return read_csv(
         path,
-        numbers=("mass_gev", "epsilon_lower", "epsilon_upper"),
+        numbers=(numbers := ("mass_gev", f"{coupling}_lower", f"{coupling}_upper")),
         text=("reading",),
-        minimum={"mass_gev": 0.0, "epsilon_lower": 0.0, "epsilon_upper": 0.0},
+        minimum=dict.fromkeys(numbers, 0.0),
     )
 
 

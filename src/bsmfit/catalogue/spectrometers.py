@@ -1,4 +1,4 @@
-"""From the geometry and the selection of a search to the spectrometer it uses."""
+"""From the geometry and the selection of a search to the detector it uses."""
 
 from __future__ import annotations
 
@@ -8,12 +8,97 @@ from dataclasses import replace
 import jax.numpy as jnp
 import numpy as np
 
+from bsmfit.detector.acceptance import PairDetector
+from bsmfit.detector.aperture import ApertureDetector
+from bsmfit.detector.charged_pair_acceptance import PhotonCuts
 from bsmfit.detector.close_tracks import CloseTracks, VertexError
-from bsmfit.detector.spectrometer import Spectrometer
-from bsmfit.records.beam_dump_record import CloseTrackCuts, Selection
+from bsmfit.detector.photon_pair import PhotonPairDetector
+from bsmfit.detector.spectrometer import DETECTORS, Spectrometer
+from bsmfit.errors import DataFileError
+from bsmfit.records.aperture_geometry_record import ApertureGeometryRecord
+from bsmfit.records.dump_selection import CloseTrackCuts, PhotonPairCuts, Selection
 from bsmfit.records.geometry_record import GeometryRecord
 
-__all__ = ["make_spectrometer", "selected_spectrometer"]
+__all__ = ["make_spectrometer", "selected_detector", "selected_spectrometer"]
+
+_APERTURE_DETECTORS = ("calorimeter",)
+
+
+def selected_detector(
+    geometry: GeometryRecord | ApertureGeometryRecord, selection: Selection
+) -> PairDetector:
+    """The detector with the selection of a search, of either form of geometry.
+
+    Args:
+        geometry: The detector.
+        selection: The selection.
+
+    Returns:
+        Planes and cuts.
+
+    Raises:
+        DataFileError: The selection does not go with the form of the geometry.
+    """
+    if isinstance(geometry, GeometryRecord):
+        if selection.crossing is not None:
+            msg = (
+                f"selection.crossing is for detectors without magnet; {geometry.id} "
+                "has a spectrometer"
+            )
+            raise DataFileError(msg)
+        if selection.photons is not None:
+            return _photon_detector(geometry, selection, selection.photons)
+        return selected_spectrometer(geometry, selection)
+    return _aperture_detector(geometry, selection)
+
+
+def _photon_detector(
+    geometry: GeometryRecord, selection: Selection, photons: PhotonPairCuts
+) -> PhotonPairDetector:
+    _check_detectors(geometry.id, selection.detectors, ("lkr",))
+    cuts = PhotonCuts(
+        jnp.asarray(selection.momentum_min.value),
+        jnp.asarray(photons.separation_min.value),
+    )
+    spectrometer = make_spectrometer(geometry, detectors=selection.detectors)
+    return PhotonPairDetector(spectrometer, cuts)
+
+
+def _aperture_detector(
+    geometry: ApertureGeometryRecord, selection: Selection
+) -> ApertureDetector:
+    _check_detectors(geometry.id, selection.detectors, _APERTURE_DETECTORS)
+    crossing = selection.crossing
+    if crossing is None:
+        msg = f"selection.crossing is missing; {geometry.id} has no spectrometer"
+        raise DataFileError(msg)
+    for key in ("hole_radius", "close_tracks", "photons"):
+        if getattr(selection, key) is not None:
+            msg = f"selection.{key} needs a spectrometer; {geometry.id} has none"
+            raise DataFileError(msg)
+    point, window = geometry.dump.impact_point, geometry.window
+    return ApertureDetector(
+        impact_point=jnp.array([point.x.value, point.y.value, point.z.value]),
+        centre=jnp.array([window.centre_x.value, window.centre_y.value]),
+        half_size=jnp.array([window.half_width.value, window.half_height.value]),
+        plane_z=jnp.asarray(geometry.calorimeter.z.value),
+        momentum_min=jnp.asarray(selection.momentum_min.value),
+        energy_min=jnp.asarray(crossing.energy_min.value),
+        angle_max=jnp.asarray(crossing.angle_max.value),
+        n_track={"either": 1, "both": 2}[crossing.tracks],
+        is_rectangle=window.shape == "rectangle",
+    )
+
+
+def _check_detectors(
+    geometry: str, detectors: Sequence[str], known: Sequence[str]
+) -> None:
+    for name in detectors:
+        if name not in known:
+            msg = (
+                f"selection.detectors names {name!r}; {geometry} has {', '.join(known)}"
+            )
+            raise DataFileError(msg)
 
 
 def selected_spectrometer(
@@ -76,7 +161,11 @@ def make_spectrometer(
 
     Returns:
         Planes and cuts.
+
+    Raises:
+        DataFileError: A detector that there is none of.
     """
+    _check_detectors(geometry.id, detectors, DETECTORS)
     point = geometry.dump.impact_point
     chambers = geometry.straw
 

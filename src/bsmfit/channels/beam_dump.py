@@ -102,7 +102,8 @@ class BeamDumpChannel(Channel):
         mass_range: Masses covered by the yield table, lowest and highest [GeV].
         default_plane: Mass and coupling axis of a scan that names none.
         coupling_axes: Coupling axis of other models, by name.
-        efficiency_preset: Production preset that the efficiency belongs to.
+        efficiency_preset: Production preset that the efficiency was calibrated with;
+            empty where it was not calibrated.
         nuisances: Uncertainties of the channel's own inputs.
         protons_on_target: Protons on target.
         efficiency: Selection and trigger efficiency on top of the acceptance.
@@ -346,6 +347,8 @@ class BeamDumpChannel(Channel):
         if preset in (self.efficiency_preset, *self.consistent_presets):
             return ()
         note = (self.production_note,) if self.production_note else ()
+        if not self.efficiency_preset:
+            return note
         return (
             *note,
             f"the selection efficiency of {self.name} was calibrated with the preset "

@@ -24,10 +24,21 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from bsmfit.detector.spectrometer import Spectrometer, is_pair_accepted
+from bsmfit.detector.aperture import ApertureDetector
+from bsmfit.detector.photon_pair import PhotonPairDetector
+from bsmfit.detector.spectrometer import Spectrometer
 from bsmfit.detector.two_body_decay import daughter_momenta, flight_direction
 
-__all__ = ["acceptance_slab", "moments_slab", "pair_acceptance", "pair_moments"]
+__all__ = [
+    "PairDetector",
+    "acceptance_slab",
+    "moments_slab",
+    "pair_acceptance",
+    "pair_moments",
+]
+
+PairDetector = Spectrometer | ApertureDetector | PhotonPairDetector
+"""Detectors of pairs of tracks or photons: planes and cuts, and what they accept."""
 
 
 def pair_acceptance(
@@ -69,7 +80,7 @@ def pair_moments(
     *,
     points: Float[Array, "n 3"],
     daughter_mass: Float[Array, ""],
-    spectrometer: Spectrometer,
+    spectrometer: PairDetector,
 ) -> Float[Array, " 2"]:
     r"""Two moments of the acceptance, enough for every polarisation about any axis.
 
@@ -105,7 +116,7 @@ def pair_moments(
         azimuth=turn * points[:, 2],
         daughter_mass=daughter_mass,
     )
-    accepted = is_pair_accepted(vertex, momenta, charge=1.0, spectrometer=spectrometer)
+    accepted = spectrometer.accepts_pair(vertex, momenta)
     passed = accepted.astype(cos_theta.dtype)
     return jnp.stack([jnp.mean(passed), jnp.mean(passed * (cos_theta**2 - 1.0 / 3.0))])
 
@@ -120,7 +131,7 @@ def moments_slab(
     points: Float[Array, "n 3"],
     shifts: Float[Array, "n_momentum n_angle n_vertex 3"],
     daughter_mass: Float[Array, ""],
-    spectrometer: Spectrometer,
+    spectrometer: PairDetector,
 ) -> Float[Array, "n_momentum n_angle n_vertex 2"]:
     """Moments of the acceptance on a grid of momenta, angles and vertices, at one mass.
 

@@ -16,8 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from bsmfit.detector.acceptance import moments_slab
-from bsmfit.detector.spectrometer import Spectrometer
+from bsmfit.detector.acceptance import PairDetector, moments_slab
 
 __all__ = ["AcceptanceTable", "TableSettings", "make_acceptance_table"]
 
@@ -27,7 +26,7 @@ class TableSettings:
     """Nodes and sampling of an acceptance table.
 
     Attributes:
-        n_momentum: Momentum nodes, geometric between twice the lowest track momentum
+        n_momentum: Momentum nodes, geometric between the lowest momentum of a pair
             and the beam momentum.
         n_angle_fine: Angle nodes below `angle_fine`, evenly spaced.
         n_angle_coarse: Angle nodes from there to `angle_max`, evenly spaced.
@@ -86,7 +85,7 @@ class AcceptanceTable:
 
 
 def make_acceptance_table(
-    spectrometer: Spectrometer,
+    spectrometer: PairDetector,
     masses: Float64[np.ndarray, " n_mass"],
     *,
     daughter_mass: float,
@@ -119,7 +118,7 @@ def make_acceptance_table(
     from scipy.stats import qmc
 
     momenta = np.geomspace(
-        2.0 * float(spectrometer.momentum_min), beam_momentum, settings.n_momentum
+        spectrometer.lowest_momentum, beam_momentum, settings.n_momentum
     )
     angles = settings.angles()
     vertices = np.linspace(*decay_volume, settings.n_vertex)
@@ -160,6 +159,6 @@ def make_acceptance_table(
     return AcceptanceTable(masses, momenta, angles, vertices, mean, error, aligned)
 
 
-def _as_single(spectrometer: Spectrometer) -> Spectrometer:
-    """The same spectrometer in 32-bit floats, in which the sampling runs."""
+def _as_single(spectrometer: PairDetector) -> PairDetector:
+    """The same detector in 32-bit floats, in which the sampling runs."""
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), spectrometer)

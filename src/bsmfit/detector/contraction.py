@@ -66,6 +66,10 @@ def accepted_spectrum(
         there.
     """
     momenta, angles = grid
+    matters = angle <= angles[-1]  # backward ones have no logarithm of p_z
+    momentum, angle, weight = (x[matters] for x in (momentum, angle, weight))
+    if alignment is not None:
+        alignment = alignment[matters]
     at = np.stack([np.log(momentum), angle], axis=-1)
 
     def lookup(table: np.ndarray) -> np.ndarray:

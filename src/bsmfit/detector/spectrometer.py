@@ -69,6 +69,27 @@ class Spectrometer(eqx.Module):
     required: tuple[str, ...] = eqx.field(static=True)
     close_tracks: CloseTracks | None = None
 
+    @property
+    def lowest_momentum(self) -> float:
+        """Lowest momentum of a particle whose decay can be accepted [GeV]."""
+        return 2.0 * float(self.momentum_min)
+
+    def accepts_pair(
+        self,
+        vertex: Float[Array, "n 3"],
+        momenta: tuple[Float[Array, "n 3"], Float[Array, "n 3"]],
+    ) -> Bool[Array, " n"]:
+        """Whether pairs pass the selection; the first track is positive.
+
+        Args:
+            vertex: Decay points (x, y, z) [m].
+            momenta: Momenta of the first and of the second track [GeV].
+
+        Returns:
+            As `is_pair_accepted`.
+        """
+        return is_pair_accepted(vertex, momenta, charge=1.0, spectrometer=self)
+
 
 def _positions_at(
     plane_z: Float[Array, ""],

@@ -17,14 +17,13 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from bsmfit.errors import closest_name
+from bsmfit.records.dump_selection import CloseTrackCuts, Selection, VertexCut
 from bsmfit.records.quantity import Count, Provenance, Quantity, quantity_check
 from bsmfit.records.shared_entries import (
     ArxivNumber,
     Axis,
     ChannelId,
     CsvBeside,
-    DecayVolume,
-    DetectorNames,
     Doi,
     LevelQuantity,
     LimitMethod,
@@ -51,71 +50,26 @@ __all__ = [
 ]
 
 
-class VertexCut(StrictModel):
-    """A demand on the vertex of a pair, see `bsmfit.detector.close_tracks`.
-
-    Attributes:
-        error_max: Largest error of the vertex along the beam [m].
-        slope_noise: Error of a slope from the chambers [rad].
-        slope_scattering: Error of a slope from scattering, times the momentum
-            [rad GeV].
-        position_error: Error of a point in the first chamber [m].
-    """
-
-    error_max: Annotated[Quantity, quantity_check("m", above=0.0)]
-    slope_noise: Annotated[Quantity, quantity_check("rad", minimum=0.0)]
-    slope_scattering: Annotated[Quantity, quantity_check("rad GeV", minimum=0.0)]
-    position_error: Annotated[Quantity, quantity_check("m", minimum=0.0)]
-
-
-class CloseTrackCuts(StrictModel):
-    """What pairs of close tracks must have.
-
-    Attributes:
-        straw_separation: Smallest distance of the tracks in the first chamber [m].
-        lkr_separation: Smallest distance of the tracks at the calorimeter [m].
-        vertex: Demand on the vertex; none where None.
-    """
-
-    straw_separation: Annotated[Quantity, quantity_check("m", minimum=0.0)]
-    lkr_separation: Annotated[Quantity, quantity_check("m", minimum=0.0)]
-    vertex: VertexCut | None = None
-
-
-class Selection(StrictModel):
-    """The part of the selection that the acceptance simulates.
-
-    Attributes:
-        momentum_min: Smallest momentum of each track [GeV].
-        decay_volume: Accepted vertex positions.
-        detectors: Detectors that both tracks must hit, by the names in the geometry.
-        hole_radius: Radius of the holes of all chambers [m]; those of the geometry
-            where None.
-        close_tracks: Demands on close tracks; none where None.
-    """
-
-    momentum_min: Annotated[Quantity, quantity_check("GeV", minimum=0.0)]
-    decay_volume: DecayVolume
-    detectors: DetectorNames
-    hole_radius: Annotated[Quantity, quantity_check("m", minimum=0.0)] | None = None
-    close_tracks: CloseTrackCuts | None = None
-
-
 class Counts(StrictModel):
     """Observed and expected events in the signal region.
 
     Attributes:
         n_observed: Events observed.
-        observed_masses: Invariant mass of each observed event [GeV].
+        observed_masses: Invariant mass of each observed event [GeV]; None where masses
+            were not measured and every event counts at every mass.
         background: Expected background [events].
     """
 
     n_observed: Count
-    observed_masses: Items[Annotated[Quantity, quantity_check("GeV", above=0.0)]]
+    observed_masses: (
+        Items[Annotated[Quantity, quantity_check("GeV", above=0.0)]] | None
+    ) = None
     background: Annotated[Quantity, quantity_check("events", minimum=0.0)]
 
     @model_validator(mode="after")
     def _has_one_mass_per_event(self) -> Counts:
+        if self.observed_masses is None:
+            return self
         n_masses, n_observed = len(self.observed_masses), self.n_observed.value
         if n_masses != n_observed:
             text = (
@@ -209,7 +163,7 @@ class BeamDumpRecord(StrictModel):
         id: Channel id, the name on the command line.
         experiment: Experiment.
         texkey: Key of the publication in `refs.bib`.
-        arxiv: arXiv number.
+        arxiv: arXiv number, or None.
         doi: DOI of the publication, or None.
         hepdata: DOI of the HEPData record, or None.
         title: Title of the publication.
@@ -223,8 +177,8 @@ class BeamDumpRecord(StrictModel):
         selection: What the acceptance simulates.
         selection_efficiency: Efficiency of what it does not, in (0, 1].
         counts: Observed and expected events.
-        mass_resolution: Resolution of the invariant mass.
-        mass_window: Which events count for a mass.
+        mass_resolution: Resolution of the invariant mass, where it was measured.
+        mass_window: Which events count for a mass, likewise.
         nuisances: Systematic uncertainties.
         statistics: How the publication sets its limit.
         significance: Published significance of the observation [sigma], or None.
@@ -233,17 +187,19 @@ class BeamDumpRecord(StrictModel):
         production_note: What a reader must know who takes another preset than
             `default_preset` or one of `consistent_presets`, or None.
         published_contour: CSV file of the published limit beside the record, or None.
+        contour_source: Whose contour it is, where not that of the publication.
+        is_projection: Whether the counts are assumed: no search has been published.
         caveats: What a user of the numbers must know.
     """
 
     id: ChannelId
     experiment: Text
     texkey: Text
-    arxiv: ArxivNumber
+    arxiv: ArxivNumber | None
     doi: Doi | None = None
     hepdata: Doi | None = None
     title: Text
-    final_state: Literal["ee", "mumu", "hadrons"]
+    final_state: Literal["ee", "mumu", "hadrons", "gammagamma"]
     geometry: Text
     model: Identifier
     default_plane: DefaultPlane
@@ -255,8 +211,8 @@ class BeamDumpRecord(StrictModel):
         Quantity, quantity_check("1", above=0.0, maximum=1.0)
     ]
     counts: Counts
-    mass_resolution: MassResolution
-    mass_window: MassWindow
+    mass_resolution: MassResolution | None = None
+    mass_window: MassWindow | None = None
     nuisances: RecordNuisances = ()
     statistics: Statistics
     significance: Annotated[Quantity, quantity_check("sigma", minimum=0.0)] | None = (
@@ -265,7 +221,29 @@ class BeamDumpRecord(StrictModel):
     consistent_presets: Items[Identifier] = ()
     production_note: Text | None = None
     published_contour: CsvBeside | None = None
+    contour_source: Text | None = None
+    is_projection: bool = False
     caveats: Items[Text] = ()
+
+    @model_validator(mode="after")
+    def _photons_have_cuts(self) -> BeamDumpRecord:
+        is_pair = self.final_state == "gammagamma"
+        if is_pair != (self.selection.photons is not None):
+            text = "is needed by the final state 'gammagamma', and by no other"
+            raise invalid_value(text, key="selection.photons")
+        return self
+
+    @model_validator(mode="after")
+    def _masses_come_with_a_window(self) -> BeamDumpRecord:
+        for key in ("mass_resolution", "mass_window"):
+            is_given = getattr(self, key) is not None
+            if self.counts.observed_masses is not None and not is_given:
+                text = "is missing; counts.observed_masses needs it"
+                raise invalid_value(text, key=key)
+            if self.counts.observed_masses is None and is_given:
+                text = "is given, but counts has no observed_masses"
+                raise invalid_value(text, key=key)
+        return self
 
     @model_validator(mode="after")
     def _calibration_uses_the_default_preset(self) -> BeamDumpRecord:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bsmfit.records.beam_dump_record import (
     Counts,
@@ -27,7 +27,13 @@ from bsmfit.records.shared_entries import (
     RecordNuisances,
     distinct_names,
 )
-from bsmfit.records.strict_model import Identifier, Items, StrictModel, Text
+from bsmfit.records.strict_model import (
+    Identifier,
+    Items,
+    StrictModel,
+    Text,
+    invalid_value,
+)
 
 __all__ = ["DumpRegion", "DumpRegionsRecord", "HadronSelection"]
 
@@ -60,6 +66,13 @@ class DumpRegion(StrictModel):
     final_state: Literal["pi+pi-", "pi+pi-pi0", "pi+pi-2pi0", "k+k-", "k+k-pi0"]
     counts: Counts
     nuisances: RecordNuisances = ()
+
+    @model_validator(mode="after")
+    def _has_masses(self) -> DumpRegion:
+        if self.counts.observed_masses is None:
+            text = "is missing; give [] where no event was observed"
+            raise invalid_value(text, key="counts.observed_masses")
+        return self
 
 
 class DumpRegionsRecord(StrictModel):

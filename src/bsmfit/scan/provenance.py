@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import xarray as xr
 
 from bsmfit.errors import InputError
 
-__all__ = ["data_label", "is_published"]
+__all__ = ["data_label", "is_published", "published_label"]
 
-_PUBLISHED = "NA62 data, bsmfit reinterpretation"
-_CHANGED = "Changed inputs, not the published NA62 data"
+_CLAIM = " data, bsmfit reinterpretation"
+_DEFAULT = "NA62"
+
+
+def published_label(channels: Iterable[str], inputs: Iterable[str]) -> str:
+    """Say whose published data a result is made from.
+
+    Args:
+        channels: Channel ids, which begin with the experiment in small letters.
+        inputs: Data files, as ``FOLDER/FILE``; folders of records begin with the
+            experiment.
+
+    Returns:
+        A label with the experiments in the order of the channels; NA62 where a
+        channel's is not among the folders.
+
+    Examples:
+        >>> published_label(["charm-dump-ee"], ["CHARM_1985_ee/record.yaml"])
+        'CHARM data, bsmfit reinterpretation'
+    """
+    known = [name.partition("/")[0].partition("_")[0] for name in inputs]
+    named = {experiment.lower(): experiment for experiment in known}
+    found = [named.get(name.partition("-")[0], _DEFAULT) for name in channels]
+    return " and ".join(dict.fromkeys(found)) + _CLAIM
 
 
 def is_published(dataset: xr.Dataset) -> bool:
@@ -55,5 +79,8 @@ def data_label(*datasets: xr.Dataset) -> str:
         'Changed inputs, not the published NA62 data'
     """
     changed = [dataset for dataset in datasets if not is_published(dataset)]
-    label = str((changed or datasets)[0].attrs.get("comment", _PUBLISHED))
-    return _CHANGED if changed and label == _PUBLISHED else label
+    label = str((changed or datasets)[0].attrs.get("comment", _DEFAULT + _CLAIM))
+    if changed and label.endswith(_CLAIM):
+        experiments = label.removesuffix(_CLAIM)
+        return f"Changed inputs, not the published {experiments} data"
+    return label

@@ -26,6 +26,7 @@ from bsmfit.errors import DataFileError, InputError
 from bsmfit.inference.counts.expected import QUANTILE_LEVELS
 from bsmfit.scan.atomic import atomic_file
 from bsmfit.scan.plan import ScanPlan
+from bsmfit.scan.provenance import published_label
 from bsmfit.scan.runner import Status
 from bsmfit.scan.scan_checks import REQUIRED_VARIABLES, check_scan, check_storable
 
@@ -207,7 +208,7 @@ def _attributes(plan: ScanPlan) -> dict[str, str | float]:
         "Conventions": "CF-1.11",
         "title": f"{plan.model}: exclusion by {channels} at {100 * plan.cl:.8g} % CL",
         "source": f"bsmfit {plan.version}",
-        "comment": "NA62 data, bsmfit reinterpretation",
+        "comment": published_label(plan.channels, dict(plan.inputs)),
         "model": plan.model,
         "preset": plan.preset or "default",
         "channels": json.dumps(plan.channels),

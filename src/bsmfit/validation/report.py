@@ -9,6 +9,7 @@ from bsmfit.validation.dump_ee import dump_ee_rows
 from bsmfit.validation.dump_mumu import dump_mumu_rows
 from bsmfit.validation.four_electron import four_electron_rows
 from bsmfit.validation.heavy_neutral_lepton import heavy_neutral_lepton_rows
+from bsmfit.validation.other_dumps import other_dump_rows
 from bsmfit.validation.pi_invisible import pi_invisible_rows
 from bsmfit.validation.pi_nunu import pi_nunu_rows
 from bsmfit.validation.rare_decays import rare_decay_rows
@@ -36,5 +37,6 @@ def validation_rows() -> list[ValidationRow]:
         scalar_edge_rows,
         four_electron_rows,
         heavy_neutral_lepton_rows,
+        other_dump_rows,
     )
     return [row for group in groups for row in group()]

@@ -19,6 +19,7 @@ from bsmfit.catalogue.records import (
     locate_channel,
     read_beam_dump_record,
     read_contour,
+    read_model_card,
 )
 from bsmfit.catalogue.tables.metadata import read_metadata
 from bsmfit.catalogue.tables.region_tables import has_regions
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from bsmfit.catalogue.published import PublishedLimit
     from bsmfit.channels.channel import Channel
     from bsmfit.detector.acceptance_table import TableSettings
+    from bsmfit.records.beam_dump_record import BeamDumpRecord
 
 __all__ = [
     "build_tables",
@@ -68,19 +70,24 @@ def describe(name: str | Path) -> list[Section]:
     counts, selection = record.counts, record.selection
     head = [
         ("title", record.title),
-        ("cite", f"{record.texkey}, arXiv:{record.arxiv}"),
+        ("cite", _citation(record)),
         ("final state", record.final_state),
         ("default preset", record.default_preset),
         ("protons on target", quantity_in_words(record.protons_on_target)),
         ("selection efficiency", quantity_in_words(record.selection_efficiency)),
         ("observed", quantity_in_words(counts.n_observed)),
-        *[("event mass", quantity_in_words(mass)) for mass in counts.observed_masses],
+        *[("event mass", quantity_in_words(m)) for m in counts.observed_masses or ()],
         ("background", quantity_in_words(counts.background)),
         ("momentum of a track", quantity_in_words(selection.momentum_min)),
         ("decay volume from", quantity_in_words(selection.decay_volume.start)),
         ("decay volume to", quantity_in_words(selection.decay_volume.end)),
         ("detectors", ", ".join(selection.detectors)),
-        ("mass window", record.mass_window.method),
+        (
+            "mass window",
+            record.mass_window.method
+            if record.mass_window
+            else "none: every event counts at every mass",
+        ),
         (
             "limits of the paper",
             f"{record.statistics.method}, {record.statistics.source}",
@@ -119,7 +126,8 @@ def published_limit(name: str | Path) -> PublishedLimit | None:
     if record.published_contour is None:
         return None
     path = locate_channel(name).parent / record.published_contour
-    columns = read_contour(path).columns
+    coupling = read_model_card(record.model).coupling
+    columns = read_contour(path, coupling).columns
     masses = np.unique(columns["mass_gev"])
 
     def mean(column: str) -> np.ndarray:
@@ -129,11 +137,20 @@ def published_limit(name: str | Path) -> PublishedLimit | None:
 
     return PublishedLimit(
         mass=masses,
-        lower=mean("epsilon_lower"),
-        upper=mean("epsilon_upper"),
+        lower=mean(f"{coupling}_lower"),
+        upper=mean(f"{coupling}_upper"),
         model=record.model,
-        source=f"{record.experiment}, arXiv:{record.arxiv} (digitised)",
+        source=f"{record.experiment}, {record.contour_source or _publication(record)} "
+        "(digitised)",
     )
+
+
+def _publication(record: BeamDumpRecord) -> str:
+    return f"arXiv:{record.arxiv}" if record.arxiv else f"doi:{record.doi}"
+
+
+def _citation(record: BeamDumpRecord) -> str:
+    return f"{record.texkey}, {_publication(record)}"
 
 
 def build_tables(
@@ -159,12 +176,12 @@ def build_tables(
         return regions.build_tables(name, folder, report=report, settings=settings)
     from bsmfit.catalogue.tables.acceptance_build import (
         build_acceptance,
+        default_settings,
         write_acceptance,
     )
     from bsmfit.catalogue.tables.yield_build import write_yields
-    from bsmfit.detector.acceptance_table import TableSettings
 
-    chosen = settings or TableSettings()
+    chosen = settings or default_settings(name)
     path = folder / "acceptance.npz"
     acceptance = build_acceptance(name, settings=chosen, progress=report("acceptance"))
     write_acceptance(path, name, acceptance, settings=chosen)

@@ -18,6 +18,9 @@ from bsmfit.records.beam_dump_record import Axis, BeamDumpRecord
 
 __all__ = ["load_beam_dump"]
 
+_NO_RESOLUTION = 1.0e3
+"""Stands for masses that are not measured [GeV]: an event counts at every mass."""
+
 
 def load_beam_dump(name: str | Path) -> BeamDumpChannel:
     """Build a channel from its record and its yield table.
@@ -45,7 +48,7 @@ def load_beam_dump(name: str | Path) -> BeamDumpChannel:
     _check_table(table, record, geometry)
     yields = read_yield_table(table)
     masses = np.asarray(yields.table.x)
-    for event in record.counts.observed_masses:
+    for event in record.counts.observed_masses or ():
         if not masses[0] <= event.value <= masses[-1]:
             msg = (
                 f"{display_path(path)}: counts.observed_masses has "
@@ -57,7 +60,7 @@ def load_beam_dump(name: str | Path) -> BeamDumpChannel:
         name=record.id,
         final_state=record.final_state,
         datasets=(record.id,),
-        changes=(),
+        changes=("projection",) if record.is_projection else (),
         fingerprint="",
         mass_range=(float(masses[0]), float(masses[-1])),
         default_plane=(
@@ -67,7 +70,9 @@ def load_beam_dump(name: str | Path) -> BeamDumpChannel:
         coupling_axes=tuple(
             (model, _axis(axis)) for model, axis in record.default_coupling.items()
         ),
-        efficiency_preset=record.default_preset,
+        efficiency_preset=(
+            record.default_preset if record.selection_efficiency.calibrated_at else ""
+        ),
         consistent_presets=record.consistent_presets,
         production_note=record.production_note or "",
         nuisances=tuple(
@@ -116,12 +121,22 @@ def _axis(axis: Axis) -> DefaultAxis:
 
 def _mass_window(record: BeamDumpRecord) -> MassWindow:
     """The events of a record and the window in which they count."""
-    resolution = record.mass_resolution
+    resolution, window = record.mass_resolution, record.mass_window
+    if resolution is None or window is None:
+        return MassWindow(
+            event_masses=jnp.zeros(0),
+            masses=jnp.array([0.0, 1.0]),
+            resolutions=jnp.full(2, _NO_RESOLUTION),
+            half_width=jnp.asarray(1.0),
+            everywhere=float(record.counts.n_observed.value),
+        )
     return MassWindow(
         event_masses=jnp.asarray(
-            np.array([mass.value for mass in record.counts.observed_masses], float)
+            np.array(
+                [mass.value for mass in record.counts.observed_masses or ()], float
+            )
         ),
         masses=jnp.asarray(np.array(resolution.mass, float)),
         resolutions=jnp.asarray(np.array(resolution.sigma, float)),
-        half_width=jnp.asarray(float(record.mass_window.half_width.value)),
+        half_width=jnp.asarray(float(window.half_width.value)),
     )

@@ -102,7 +102,7 @@ def _search(
     _check_table(table, tables, geometry)
     yields = read_yield_table(table)
     low, high = float(yields.table.x[0]), float(yields.table.x[-1])
-    for event in region.counts.observed_masses:
+    for event in region.counts.observed_masses or ():
         if not low <= event.value <= high:
             msg = (
                 f"{display_path(tables.folder)}: region {region.name} has an event at "
@@ -130,7 +130,9 @@ def _search(
         yields=yields,
         window=MassWindow(
             event_masses=jnp.asarray(
-                np.array([mass.value for mass in region.counts.observed_masses], float)
+                np.array(
+                    [mass.value for mass in region.counts.observed_masses or ()], float
+                )
             ),
             masses=jnp.asarray(np.array(resolution.mass, float)),
             resolutions=jnp.asarray(np.array(resolution.sigma, float)),
@@ -200,7 +202,10 @@ def describe(name: str | Path) -> list[Section]:
         counts = region.counts
         rows = [
             ("observed", quantity_in_words(counts.n_observed)),
-            *[("event mass", quantity_in_words(m)) for m in counts.observed_masses],
+            *[
+                ("event mass", quantity_in_words(m))
+                for m in counts.observed_masses or ()
+            ],
             ("background", quantity_in_words(counts.background)),
             *[(entry.name, nuisance_in_words(entry)) for entry in region.nuisances],
         ]

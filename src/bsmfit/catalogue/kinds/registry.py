@@ -89,7 +89,7 @@ def names_with(function: str) -> tuple[str, ...]:
         Ids, sorted.
 
     Examples:
-        >>> names_with("build_yields")
-        ('na62-dump-ee', 'na62-dump-hadrons', 'na62-dump-mumu')
+        >>> "na62-dump-ee" in names_with("build_yields")
+        True
     """
     return tuple(name for name in channel_names() if hasattr(kind_of(name), function))

@@ -7,6 +7,7 @@ the same when made again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from bsmfit.catalogue.files import locate_geometry, sha256_of
 from bsmfit.catalogue.records import (
     locate_channel,
     read_beam_dump_record,
-    read_geometry,
+    read_dump_geometry,
 )
-from bsmfit.catalogue.spectrometers import selected_spectrometer
+from bsmfit.catalogue.spectrometers import selected_detector
 from bsmfit.catalogue.tables.table_files import write_archive
 from bsmfit.core.constants import ELECTRON_MASS, MUON_MASS
 from bsmfit.detector.acceptance_table import (
@@ -27,11 +28,15 @@ from bsmfit.detector.acceptance_table import (
     TableSettings,
     make_acceptance_table,
 )
+from bsmfit.detector.aperture import ApertureDetector
+from bsmfit.detector.charged_pair_table import CHARGED_PAIR_SETTINGS
+from bsmfit.detector.photon_pair import PhotonPairDetector
 from bsmfit.errors import UnknownNameError
 
 __all__ = [
     "build_acceptance",
     "daughter_mass_of",
+    "default_settings",
     "mass_nodes",
     "write_acceptance",
 ]
@@ -41,7 +46,7 @@ def daughter_mass_of(final_state: str) -> float:
     """Mass of either daughter of a two-track final state.
 
     Args:
-        final_state: ``"mumu"`` or ``"ee"``.
+        final_state: ``"mumu"``, ``"ee"`` or ``"gammagamma"``.
 
     Returns:
         Mass [GeV].
@@ -49,7 +54,7 @@ def daughter_mass_of(final_state: str) -> float:
     Raises:
         UnknownNameError: Another final state.
     """
-    masses = {"mumu": MUON_MASS, "ee": ELECTRON_MASS}
+    masses = {"mumu": MUON_MASS, "ee": ELECTRON_MASS, "gammagamma": 0.0}
     if final_state not in masses:
         kind = "two-track final state"
         raise UnknownNameError.from_choices(kind, final_state, masses)
@@ -62,18 +67,47 @@ def mass_nodes(final_state: str) -> np.ndarray:
     They are geometric, and dense where phase space opens.
 
     Args:
-        final_state: ``"mumu"`` or ``"ee"``.
+        final_state: ``"mumu"``, ``"ee"`` or ``"gammagamma"``.
 
     Returns:
-        Masses [GeV], from the threshold (2 MeV for electrons) to 1 GeV, of muons to
-        4 GeV: heavier particles come from B mesons.
+        Masses [GeV], from the threshold (2 MeV for electrons, 5 MeV for photons) to
+        1 GeV, of muons and photons to 4 GeV: heavier particles come from B mesons.
     """
+    if final_state == "gammagamma":
+        return np.geomspace(5.0e-3, 4.0, 56)
     if final_state == "ee":
         return np.geomspace(2.0e-3, 1.0, 57)
     threshold = 2.0 * daughter_mass_of(final_state)
     near = threshold + np.geomspace(1.0e-4, 1.8e-2, 9)
     middle, heavy = np.geomspace(0.237, 1.0, 43), np.geomspace(1.0, 4.0, 15)[1:]
     return np.concatenate([[threshold], near, middle, heavy])
+
+
+def default_settings(channel: str | Path) -> TableSettings:
+    """Nodes and sampling of the shipped table of a search.
+
+    Args:
+        channel: Channel id, or path of a record.
+
+    Returns:
+        Those of the spectrometer; of a window the angles under which it is seen, with
+        more points, since few particles fly into a window beside the beam.
+    """
+    record = read_beam_dump_record(channel)
+    geometry = read_dump_geometry(
+        record.geometry, beside=locate_channel(channel).parent
+    )
+    detector = selected_detector(geometry, record.selection)
+    if isinstance(detector, PhotonPairDetector):
+        return CHARGED_PAIR_SETTINGS
+    if not isinstance(detector, ApertureDetector):
+        return TableSettings()
+    volume = record.selection.decay_volume
+    low, high = detector.angle_range(volume.start.value, volume.end.value)
+    settings = TableSettings(n_momentum=40, n_vertex=6, n_point=512, angle_max=high)
+    if low > 0.0:
+        return replace(settings, n_angle_fine=2, n_angle_coarse=28, angle_fine=low)
+    return replace(settings, n_angle_fine=15, n_angle_coarse=15, angle_fine=0.6 * high)
 
 
 def build_acceptance(
@@ -97,15 +131,17 @@ def build_acceptance(
         The table.
     """
     record = read_beam_dump_record(channel)
-    geometry = read_geometry(record.geometry, beside=locate_channel(channel).parent)
+    geometry = read_dump_geometry(
+        record.geometry, beside=locate_channel(channel).parent
+    )
     volume = record.selection.decay_volume
     return make_acceptance_table(
-        selected_spectrometer(geometry, record.selection),
+        selected_detector(geometry, record.selection),
         mass_nodes(record.final_state) if masses is None else masses,
         daughter_mass=daughter_mass_of(record.final_state),
         decay_volume=(volume.start.value, volume.end.value),
         beam_momentum=geometry.beam.momentum.value,
-        settings=settings or TableSettings(),
+        settings=settings or default_settings(channel),
         momentum_nodes=momentum_nodes,
         progress=progress,
     )

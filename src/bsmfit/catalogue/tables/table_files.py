@@ -27,6 +27,7 @@ from bsmfit.physics.production_spectrum import MesonSpectrum
 __all__ = [
     "BEAUTY_SPECTRA",
     "MESON_SPECTRA",
+    "meson_spectra_path",
     "read_acceptance_table",
     "read_archive",
     "read_beauty_spectra",
@@ -37,11 +38,11 @@ __all__ = [
     "write_archive",
 ]
 
-MESON_SPECTRA = "meson_spectra_400GeV"
-"""Folder of the meson spectra at the SPS beam momentum."""
+MESON_SPECTRA = {400.0: "meson_spectra_400GeV", 70.0: "meson_spectra_70GeV"}
+"""Folder of the meson spectra by beam momentum [GeV]."""
 
-BEAUTY_SPECTRA = "beauty_spectra_400GeV/pp_bbbar.npz"
-"""Spectra of B mesons at the SPS beam momentum."""
+BEAUTY_SPECTRA = {400.0: "beauty_spectra_400GeV/pp_bbbar.npz"}
+"""Spectra of B mesons by beam momentum [GeV]."""
 
 _ACCEPTANCE_ARRAYS = (
     "masses",
@@ -161,25 +162,57 @@ def read_invisible_table(path: Path) -> InvisibleTable:
     )
 
 
-def read_meson_spectra(name: str = "pp_inelastic") -> dict[str, MesonSpectrum]:
+def meson_spectra_path(name: str, beam_momentum: float) -> Path:
+    """Where simulated meson spectra are.
+
+    Args:
+        name: Sample: ``"pp_inelastic"`` or, at 400 GeV, ``"pCu_cascade"``.
+        beam_momentum: Momentum of the beam [GeV].
+
+    Returns:
+        The file.
+
+    Raises:
+        DataFileError: There are none at this momentum.
+    """
+    if beam_momentum not in MESON_SPECTRA:
+        known = " and ".join(f"{momentum:g}" for momentum in sorted(MESON_SPECTRA))
+        msg = (
+            f"there are no meson spectra of {beam_momentum:g} GeV protons (there are "
+            f"of {known} GeV)"
+        )
+        raise DataFileError(msg)
+    return data_root() / MESON_SPECTRA[beam_momentum] / f"{name}.npz"
+
+
+def read_meson_spectra(
+    name: str = "pp_inelastic", *, beam_momentum: float = 400.0
+) -> dict[str, MesonSpectrum]:
     """Read simulated meson spectra.
 
     Args:
-        name: Sample: ``"pp_inelastic"`` or ``"pCu_cascade"``.
+        name: Sample: ``"pp_inelastic"`` or, at 400 GeV, ``"pCu_cascade"``.
+        beam_momentum: Momentum of the beam [GeV].
 
     Returns:
         Spectrum by meson: ``"pi0"``, ``"eta"``, ``"eta-prime"``, ``"rho"``, ...
+
+    Raises:
+        DataFileError: There are none at this momentum.
     """
-    return _read_spectra(data_root() / MESON_SPECTRA / f"{name}.npz")
+    return _read_spectra(meson_spectra_path(name, beam_momentum))
 
 
-def read_beauty_spectra() -> dict[str, MesonSpectrum]:
+def read_beauty_spectra(beam_momentum: float = 400.0) -> dict[str, MesonSpectrum]:
     """Read simulated spectra of B hadrons, per event with a pair of b quarks.
+
+    Args:
+        beam_momentum: Momentum of the beam [GeV], a key of `BEAUTY_SPECTRA`.
 
     Returns:
         Spectrum by hadron, both charges: ``"b-charged"``, ``"b-neutral"``, ...
     """
-    return _read_spectra(data_root() / BEAUTY_SPECTRA)
+    return _read_spectra(data_root() / BEAUTY_SPECTRA[beam_momentum])
 
 
 def _read_spectra(path: Path) -> dict[str, MesonSpectrum]:

@@ -20,7 +20,7 @@ from bsmfit.catalogue.files import data_root, locate_geometry, sha256_of
 from bsmfit.catalogue.records import (
     locate_channel,
     read_beam_dump_record,
-    read_geometry,
+    read_dump_geometry,
 )
 from bsmfit.catalogue.tables.acceptance_build import daughter_mass_of
 from bsmfit.catalogue.tables.physics_tables import load_proton_form_factor
@@ -28,6 +28,7 @@ from bsmfit.catalogue.tables.region_tables import RegionTables
 from bsmfit.catalogue.tables.table_files import (
     BEAUTY_SPECTRA,
     MESON_SPECTRA,
+    meson_spectra_path,
     read_beauty_spectra,
     read_meson_spectra,
     write_archive,
@@ -73,6 +74,7 @@ __all__ = [
     "REDUCED_LIFETIMES",
     "build_yields",
     "process_points",
+    "processes_at",
     "transverse_share",
     "write_yields",
 ]
@@ -96,14 +98,48 @@ _NO_YIELD = -1.0e4
 _SOFTEST, _WIDEST = 15.0, 0.04
 """Mesons below this momentum [GeV] or beyond this angle [rad] cannot contribute:
 the acceptance ends at 20 GeV and 9 mrad. B mesons have no such limit on the angle: what
-they decay to turns away from theirs by more than it."""
+they decay to turns away from theirs by more than it. A window that softer particles
+reach, or wider ones, has no limits on mesons but the momentum of what they decay to."""
+
+
+def processes_at(beam_momentum: float, final_state: str = "ee") -> tuple[str, ...]:
+    """Processes of which there are spectra.
+
+    Args:
+        beam_momentum: Momentum of the beam [GeV].
+        final_state: Final state; a vector does not decay to two photons.
+
+    Returns:
+        Names out of `DUMP_PROCESSES`: bremsstrahlung at any momentum, decays and mixing
+        of light mesons and decays of B mesons where they were simulated.
+    """
+    has_mesons = beam_momentum in MESON_SPECTRA
+    has_beauty = beam_momentum in BEAUTY_SPECTRA
+    return tuple(
+        process
+        for process in DUMP_PROCESSES
+        if (has_mesons or process not in (*MESON_DECAYS, *VECTOR_MIXINGS))
+        and (has_beauty or process not in BEAUTY_PROCESSES)
+        and (final_state != "gammagamma" or process not in DARK_PHOTON_PROCESSES)
+    )
+
+
+def _meson_range(acceptance: AcceptanceTable) -> tuple[float, float]:
+    """Lowest momentum [GeV] and largest angle [rad] of mesons that can contribute."""
+    lowest, widest = float(acceptance.momenta[0]), float(acceptance.angles[-1])
+    if lowest >= 10.0 and widest <= 0.0091:
+        return _SOFTEST, _WIDEST
+    return lowest, np.inf
 
 
 @lru_cache(maxsize=4)
-def _meson_spectra(sample: str) -> dict[str, MesonSpectrum]:
+def _meson_spectra(
+    sample: str, beam_momentum: float, momentum_min: float, angle_max: float
+) -> dict[str, MesonSpectrum]:
+    spectra = read_meson_spectra(sample, beam_momentum=beam_momentum)
     return {
-        name: spectrum.within(momentum_min=_SOFTEST, angle_max=_WIDEST)
-        for name, spectrum in read_meson_spectra(sample).items()
+        name: spectrum.within(momentum_min=momentum_min, angle_max=angle_max)
+        for name, spectrum in spectra.items()
     }
 
 
@@ -135,6 +171,7 @@ def process_points(
     sample: str = "pp_inelastic",
     transverse_momentum_max: float = TRANSVERSE_MOMENTUM_MAX,
     reach: tuple[float, float] = (0.0, np.inf),
+    meson_range: tuple[float, float] = (_SOFTEST, _WIDEST),
 ) -> SpectrumPoints:
     """Spectrum of a production process in the dump at unit strength.
 
@@ -146,6 +183,7 @@ def process_points(
         transverse_momentum_max: Largest transverse momentum of bremsstrahlung [GeV].
         reach: Smallest momentum [GeV] and largest angle [rad] of particles that matter;
             of B mesons, a few per cent of whose daughters do, others are left out.
+        meson_range: Lowest momentum [GeV] and largest angle [rad] of light mesons.
 
     Returns:
         The spectrum, particles per inelastic interaction.
@@ -160,12 +198,12 @@ def process_points(
         return _beauty_points(BEAUTY_PROCESSES[process].recoil_mass, mass, *reach)
     if process in MESON_DECAYS:
         decay = MESON_DECAYS[process]
-        spectrum = _meson_spectra(sample)[decay.meson]
+        spectrum = _meson_spectra(sample, beam_momentum, *meson_range)[decay.meson]
         return decay_points(spectrum, decay, mass, unit_points=_unit_points())
     if process in VECTOR_MIXINGS:
         mixing = VECTOR_MIXINGS[process]
         return mixing_points(
-            _meson_spectra(sample)[mixing.meson],
+            _meson_spectra(sample, beam_momentum, *meson_range)[mixing.meson],
             mixing,
             mass,
             beam_momentum=beam_momentum,
@@ -241,6 +279,7 @@ def build_yields(
     grid = (acceptance.momenta, acceptance.angles)
     reach = (float(acceptance.momenta[0]), float(acceptance.angles[-1]))
     options.setdefault("reach", reach)
+    options.setdefault("meson_range", _meson_range(acceptance))
     shape = (acceptance.masses.size, REDUCED_LIFETIMES.size, len(processes))
     reduced = np.empty(shape, dtype=np.float32)
     for i, mass in enumerate(acceptance.masses):
@@ -317,18 +356,18 @@ def write_yields(
     record = record or read_beam_dump_record(channel)
     folder = locate_channel(channel).parent
     geometry_file = locate_geometry(record.geometry, beside=folder)
-    geometry = read_geometry(record.geometry, beside=folder)
+    geometry = read_dump_geometry(record.geometry, beside=folder)
     origin = geometry.dump.impact_point.z.value
     momentum = geometry.beam.momentum.value
+    processes = processes_at(momentum, record.final_state)
     reduced = build_yields(
         acceptance,
         origin=origin,
         beam_momentum=momentum,
+        processes=processes,
         polarisation=lambda mass: transverse_share(record.final_state, mass),
         progress=progress,
     )
-    spectra = data_root() / MESON_SPECTRA / "pp_inelastic.npz"
-    beauty = data_root() / BEAUTY_SPECTRA
     metadata: dict[str, Any] = {
         "content": "reduced log yield ln Y + exp(-u) [mass, reduced lifetime, process]",
         "units": {"masses": "GeV", "reduced_lifetimes": "1"},
@@ -352,14 +391,18 @@ def write_yields(
         "provenance": "computed",
         "made_by": f"bsmfit {__version__}, bsmfit tables build",
         "acceptance_sha256": sha256_of(acceptance_path),
-        "meson_spectra_sha256": sha256_of(spectra),
-        "beauty_spectra_sha256": sha256_of(beauty),
         "geometry_sha256": sha256_of(geometry_file),
     }
+    if momentum in MESON_SPECTRA:
+        spectra = meson_spectra_path("pp_inelastic", momentum)
+        metadata["meson_spectra_sha256"] = sha256_of(spectra)
+    if momentum in BEAUTY_SPECTRA:
+        beauty = data_root() / BEAUTY_SPECTRA[momentum]
+        metadata["beauty_spectra_sha256"] = sha256_of(beauty)
     arrays = {
         "masses": acceptance.masses,
         "reduced_lifetimes": REDUCED_LIFETIMES,
-        "processes": np.array(DUMP_PROCESSES),
+        "processes": np.array(processes),
         "reduced_log_yield": reduced,
     }
     write_archive(path, arrays, metadata)
