@@ -20,7 +20,7 @@ from bsmfit.physics.beauty_to_strange import (
 from bsmfit.physics.dark_photon_width import fractions
 from bsmfit.physics.kaon_to_pion import KAON_TO_PION, scalar_branching_ratio
 from bsmfit.physics.mediator import Mediator
-from bsmfit.physics.scalar_width import ScalarWidths
+from bsmfit.physics.scalar_width import ScalarWidths, by_charge
 
 __all__ = ["DARK_SCALAR_PROCESSES", "DarkScalar"]
 
@@ -72,7 +72,7 @@ class DarkScalar(eqx.Module):
             The mediator.
         """
         # At unit mixing the widths depend on the mass alone: once per mass in a scan.
-        widths = self.widths.by_final_state(mass)
+        widths = by_charge(self.widths.by_final_state(mass))
         unit_width = sum(widths.values(), start=jnp.zeros_like(mass))
         return Mediator(
             mass=mass,
