@@ -26,6 +26,7 @@ from bsmfit.physics.production_spectrum import MesonSpectrum
 
 __all__ = [
     "BEAUTY_SPECTRA",
+    "KAON_SPECTRA",
     "MESON_SPECTRA",
     "read_acceptance_table",
     "read_archive",
@@ -39,6 +40,9 @@ __all__ = [
 
 MESON_SPECTRA = "meson_spectra_400GeV"
 """Folder of the meson spectra at the SPS beam momentum."""
+
+KAON_SPECTRA = "pp_kaons"
+"""Sample of the spectra of kaons, in the same folder."""
 
 BEAUTY_SPECTRA = "beauty_spectra_400GeV/pp_bbbar.npz"
 """Spectra of B mesons at the SPS beam momentum."""
@@ -165,10 +169,11 @@ def read_meson_spectra(name: str = "pp_inelastic") -> dict[str, MesonSpectrum]:
     """Read simulated meson spectra.
 
     Args:
-        name: Sample: ``"pp_inelastic"`` or ``"pCu_cascade"``.
+        name: Sample: ``"pp_inelastic"``, ``"pCu_cascade"`` or ``"pp_kaons"``.
 
     Returns:
-        Spectrum by meson: ``"pi0"``, ``"eta"``, ``"eta-prime"``, ``"rho"``, ...
+        Spectrum by meson: ``"pi0"``, ``"eta"``, ``"eta-prime"``, ``"rho"``, ...; of
+        kaons ``"kaon-plus"``, ``"kaon-minus"``, ``"kaon-short"``, ``"kaon-long"``.
     """
     return _read_spectra(data_root() / MESON_SPECTRA / f"{name}.npz")
 

@@ -27,6 +27,7 @@ from bsmfit.catalogue.tables.charged_pair_build import RegionTables
 from bsmfit.catalogue.tables.physics_tables import load_proton_form_factor
 from bsmfit.catalogue.tables.table_files import (
     BEAUTY_SPECTRA,
+    KAON_SPECTRA,
     MESON_SPECTRA,
     read_beauty_spectra,
     read_meson_spectra,
@@ -52,6 +53,12 @@ from bsmfit.physics.bremsstrahlung import (
     bremsstrahlung_rate,
 )
 from bsmfit.physics.dark_photon import DARK_PHOTON_PROCESSES
+from bsmfit.physics.dump_kaon_production import (
+    KAON_INTERACTION_LENGTH,
+    dump_kaon_points,
+    dump_kaon_spectrum,
+)
+from bsmfit.physics.dump_kaons import DUMP_KAON_PROCESSES
 from bsmfit.physics.gauge_invariant_bremsstrahlung import (
     GAUGE_INVARIANT,
     gauge_invariant_rate,
@@ -76,7 +83,11 @@ __all__ = [
     "write_yields",
 ]
 
-DUMP_PROCESSES = (*DARK_PHOTON_PROCESSES, *BEAUTY_PROCESSES)
+DUMP_PROCESSES = (
+    *DARK_PHOTON_PROCESSES,
+    *BEAUTY_PROCESSES,
+    *DUMP_KAON_PROCESSES,
+)
 """Production processes that have yields in a beam dump, by name."""
 
 REDUCED_LIFETIMES = np.linspace(-np.log(700.0), np.log(1.0e5), 129)
@@ -98,7 +109,7 @@ the acceptance ends at 20 GeV and 9 mrad. B mesons have no such limit on the ang
 they decay to turns away from theirs by more than it."""
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _meson_spectra(sample: str) -> dict[str, MesonSpectrum]:
     return {
         name: spectrum.within(momentum_min=_SOFTEST, angle_max=_WIDEST)
@@ -157,6 +168,10 @@ def process_points(
         raise UnknownNameError.from_choices(kind, process, DUMP_PROCESSES)
     if process in BEAUTY_PROCESSES:
         return _beauty_points(BEAUTY_PROCESSES[process].recoil_mass, mass, *reach)
+    if process in DUMP_KAON_PROCESSES:
+        kaon = DUMP_KAON_PROCESSES[process]
+        spectrum = dump_kaon_spectrum(_meson_spectra(KAON_SPECTRA), kaon)
+        return dump_kaon_points(spectrum, kaon, mass, unit_points=_unit_points())
     if process in MESON_DECAYS:
         decay = MESON_DECAYS[process]
         spectrum = _meson_spectra(sample)[decay.meson]
@@ -323,6 +338,7 @@ def write_yields(
         progress=progress,
     )
     spectra = data_root() / MESON_SPECTRA / "pp_inelastic.npz"
+    kaons = data_root() / MESON_SPECTRA / f"{KAON_SPECTRA}.npz"
     beauty = data_root() / BEAUTY_SPECTRA
     metadata: dict[str, Any] = {
         "content": "reduced log yield ln Y + exp(-u) [mass, reduced lifetime, process]",
@@ -343,11 +359,13 @@ def write_yields(
         "meson_points_per_bin": _POINTS_PER_BIN,
         "beauty_points_per_bin": _BEAUTY_POINTS_PER_BIN,
         "beauty_pairs_per_proton": PAIRS_PER_PROTON,
+        "kaon_interaction_length_m": KAON_INTERACTION_LENGTH,
         "seed": _SEED,
         "provenance": "computed",
         "made_by": f"bsmfit {__version__}, bsmfit tables build",
         "acceptance_sha256": sha256_of(acceptance_path),
         "meson_spectra_sha256": sha256_of(spectra),
+        "kaon_spectra_sha256": sha256_of(kaons),
         "beauty_spectra_sha256": sha256_of(beauty),
         "geometry_sha256": sha256_of(geometry_file),
     }
