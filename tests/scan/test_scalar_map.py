@@ -12,7 +12,7 @@ from bsmfit.channels.combination import Combination
 
 CHANNELS = ("na62-pi-invisible-2016-2022", "na62-dump-mumu", "na62-dump-hadrons")
 MASSES = [0.23, 0.285, 0.32]
-MIXINGS = [1.4e-7, 2e-6, 1e-4]
+MIXINGS = [3.4e-8, 2e-6, 1e-4]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_together_they_exclude_what_none_does_alone(joint):
 def test_without_events_cls_is_the_mean_probability_of_none(joint, searches):
     """Kaons are closed at 0.285 GeV, and the dump saw nothing there."""
     scalar = bsmfit.load_model("dark-scalar")
-    point = scalar(jnp.array(0.285), jnp.array(1.4e-7))
+    point = scalar(jnp.array(0.285), jnp.array(3.4e-8))
     regions = [r for r in Combination.of(scalar, searches).regions(point) if r.is_open]
     assert [float(region.observed) for region in regions] == [0.0] * len(regions)
     terms = [
