@@ -1,8 +1,8 @@
 """Make the meson spectra of data/meson_spectra_*GeV with Pythia 8.
 
-Light neutral mesons made by protons in a dump are the parents of dark photons
-and other new particles.  This script counts them in bins of laboratory momentum and
-angle to the beam, per inelastic interaction of one beam proton:
+Light neutral mesons made by protons in a dump are the parents of dark photons, kaons
+(``--species kaons``) those of scalars.  This script counts them in bins of laboratory
+momentum and angle to the beam, per inelastic interaction of one beam proton:
 
     Pythia event -> mesons that really end free (not copies, not projectiles of a
     further collision) -> block of 1000 events -> histograms and window yields
@@ -20,7 +20,7 @@ species (a copy); (ii) in ``pCu-cascade`` an entry that hits a further nucleon o
 same nucleus, since it is used up there before it could decay.  What comes out of that
 collision is counted.  Entries of kind (ii) are stored separately
 (``counts_reinteracted_*``).  Particles that live longer than 1 mm / c (K0S, Lambda,
-charged pions, ...) do not decay: in a metal dump most of them interact first.
+charged pions, kaons, ...) do not decay: in a metal dump most of them interact first.
 
 The generator is needed by this script only; bsmfit itself never imports it.
 """
@@ -42,7 +42,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["MESONS", "WINDOWS", "angle_edges", "histogram", "main", "momentum_edges"]
+__all__ = [
+    "KAONS",
+    "MESONS",
+    "WINDOWS",
+    "angle_edges",
+    "histogram",
+    "main",
+    "momentum_edges",
+]
 
 # PDG particle numbers
 MESONS = {
@@ -53,6 +61,8 @@ MESONS = {
     "omega": 223,
     "phi": 333,
 }
+KAONS = {"kaon_plus": 321, "kaon_minus": -321, "kaon_short": 310, "kaon_long": 130}
+SPECIES = {"light": MESONS, "kaons": KAONS}
 # name: lowest momentum [GeV], largest angle [rad]
 WINDOWS = {
     "all": (0.0, np.inf),
@@ -90,6 +100,9 @@ INSTALL = "pip install pythia8mc==8.317.2 (8.318 has no wheel)"
 EXAMPLES = """examples (run from the repository root):
   python tools/generate_meson_spectra.py pp-inelastic --events 1000000 \\
       --seeds 301 302 303 304 --output data/meson_spectra_400GeV/pp_inelastic.npz
+  python tools/generate_meson_spectra.py pp-inelastic --species kaons \\
+      --events 1000000 --seeds 401 402 403 404 \\
+      --output data/meson_spectra_400GeV/pp_kaons.npz
   python tools/generate_meson_spectra.py pCu-cascade --events 10000 --seeds 5 \\
       --processes 1 --output small.npz
 """
@@ -236,9 +249,11 @@ def mesons_of(event: Any, projectiles: Any, number: dict[int, int]) -> list[tupl
     return rows
 
 
-def generate_block(next_event: Callable[[], Any]) -> tuple[np.ndarray, int]:
+def generate_block(
+    next_event: Callable[[], Any], mesons: dict[str, int]
+) -> tuple[np.ndarray, int]:
     """Generate `BLOCK` events; return their mesons and the number of failures."""
-    number = {identity: i for i, identity in enumerate(MESONS.values())}
+    number = {identity: i for i, identity in enumerate(mesons.values())}
     rows: list[tuple] = []
     n_good = n_failed = 0
     while n_good < BLOCK:
@@ -254,20 +269,21 @@ def generate_block(next_event: Callable[[], Any]) -> tuple[np.ndarray, int]:
     return np.array(rows), n_failed
 
 
-def run_job(job: tuple[str, int, int, float]) -> dict:
+def run_job(job: tuple[str, str, int, int, float]) -> dict:
     """Generate one seed's events; return histograms, block yields, description."""
-    mode, seed, n_events, energy = job
-    next_event, describe = MODES[mode](seed, energy)
-    shape = (len(MESONS), len(momentum_edges()) - 1, len(angle_edges()) - 1)
+    mode, kind_of_meson, seed, n_events, beam_energy = job
+    mesons = SPECIES[kind_of_meson]
+    next_event, describe = MODES[mode](seed, beam_energy)
+    shape = (len(mesons), len(momentum_edges()) - 1, len(angle_edges()) - 1)
     counts = np.zeros((2, *shape), np.uint32)  # counted, reinteracted
-    energy = np.zeros(len(MESONS))
+    energy = np.zeros(len(mesons))
     blocks, n_failed = [], 0
     for _ in range(n_events // BLOCK):
-        table, failures = generate_block(next_event)
+        table, failures = generate_block(next_event, mesons)
         n_failed += failures
         species, kind, above, momentum, angle, total = table.T
-        block = np.zeros((len(KINDS), len(WINDOWS), len(MESONS)), np.int64)
-        for i in range(len(MESONS)):
+        block = np.zeros((len(KINDS), len(WINDOWS), len(mesons)), np.int64)
+        for i in range(len(mesons)):
             selections = [(species == i) & (kind == k) for k in range(3)]
             selections.append((species == i) & (above > 0))
             for k, chosen in enumerate(selections):
@@ -285,14 +301,14 @@ def run_job(job: tuple[str, int, int, float]) -> dict:
     }
 
 
-def yields(blocks: np.ndarray, n_events: int) -> dict:
+def yields(blocks: np.ndarray, n_events: int, mesons: dict[str, int]) -> dict:
     """Tabulate counts, yields and their errors per meson, kind and window.
 
     `relative_error` is from the spread of the blocks; mesons of one event are
     correlated, so it differs from `relative_error_poisson` = 1 / sqrt(count).
     """
-    table: dict[str, dict] = {name: {} for name in MESONS}
-    for i, name in enumerate(MESONS):
+    table: dict[str, dict] = {name: {} for name in mesons}
+    for i, name in enumerate(mesons):
         for k, kind in enumerate(KINDS):
             table[name][kind] = entries = {}
             for w, window in enumerate(WINDOWS):
@@ -311,6 +327,7 @@ def yields(blocks: np.ndarray, n_events: int) -> dict:
 
 def merge(results: list[dict], args: argparse.Namespace, command: str) -> dict:
     """Add the jobs and return the arrays of the output file."""
+    mesons = SPECIES[args.species]
     counts = np.sum([result["counts"] for result in results], axis=0)
     blocks = np.concatenate([result["blocks"] for result in results])
     energy = np.sum([result["energy"] for result in results], axis=0) / args.events
@@ -335,9 +352,9 @@ def merge(results: list[dict], args: argparse.Namespace, command: str) -> dict:
         "block_size": BLOCK,
         **description,
         "mean_energy_gev_per_interaction": dict(
-            zip(MESONS, energy.tolist(), strict=True)
+            zip(mesons, energy.tolist(), strict=True)
         ),
-        "yields": yields(blocks, args.events),
+        "yields": yields(blocks, args.events, mesons),
     }
     arrays: dict[str, np.ndarray] = {
         "momentum_edges": momentum_edges(),
@@ -345,7 +362,7 @@ def merge(results: list[dict], args: argparse.Namespace, command: str) -> dict:
         "n_events": np.array(args.events),
         "metadata": np.array(json.dumps(metadata)),
     }
-    for i, name in enumerate(MESONS):
+    for i, name in enumerate(mesons):
         arrays[f"counts_{name}"] = counts[0, i].astype(np.uint32)
         arrays[f"total_{name}"] = np.array(blocks[:, 0, 0, i].sum())
         if args.mode == "pCu-cascade":
@@ -362,6 +379,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("mode", choices=sorted(MODES), help="p p or p Cu, both inelastic")
+    add("--species", choices=sorted(SPECIES), default="light", help="which mesons")
     add("--events", type=int, required=True, help="interactions, all seeds together")
     add("--seeds", type=int, nargs="+", required=True, help="one job per seed")
     add("--processes", type=int, default=2, help="jobs at a time (default: 2)")
@@ -388,7 +406,9 @@ def main(arguments: list[str] | None = None) -> None:
     if importlib.util.find_spec("pythia8mc") is None:
         raise SystemExit(f"pythia8mc is not installed: {INSTALL}")
     share = args.events // len(args.seeds)
-    jobs = [(args.mode, seed, share, args.beam_energy) for seed in args.seeds]
+    jobs = [
+        (args.mode, args.species, seed, share, args.beam_energy) for seed in args.seeds
+    ]
     with multiprocessing.get_context("spawn").Pool(args.processes) as pool:
         results = pool.map(run_job, jobs, chunksize=1)
     command = "python tools/generate_meson_spectra.py " + shlex.join(arguments)

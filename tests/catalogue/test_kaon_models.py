@@ -80,6 +80,7 @@ def test_nuisances_of_the_scalar():
         nuisances = load_model("dark-scalar", preset).nuisances
         assert {entry.name: entry.kappa for entry in nuisances} == {
             "kaon_pion_scalar_rate": pytest.approx(1.2),
+            "dump_kaon_yield": pytest.approx(1.37),
             "beauty_cross_section": pytest.approx(1.29),
             "b_strange_scalar_rate": pytest.approx(1.2),
         }

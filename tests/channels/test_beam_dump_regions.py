@@ -43,6 +43,8 @@ def test_a_model_with_none_of_the_final_states_is_refused(channel):
     assert pions.signal[0].log_events < -50.0 < others.signal[0].log_events
     with pytest.raises(InputError, match=r"one of 'pi\+pi-', .* has 'mumu'"):
         channel.regions(particle(mumu=1.0))
+    with pytest.raises(UnknownNameError, match=r"'k\+K-'; did you mean 'k\+k-'"):
+        channel.regions(particle(**{"pi+pi-": 0.5, "k+K-": 0.5}))
 
 
 def test_the_limit_of_no_event_is_exact():

@@ -115,7 +115,7 @@ def test_windows_count_what_they_name(tool: ModuleType) -> None:
 
 def test_block_errors_of_independent_mesons_are_poisson(tool: ModuleType) -> None:
     draws = np.random.default_rng(3).poisson(400.0, (2000, 4, 3, 6))
-    entry = tool.yields(draws, 1000)["eta"]["counted"][FORWARD]
+    entry = tool.yields(draws, 1000, tool.MESONS)["eta"]["counted"][FORWARD]
     assert entry["count"] == draws[:, 0, 1, 1].sum()
     ratio = entry["relative_error"] / entry["relative_error_poisson"]
     assert ratio == pytest.approx(1.0, abs=4 / np.sqrt(2 * 2000))

@@ -46,9 +46,24 @@ def test_branching_ratios_sum_to_one(scalar, mass):
 
 
 def test_dominant_final_state_changes_at_thresholds(scalar):
-    for mass, state in ((0.2, "ee"), (0.25, "mumu"), (0.35, "pipi")):
+    for mass, state in ((0.2, "ee"), (0.25, "mumu"), (0.35, "pi+pi-")):
         shares = scalar(jnp.array(mass), jnp.array(1e-8)).branching_ratios
         assert max(shares, key=lambda name: float(shares[name])) == state
+
+
+def test_pairs_are_shared_out_by_charge_as_isospin_0_says(scalar):
+    widths = scalar.widths.by_final_state(jnp.array(1.3))
+    shares = scalar(jnp.array(1.3), jnp.array(1e-8)).branching_ratios
+    total = sum(float(width) for width in widths.values())
+    for name, whole, share in (
+        ("pi+pi-", "pipi", 2 / 3),
+        ("pi0pi0", "pipi", 1 / 3),
+        ("k+k-", "kk", 1 / 2),
+        ("k0k0bar", "kk", 1 / 2),
+    ):
+        expected = share * float(widths[whole]) / total
+        assert float(shares[name]) == pytest.approx(expected, rel=1e-12)
+    assert not {"pipi", "kk"} & set(shares)
 
 
 def test_all_fields_have_finite_gradients_around_thresholds(scalar):

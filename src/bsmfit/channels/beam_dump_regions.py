@@ -4,8 +4,8 @@ Every final state is a `BeamDumpChannel` with counts, background and yields of i
 they share the protons and, by name, their nuisances. Those without background (below
 `FREE_OF_BACKGROUND`), without events and with the same nuisances are counted together:
 the probability of no event knows their sum only, and the exact sums over outcomes stay
-short. A final state into which a model
-has no rate is a region without signal; a model that has none of them is refused.
+short. A final state that a model does not name is a region without signal; a model that
+names none of them, or misspells one, is refused.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from bsmfit.channels.search_region import (
     SearchRegion,
 )
 from bsmfit.errors import InputError, UnknownNameError
+from bsmfit.physics.final_states import check_final_states
 from bsmfit.physics.mediator import Mediator
 
 __all__ = ["FREE_OF_BACKGROUND", "BeamDumpRegions"]
@@ -44,6 +45,7 @@ class BeamDumpRegions(Channel):
         changes: What was changed by hand.
         fingerprint: Digest of the numbers of the record.
         default_plane: Mass and coupling axis of a scan that names none.
+        coupling_axes: Coupling axis of other models, by name.
         shared_caveats: What a reader of any result must know.
         n_alone: How many of the final states, the first ones, are counted alone.
         searches: The final states.
@@ -58,6 +60,9 @@ class BeamDumpRegions(Channel):
     shared_caveats: tuple[str, ...] = eqx.field(static=True)
     n_alone: int = eqx.field(static=True)
     searches: tuple[BeamDumpChannel, ...]
+    coupling_axes: tuple[tuple[str, DefaultAxis], ...] = eqx.field(
+        static=True, default=()
+    )
 
     @property
     def final_states(self) -> tuple[str, ...]:
@@ -81,9 +86,9 @@ class BeamDumpRegions(Channel):
         return self.default_plane[0]
 
     def default_coupling(self, model: str) -> DefaultAxis:
-        """Coupling axis of a scan that names none, the same for all models."""
-        del model
-        return self.default_plane[1]
+        """Coupling axis of a scan that names none: its own, or that of all models."""
+        name, _, _ = model.partition("/")
+        return dict(self.coupling_axes).get(name, self.default_plane[1])
 
     @property
     def mass_nodes(self) -> tuple[float, ...]:
@@ -162,6 +167,7 @@ class BeamDumpRegions(Channel):
 
         Raises:
             InputError: The model has a branching ratio into none of them.
+            UnknownNameError: A final state that is none of them, misspelt.
         """
         known = mediator.branching_ratios
         if not set(self.final_states) & set(known):
@@ -172,6 +178,7 @@ class BeamDumpRegions(Channel):
                 f"{given or 'none'}"
             )
             raise InputError(msg)
+        check_final_states(known, self.final_states)
         zero = jnp.zeros_like(mediator.mass)
         filled = Mediator(
             mass=mediator.mass,

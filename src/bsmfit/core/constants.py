@@ -22,7 +22,9 @@ __all__ = [
     "HIGGS_VEV",
     "KAON_CHARGED_LIFETIME",
     "KAON_CHARGED_MASS",
+    "KAON_LONG_LIFETIME",
     "KAON_NEUTRAL_MASS",
+    "KAON_SHORT_LIFETIME",
     "KSTAR_MASS",
     "MUON_MASS",
     "OMEGA_MASS",
@@ -69,6 +71,10 @@ BEAUTY_CHARGED_MASS: Final = 5.27941
 
 KAON_CHARGED_LIFETIME: Final = 1.2380e-8
 """Lifetime of the charged kaon [s] (PDG)."""
+
+KAON_LONG_LIFETIME: Final = 5.116e-8
+KAON_SHORT_LIFETIME: Final = 8.954e-11
+"""Lifetimes of the neutral kaons [s] (PDG)."""
 
 PION_CHARGED_LIFETIME: Final = 2.6033e-8
 """Lifetime of the charged pion [s] (PDG)."""

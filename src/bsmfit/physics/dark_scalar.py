@@ -2,8 +2,9 @@ r"""The Higgs-mixed scalar as a mediator: lifetime, branching ratios, production
 
 $\mathcal L = -\sin\theta\,(m_f/v)\,S\bar ff$ and the corresponding couplings to W
 and Z: every rate is $\sin^2\theta$ times that of a Higgs boson of the same mass.
-Production is by $K^+\to\pi^+S$, up to 0.354 GeV, and in a beam dump by B mesons, up to
-4.8 GeV; which of them, and with what coefficients, is a choice (a preset of the card).
+Production is by $K^+\to\pi^+S$, up to 0.354 GeV, and in a beam dump by kaons, up to
+0.363 GeV, and B mesons, up to 4.8 GeV; which of them, and with what coefficients, is a
+choice (a preset of the card).
 """
 
 from __future__ import annotations
@@ -18,13 +19,17 @@ from bsmfit.physics.beauty_to_strange import (
     beauty_scalar_branching_ratio,
 )
 from bsmfit.physics.dark_photon_width import fractions
+from bsmfit.physics.dump_kaons import (
+    DUMP_KAON_PROCESSES,
+    dump_kaon_scalar_branching_ratio,
+)
 from bsmfit.physics.kaon_to_pion import KAON_TO_PION, scalar_branching_ratio
 from bsmfit.physics.mediator import Mediator
-from bsmfit.physics.scalar_width import ScalarWidths
+from bsmfit.physics.scalar_width import ScalarWidths, by_charge
 
 __all__ = ["DARK_SCALAR_PROCESSES", "DarkScalar"]
 
-DARK_SCALAR_PROCESSES = (KAON_TO_PION, *BEAUTY_PROCESSES)
+DARK_SCALAR_PROCESSES = (KAON_TO_PION, *DUMP_KAON_PROCESSES, *BEAUTY_PROCESSES)
 """Every production process of a Higgs-mixed scalar, by name."""
 
 
@@ -72,7 +77,7 @@ class DarkScalar(eqx.Module):
             The mediator.
         """
         # At unit mixing the widths depend on the mass alone: once per mass in a scan.
-        widths = self.widths.by_final_state(mass)
+        widths = by_charge(self.widths.by_final_state(mass))
         unit_width = sum(widths.values(), start=jnp.zeros_like(mass))
         return Mediator(
             mass=mass,
@@ -89,5 +94,9 @@ class DarkScalar(eqx.Module):
         if self.beauty_coefficient is not None and process in BEAUTY_PROCESSES:
             return beauty_scalar_branching_ratio(
                 process, mass, coefficient=self.beauty_coefficient
+            )
+        if process in DUMP_KAON_PROCESSES:
+            return dump_kaon_scalar_branching_ratio(
+                process, mass, coefficient=self.coefficient
             )
         return scalar_branching_ratio(mass, coefficient=self.coefficient)

@@ -10,6 +10,7 @@ from bsmfit.physics.axion_pair import AXION_PAIR
 from bsmfit.physics.beauty_to_strange import BEAUTY_PROCESSES
 from bsmfit.physics.dark_cascade import CASCADE
 from bsmfit.physics.dark_photon import DARK_PHOTON_PROCESSES
+from bsmfit.physics.dump_kaons import DUMP_KAON_PROCESSES
 from bsmfit.physics.heavy_neutral_lepton import HEAVY_NEUTRAL_LEPTON_PROCESSES
 from bsmfit.physics.kaon_to_pion import KAON_TO_PION
 
@@ -35,6 +36,7 @@ KNOWN_PROCESSES = tuple(
         (
             *DARK_PHOTON_PROCESSES,
             KAON_TO_PION,
+            *DUMP_KAON_PROCESSES,
             *BEAUTY_PROCESSES,
             AXION_PAIR,
             CASCADE,

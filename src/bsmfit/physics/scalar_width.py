@@ -42,6 +42,7 @@ from bsmfit.physics.scalar_quark_width import partonic_widths, quark_share
 __all__ = [
     "TABULATED_FINAL_STATES",
     "ScalarWidths",
+    "by_charge",
     "multi_meson_width",
     "pair_velocity",
     "scalar_leptonic_width",
@@ -51,6 +52,12 @@ TABULATED_FINAL_STATES: Final = ("pipi", "kk")
 """Final states whose widths come from a table."""
 
 _DAUGHTER_MASS: Final = {"pipi": PION_CHARGED_MASS, "kk": KAON_CHARGED_MASS}
+
+_CHARGES: Final = {
+    "pipi": {"pi+pi-": 2.0 / 3.0, "pi0pi0": 1.0 / 3.0},
+    "kk": {"k+k-": 1.0 / 2.0, "k0k0bar": 1.0 / 2.0},
+}
+"""Shares of a state of isospin 0."""
 
 _MULTI_MESON: Final = 5.1e-9
 """Coefficient [GeV^-2], arXiv:1809.01876 as read in a public code [unverified]."""
@@ -215,6 +222,27 @@ class ScalarWidths(eqx.Module):
             electron threshold.
         """
         return sum(self.by_final_state(mass).values(), start=jnp.zeros_like(mass))
+
+
+def by_charge(widths: Mapping[str, Float[Array, ""]]) -> dict[str, Float[Array, ""]]:
+    """Widths with the pairs of pions and of kaons shared out by charge.
+
+    A scalar that mixes with the Higgs boson has isospin 0: two thirds of the pions and
+    one half of the kaons are charged. Neutral pairs open where the charged ones do: the
+    9 MeV between the thresholds of pions and 8 MeV of kaons are neglected.
+
+    Args:
+        widths: Partial widths of `ScalarWidths.by_final_state` [GeV].
+
+    Returns:
+        Partial width [GeV] by final state, ``"pi+pi-"`` and ``"pi0pi0"`` in place of
+        ``"pipi"``, ``"k+k-"`` and ``"k0k0bar"`` in place of ``"kk"``.
+    """
+    shared: dict[str, Float[Array, ""]] = {}
+    for name, width in widths.items():
+        shares = _CHARGES.get(name, {name: 1.0})
+        shared |= {charges: share * width for charges, share in shares.items()}
+    return shared
 
 
 def _reduced_curve(name: str, masses: np.ndarray, widths: np.ndarray) -> CubicCurve:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from bsmfit.records.beam_dump_record import (
+    Axis,
     Counts,
     DefaultPlane,
     MassResolution,
@@ -90,6 +91,7 @@ class DumpRegionsRecord(StrictModel):
         geometry: Geometry record of the detector, by folder name or path.
         model: Benchmark model that the published limit is about.
         default_plane: Plane of a scan that names none.
+        default_coupling: Coupling axis of a scan of other models, in equal ratios.
         default_preset: Preset that the efficiency belongs to.
         protons_on_target: Protons on target.
         selection: What the acceptance simulates.
@@ -113,6 +115,7 @@ class DumpRegionsRecord(StrictModel):
     geometry: Text
     model: Identifier
     default_plane: DefaultPlane
+    default_coupling: dict[Identifier, Axis] = Field(default_factory=dict)
     default_preset: Identifier
     protons_on_target: Annotated[Quantity, quantity_check("protons", above=0.0)]
     selection: HadronSelection

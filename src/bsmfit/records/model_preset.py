@@ -54,6 +54,9 @@ ProcessName = Literal[
     "omega-mixing",
     "phi-mixing",
     "kaon-to-pion",
+    "dump-kaon-to-pion",
+    "dump-kaon-long-to-pion",
+    "dump-kaon-short-to-pion",
     "b-to-kaon",
     "b-to-kstar",
     "b-to-strange",
@@ -67,6 +70,11 @@ ProcessName = Literal[
 ]
 
 _KAON_TO_PION = "kaon-to-pion"
+_DUMP_KAONS = (
+    "dump-kaon-to-pion",
+    "dump-kaon-long-to-pion",
+    "dump-kaon-short-to-pion",
+)
 _EXCLUSIVE = ("b-to-kaon", "b-to-kstar")
 _INCLUSIVE = "b-to-strange"
 _OF_ELECTRONS = ("kaon-to-e-n", "pion-to-e-n", "kaon-to-pi-minus-e-e")
@@ -178,6 +186,7 @@ class DarkScalarPreset(Preset):
 
     allowed_processes: ClassVar[tuple[str, ...]] = (
         _KAON_TO_PION,
+        *_DUMP_KAONS,
         *_EXCLUSIVE,
         _INCLUSIVE,
     )

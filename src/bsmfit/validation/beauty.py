@@ -20,7 +20,7 @@ from jaxtyping import Float
 from bsmfit.catalogue.records import read_geometry
 from bsmfit.catalogue.spectrometers import make_spectrometer
 from bsmfit.catalogue.tables.yield_build import process_points
-from bsmfit.core.constants import HBAR, HBAR_C, MUON_MASS
+from bsmfit.core.constants import ELECTRON_MASS, HBAR, HBAR_C, MUON_MASS
 from bsmfit.physics.beauty_to_strange import (
     beauty_scalar_branching_ratio,
     beauty_scalar_coefficient,
@@ -88,6 +88,12 @@ _COMPUTED = {
 }
 """Lifetimes [ps] and BR(X -> mu mu) at BR(B -> K X) = 1, by mass [GeV]."""
 
+_ELECTRONS = (
+    (758.58, 4834.7, 22792.0, 216480.0),
+    (3.1661e-8, 7.5858e-8, 3.02e-7, 2.7542e-6),
+)
+"""The same for X -> e e of 0.22 GeV, on the edge of long lifetimes."""
+
 _LONG_LIVED = 400.0
 """From here on [ps] a point is on the edge of long lifetimes, where the branching ratio
 is compared; below, the lifetime is."""
@@ -122,7 +128,11 @@ def _ratio_rows() -> list[ValidationRow]:
 
 
 def _yield_of(
-    mass: float, *, is_loose: bool, kstar_share: float
+    mass: float,
+    *,
+    is_loose: bool,
+    kstar_share: float,
+    daughter_mass: float = MUON_MASS,
 ) -> Callable[[np.ndarray], Float[np.ndarray, " n"]]:
     """Accepted decays per proton at BR(B -> K X) = 1, as a function of c tau [m]."""
     geometry = read_geometry("NA62_dump")
@@ -143,7 +153,7 @@ def _yield_of(
                 process_points(process, mass, beam_momentum=400.0, reach=(5.0, 0.012)),
                 mass,
                 lengths,
-                daughter_mass=MUON_MASS,
+                daughter_mass=daughter_mass,
                 decay_volume=volume,
                 impact_point=spectrometer.impact_point,
                 selection=selection,
@@ -239,10 +249,36 @@ def _projection_rows() -> list[ValidationRow]:
     return rows
 
 
+def _norm_rows() -> list[ValidationRow]:
+    """Norms of one program's contours of muons and electrons, by acceptance."""
+    mass = 0.22
+    rows = []
+    for pair, lepton_mass, points in (
+        ("mu mu", MUON_MASS, _COMPUTED[mass]),
+        ("e e", ELECTRON_MASS, _ELECTRONS),
+    ):
+        for is_loose, words in ((True, "one track is enough"), (False, "both tracks")):
+            rows += _contour_rows(
+                f"B -> K(*) X, X -> {pair}, {words}",
+                mass,
+                np.asarray(points),
+                source=_PROGRAM,
+                yields=_yield_of(
+                    mass,
+                    is_loose=is_loose,
+                    kstar_share=_kstar_share(mass),
+                    daughter_mass=lepton_mass,
+                ),
+                note="BR(B -> K X) = 1; with BR 1 for K and K* together it is "
+                f"{1.0 + _kstar_share(mass):.2f} times that",
+            )[:1]
+    return rows
+
+
 def beauty_rows() -> list[ValidationRow]:
     """All rows of this group.
 
     Returns:
-        Branching ratios, then projections.
+        Branching ratios, projections, and norms by acceptance.
     """
-    return _ratio_rows() + _projection_rows()
+    return _ratio_rows() + _projection_rows() + _norm_rows()

@@ -78,6 +78,10 @@ def load_channel(name: str | Path) -> BeamDumpRegions:
                 plane.coupling.low, plane.coupling.high, plane.coupling.n_points
             ),
         ),
+        coupling_axes=tuple(
+            (model, DefaultAxis(axis.low, axis.high, axis.n_points))
+            for model, axis in record.default_coupling.items()
+        ),
         shared_caveats=record.caveats,
         n_alone=len(alone),
         searches=(*alone, *free),

@@ -26,6 +26,7 @@ from bsmfit.physics.production_spectrum import MesonSpectrum
 
 __all__ = [
     "BEAUTY_SPECTRA",
+    "KAON_SPECTRA",
     "MESON_SPECTRA",
     "meson_spectra_path",
     "read_acceptance_table",
@@ -43,6 +44,9 @@ MESON_SPECTRA = {400.0: "meson_spectra_400GeV", 70.0: "meson_spectra_70GeV"}
 
 BEAUTY_SPECTRA = {400.0: "beauty_spectra_400GeV/pp_bbbar.npz"}
 """Spectra of B mesons by beam momentum [GeV]."""
+
+KAON_SPECTRA = {400.0: "pp_kaons"}
+"""Sample of the spectra of kaons by beam momentum [GeV], in the folder of mesons."""
 
 _ACCEPTANCE_ARRAYS = (
     "masses",
@@ -191,11 +195,13 @@ def read_meson_spectra(
     """Read simulated meson spectra.
 
     Args:
-        name: Sample: ``"pp_inelastic"`` or, at 400 GeV, ``"pCu_cascade"``.
+        name: Sample: ``"pp_inelastic"`` or, at 400 GeV, ``"pCu_cascade"`` or
+            ``"pp_kaons"``.
         beam_momentum: Momentum of the beam [GeV].
 
     Returns:
-        Spectrum by meson: ``"pi0"``, ``"eta"``, ``"eta-prime"``, ``"rho"``, ...
+        Spectrum by meson: ``"pi0"``, ``"eta"``, ``"eta-prime"``, ``"rho"``, ...; of
+        kaons ``"kaon-plus"``, ``"kaon-minus"``, ``"kaon-short"``, ``"kaon-long"``.
 
     Raises:
         DataFileError: There are none at this momentum.

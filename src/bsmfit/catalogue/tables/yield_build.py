@@ -27,6 +27,7 @@ from bsmfit.catalogue.tables.physics_tables import load_proton_form_factor
 from bsmfit.catalogue.tables.region_tables import RegionTables
 from bsmfit.catalogue.tables.table_files import (
     BEAUTY_SPECTRA,
+    KAON_SPECTRA,
     MESON_SPECTRA,
     meson_spectra_path,
     read_beauty_spectra,
@@ -53,6 +54,12 @@ from bsmfit.physics.bremsstrahlung import (
     bremsstrahlung_rate,
 )
 from bsmfit.physics.dark_photon import DARK_PHOTON_PROCESSES
+from bsmfit.physics.dump_kaon_production import (
+    KAON_INTERACTION_LENGTH,
+    dump_kaon_points,
+    dump_kaon_spectrum,
+)
+from bsmfit.physics.dump_kaons import DUMP_KAON_PROCESSES
 from bsmfit.physics.gauge_invariant_bremsstrahlung import (
     GAUGE_INVARIANT,
     gauge_invariant_rate,
@@ -79,7 +86,11 @@ __all__ = [
     "write_yields",
 ]
 
-DUMP_PROCESSES = (*DARK_PHOTON_PROCESSES, *BEAUTY_PROCESSES)
+DUMP_PROCESSES = (
+    *DARK_PHOTON_PROCESSES,
+    *BEAUTY_PROCESSES,
+    *DUMP_KAON_PROCESSES,
+)
 """Production processes that have yields in a beam dump, by name."""
 
 REDUCED_LIFETIMES = np.linspace(-np.log(700.0), np.log(1.0e5), 129)
@@ -111,15 +122,17 @@ def processes_at(beam_momentum: float, final_state: str = "ee") -> tuple[str, ..
 
     Returns:
         Names out of `DUMP_PROCESSES`: bremsstrahlung at any momentum, decays and mixing
-        of light mesons and decays of B mesons where they were simulated.
+        of light mesons, decays of kaons and of B mesons where they were simulated.
     """
     has_mesons = beam_momentum in MESON_SPECTRA
     has_beauty = beam_momentum in BEAUTY_SPECTRA
+    has_kaons = beam_momentum in KAON_SPECTRA
     return tuple(
         process
         for process in DUMP_PROCESSES
         if (has_mesons or process not in (*MESON_DECAYS, *VECTOR_MIXINGS))
         and (has_beauty or process not in BEAUTY_PROCESSES)
+        and (has_kaons or process not in DUMP_KAON_PROCESSES)
         and (final_state != "gammagamma" or process not in DARK_PHOTON_PROCESSES)
     )
 
@@ -132,7 +145,7 @@ def _meson_range(acceptance: AcceptanceTable) -> tuple[float, float]:
     return lowest, np.inf
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _meson_spectra(
     sample: str, beam_momentum: float, momentum_min: float, angle_max: float
 ) -> dict[str, MesonSpectrum]:
@@ -196,6 +209,12 @@ def process_points(
         raise UnknownNameError.from_choices(kind, process, DUMP_PROCESSES)
     if process in BEAUTY_PROCESSES:
         return _beauty_points(BEAUTY_PROCESSES[process].recoil_mass, mass, *reach)
+    if process in DUMP_KAON_PROCESSES:
+        kaon = DUMP_KAON_PROCESSES[process]
+        sample = KAON_SPECTRA[beam_momentum]
+        spectra = _meson_spectra(sample, beam_momentum, *meson_range)
+        spectrum = dump_kaon_spectrum(spectra, kaon)
+        return dump_kaon_points(spectrum, kaon, mass, unit_points=_unit_points())
     if process in MESON_DECAYS:
         decay = MESON_DECAYS[process]
         spectrum = _meson_spectra(sample, beam_momentum, *meson_range)[decay.meson]
@@ -387,6 +406,7 @@ def write_yields(
         "meson_points_per_bin": _POINTS_PER_BIN,
         "beauty_points_per_bin": _BEAUTY_POINTS_PER_BIN,
         "beauty_pairs_per_proton": PAIRS_PER_PROTON,
+        "kaon_interaction_length_m": KAON_INTERACTION_LENGTH,
         "seed": _SEED,
         "provenance": "computed",
         "made_by": f"bsmfit {__version__}, bsmfit tables build",
@@ -396,6 +416,9 @@ def write_yields(
     if momentum in MESON_SPECTRA:
         spectra = meson_spectra_path("pp_inelastic", momentum)
         metadata["meson_spectra_sha256"] = sha256_of(spectra)
+    if momentum in KAON_SPECTRA:
+        kaons = meson_spectra_path(KAON_SPECTRA[momentum], momentum)
+        metadata["kaon_spectra_sha256"] = sha256_of(kaons)
     if momentum in BEAUTY_SPECTRA:
         beauty = data_root() / BEAUTY_SPECTRA[momentum]
         metadata["beauty_spectra_sha256"] = sha256_of(beauty)
