@@ -36,6 +36,8 @@ COUPLINGS = {
 }
 MASS = {"na62-dump-mumu": 0.3, "na62-dump-ee": 0.3, "na62-pi0-invisible": 0.13}
 MASS |= {"na62-dump-hadrons": 0.6}
+MASS |= {"na62-pi-mumu": 0.25, "na62-pi-gammagamma": 0.25, "na48-pi-mumu": 0.25}
+MASS |= {"e787-pi-gammagamma": 0.05}
 MASS |= {"na62-k-mu-n": 0.3, "na62-k-e-n": 0.3, "na62-pi-e-n": 0.11}
 MASS |= {"na62-pi-minus-mu-mu": 0.3}
 MASS |= dict.fromkeys(("dark-axion-pair", "axion-pair-rate"), 0.05)

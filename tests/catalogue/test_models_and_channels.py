@@ -40,17 +40,22 @@ def test_names_are_known():
     )
     rare = rare_decay_names()
     assert tuple(name for name in channel_names() if name not in rare) == (
+        "e787-pi-gammagamma",
+        "e949-pi-invisible",
+        "na48-pi-mumu",
         "na62-dump-ee",
         "na62-dump-hadrons",
         "na62-dump-mumu",
         "na62-k-e-n",
         "na62-k-mu-n",
         "na62-pi-e-n",
+        "na62-pi-gammagamma",
         "na62-pi-invisible-2016-2022",
         "na62-pi-invisible-2016-2022-count",
         "na62-pi-invisible-2017",
         "na62-pi-invisible-run1",
         "na62-pi-invisible-run1-count",
+        "na62-pi-mumu",
         "na62-pi0-invisible",
         "na62-pi4e",
     )
