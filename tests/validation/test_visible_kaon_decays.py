@@ -27,3 +27,11 @@ def test_the_geometry_of_the_beam_alone_misses_the_muons(rows):
     missed = [row for row in rows if "decay in flight" in row.target]
     assert len(missed) == 8
     assert all(row.tolerance is None and row.deviation < -0.6 for row in missed)
+
+
+def test_another_reading_of_the_limit_at_rest_has_the_same_shape(rows):
+    """A constant ratio, that of two predictions of BR(K+ -> pi+ S): 20 % at most."""
+    ratios = [1.0 + row.deviation for row in rows if "dark scalar" in row.target]
+    assert len(ratios) == 9
+    assert max(ratios) / min(ratios) < 1.05
+    assert max(ratios) ** 2 < 1.25

@@ -3,7 +3,8 @@ r"""Validation of limits by mass and lifetime: searches in kaon decays known by 
 The limits are inputs. What is judged is how they depend on the lifetime: whether limits
 for one lifetime and the law $1-e^{-T/\tau}$ give those for the others, and whether the
 flight times of kaons at rest are those of one length, calibrated at one point. A
-geometry of the NA62 beam alone is compared too, and misses; it is reported.
+geometry of the NA62 beam alone is compared too, and misses; it is reported, as another
+reading of E949's limit on a dark scalar is.
 """
 
 from __future__ import annotations
@@ -27,7 +28,11 @@ from bsmfit.core.constants import (
     PION_CHARGED_MASS,
 )
 from bsmfit.detector.in_flight_escape import InFlightEscape
-from bsmfit.physics.kaon_to_pion import relative_momentum
+from bsmfit.physics.kaon_to_pion import (
+    relative_momentum,
+    scalar_branching_ratio,
+    scalar_coefficient,
+)
 from bsmfit.validation.targets import ValidationRow
 
 __all__ = ["visible_kaon_decay_rows"]
@@ -65,6 +70,19 @@ _REST_POINTS: Final = (
     (0.25, 5e-9),
 )
 _CALIBRATION: Final = (0.1, 1e-9)
+_SCALAR_EDGE: Final = {
+    0.0323829: 2.47195e-4,
+    0.0526766: 2.29605e-4,
+    0.0729102: 2.03147e-4,
+    0.0928547: 1.77091e-4,
+    0.103405: 2.03147e-4,
+    0.164828: 8.16632e-4,
+    0.179425: 5.65605e-4,
+    0.191999: 5.07911e-4,
+    0.202838: 5.29068e-4,
+}
+"""E949's limit on sin(theta) of a dark scalar by mass [GeV], as FORESEE (MIT) draws it:
+commit 2d6431f, Models/DarkHiggs/model/lines/bounds_E949.txt, another reading."""
 _FIRST_CHAMBER: Final = 183.5
 """Where a vertex of muons can no longer be seen [m], the first chamber of STRAW."""
 
@@ -177,6 +195,28 @@ def _slowness(mass: float, lifetime: float) -> float:
     return mass / (_momentum_at_rest(mass) * lifetime * HBAR_C / HBAR)
 
 
+def _edge_rows() -> list[ValidationRow]:
+    """E949's limit on a dark scalar, below 2 m_mu, where it hardly decays inside."""
+    search = load_resonance_limit(_AT_REST)
+    rows = []
+    for mass, published in _SCALAR_EDGE.items():
+        unit = scalar_branching_ratio(
+            jnp.asarray(mass), coefficient=scalar_coefficient()
+        )
+        rows.append(
+            ValidationRow(
+                target=f"{_AT_REST}, dark scalar",
+                quantity=f"sin(theta), lower edge at {1e3 * mass:.4g} MeV",
+                published=published,
+                ours=math.sqrt(math.exp(_log_base(search, mass)) / float(unit)),
+                tolerance=None,
+                source="FORESEE, commit 2d6431f, bounds_E949.txt",
+                note="another reading of the limit, with another BR(K+ -> pi+ S)",
+            )
+        )
+    return rows
+
+
 def _geometry_rows() -> list[ValidationRow]:
     """NA62's muons from beam and decay volume alone: the vertex is not modelled."""
     setup = read_kaon_setup("NA62_kaon")
@@ -218,4 +258,4 @@ def visible_kaon_decay_rows() -> list[ValidationRow]:
     Returns:
         Inputs, laws of the lifetime, and a geometry that misses.
     """
-    return _quoted_rows() + _law_rows() + _rest_rows() + _geometry_rows()
+    return _quoted_rows() + _law_rows() + _rest_rows() + _edge_rows() + _geometry_rows()
