@@ -37,6 +37,7 @@ COUPLINGS = {
 MASS = {"na62-dump-mumu": 0.3, "na62-dump-ee": 0.3, "na62-pi0-invisible": 0.13}
 MASS |= {"na62-dump-hadrons": 0.6}
 MASS |= {"charm-dump-mumu": 0.25, "charm-dump-ee": 0.05, "nucal-dump-ee": 0.05}
+MASS |= {"na62-pi-mumu": 0.25}
 MASS |= {"na62-k-mu-n": 0.3, "na62-k-e-n": 0.3, "na62-pi-e-n": 0.11}
 MASS |= {"na62-pi-minus-mu-mu": 0.3}
 MASS |= dict.fromkeys(("dark-axion-pair", "axion-pair-rate"), 0.05)
@@ -44,6 +45,8 @@ MASS |= dict.fromkeys(("dark-photon", "dark-coupling", "scalar-300-mev"), 0.05)
 MASS |= {"photon-100-mev": 0.25}
 # a final state that not every model with a process of the search has
 ONE_DECAY = {"na62-dump-gammagamma": "gammagamma"}
+# other numbers in the code of na62-pi-mumu, most of them for decays that no model has
+ALIKE = {"na48-pi-mumu", "na62-pi-gammagamma", "e787-pi-gammagamma"}
 WITH_PRESETS = [
     (model, preset)
     for model in bsmfit.model_names()
@@ -69,7 +72,7 @@ def pairs():
     """Every model with every search that it has, and every preset with one of them."""
     seen = set()
     for model, preset in WITH_PRESETS:
-        for channel in bsmfit.channel_names():
+        for channel in sorted(set(bsmfit.channel_names()) - ALIKE):
             new = {(model, channel), (model, preset, "")} - seen
             if new and shares_a_process(model, preset, channel):
                 seen |= new
@@ -95,7 +98,7 @@ def test_every_model_is_under_test_with_every_search_that_it_has():
     searches = map(bsmfit.load_channel, bsmfit.channel_names())
     # a heavy neutral lepton makes two of the decays that violate lepton number
     without = set(RARE_DECAYS) - set(HEAVY_NEUTRAL_LEPTON_PROCESSES)
-    made = {s.name for s in searches if not set(s.processes) <= without}
+    made = {s.name for s in searches if not set(s.processes) <= without} - ALIKE
     assert made - set(ONE_DECAY) <= {channel for *_, channel in PAIRS} <= made
     assert {(model, preset) for model, preset, _ in PAIRS} == set(WITH_PRESETS)
 

@@ -84,6 +84,14 @@ def test_heavy_neutral_leptons(run, capsys):
     assert last[2] / last[0] == pytest.approx(1e4, rel=0.05)
 
 
+def test_visible_kaon_decays(run):
+    edges = run("physics/visible-kaon-decays.md")
+    edges = edges["bsmfit"].coupling_edges(edges["result"]).lower
+    # prompt limits, two digits of the same reading: BR = 1e-6 g^2
+    limits = [5.1e-9, 4.6e-9, 3.0e-9]
+    assert (1e-6 * edges**2).tolist() == pytest.approx(limits, rel=0.1)
+
+
 @pytest.mark.slow
 def test_lfv_lnv(run, tmp_path, capsys):
     names = run("lfv-lnv.md")

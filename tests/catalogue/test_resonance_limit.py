@@ -145,6 +145,50 @@ def test_a_limit_on_a_branching_ratio_needs_no_formula(tmp_path):
     assert load_published_limit(path) is None
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "final_states: [mumu]",
+            "final_states: [mumu, invisible]",
+            ["final_states", "leaves no trace"],
+        ),
+        (
+            "final_states: [mumu]",
+            "final_states: [mumu]\nflight: {setup: NA62_kaon, parent: K+, recoil: pi+}",
+            ["flight", "by published_limit.by_lifetime"],
+        ),
+        (
+            "final_states: [mumu]",
+            "flight: {setup: NA62_kaon, parent: K+, recoil: pi+}",
+            ["flight", "drop one"],
+        ),
+        (
+            "quantity: branching-ratio",
+            "quantity: mixing-squared",
+            ["by_lifetime", "on a branching ratio only"],
+        ),
+        ("final_states: [mumu]\n", "segments: [{low: 0.1, high: 0.3}]\n", ["0.1 to"]),
+        (
+            "by_lifetime: limit_by_lifetime.csv",
+            "by_lifetime: ../other.csv",
+            ["by_lifetime", "in the record's folder"],
+        ),
+    ],
+)
+def test_a_wrong_record_of_lifetimes_is_refused(tmp_path, old, new, words):
+    folder = tmp_path / "search"
+    shutil.copytree(data_root() / "NA62_2507.17286_pi_mu_mu", folder)
+    path = folder / "record.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(DataFileError) as caught:
+        load_channel(path)
+    for word in ("record.yaml", *words):
+        assert word in str(caught.value)
+
+
 CARD = (model_root() / "heavy-neutral-lepton.yaml").read_text()
 
 
@@ -183,6 +227,10 @@ def test_descriptions_say_what_is_assumed():
     text = str(describe("na62-k-mu-n"))
     assert "[assumed]" in text
     assert "expected within" in text
+    text = str(describe("e949-pi-invisible"))
+    assert "0.151111 to 0.254444 GeV" in text
+    assert "100, 200, 500, 1000, 2000, 5000 ps" in text
+    assert "('sees', 'mumu')" in str(describe("na62-pi-mumu"))
     text = str(describe("heavy-neutral-lepton"))
     assert "majorana" in text
     assert "3 m  [assumed]" in text

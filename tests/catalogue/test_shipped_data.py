@@ -87,7 +87,7 @@ def test_folder_has_readme_and_cited_references(path) -> None:
     assert (folder / "README.md").is_file()
     text = path.read_text()
     known = set(re.findall(r"^@\w+\{([^,]+),", (folder / "refs.bib").read_text(), re.M))
-    cited = set(re.findall(r"NA62-\d{4}\.\d{5}|[A-Z]\w+:\d{4}[a-z]{2,3}", text))
+    cited = set(re.findall(r"NA62-\d{4}\.\d{5}|[A-Z][\w-]+:\d{4}[a-z]{2,3}", text))
     assert cited
     assert cited <= known
 

@@ -100,7 +100,7 @@ def test_the_signal_is_lost_with_what_decays_and_not_with_what_decays_unseen(sea
 
     stable = log_signal(0.0, 0.0)
     width = 6.6e-16  # 1 ns
-    lost = float(search.escape.log_probability(mass, jnp.array(width)))
+    lost = float(search.flight.log_probability(mass, jnp.array(width)))
     assert lost < -0.5
     half = np.log(0.5 + 0.5 * np.exp(lost))
     for invisible, expected in ((0.0, lost), (1.0, 0.0), (0.5, half)):
@@ -139,6 +139,6 @@ def test_questions_without_meaning_are_refused(searches):
     with pytest.raises(InputError, match="count has no meaning for na62-k-mu-n"):
         search.with_observed(3)
     with pytest.raises(InputError, match="a lifetime has no meaning"):
-        dataclasses.replace(search, escape=None).check_unit(0.3, 1.0)
+        dataclasses.replace(search, flight=None).check_unit(0.3, 1.0)
     assert search.is_published
     assert not search.changed("other", background=jnp.asarray(5.0)).is_published

@@ -100,3 +100,14 @@ def test_no_limit_on_a_branching_ratio_is_above_1(channel, mass, lifetime_ns):
     assert set(report["expected"].values()) == {None}
     assert report["status"] == report["expected_status"] == "unbounded"
     assert report["reason"].startswith("no branching ratio up to 1 is excluded")
+
+
+def test_a_search_for_decays_takes_a_particle_without_lifetime_for_prompt():
+    """Near the limit quoted for 250 MeV, 1.3e-10; `invisible` searches say stable."""
+    arguments = ["limit", "na62-pi-mumu", "--mass", "0.25"]
+    result = CliRunner().invoke(app, [*arguments, "--json"])
+    report = json.loads(result.stdout)
+    assert report["lifetime_ns"] == 0.0
+    assert report["unit"] == "BR(kaon-to-pion) BR(mumu)"
+    assert report["limit"] == pytest.approx(1.3e-10, rel=0.1)
+    assert "decaying at once" in CliRunner().invoke(app, arguments).stdout

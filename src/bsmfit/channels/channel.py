@@ -18,6 +18,7 @@ from typing import NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
@@ -164,6 +165,23 @@ class Channel(eqx.Module):
         Returns:
             The regions.
         """
+
+    def unit_particle(
+        self, mass: Float[Array, ""], decay_width: Float[Array, ""]
+    ) -> Mediator:
+        """The particle whose signal is one `unit`, for reports.
+
+        Args:
+            mass: Mass [GeV].
+            decay_width: Total width [GeV]; 0 where no lifetime is given.
+
+        Returns:
+            The particle; with a width of its own where it decays at once if no lifetime
+            is given.
+        """
+        one = jnp.ones_like(mass)
+        made = dict.fromkeys(self.processes, one)
+        return Mediator(mass, decay_width, {"visible": one}, made)
 
     @abc.abstractmethod
     def check_unit(self, mass: float | None, lifetime_ns: float | None) -> None:

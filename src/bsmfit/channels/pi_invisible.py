@@ -22,22 +22,21 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from bsmfit.channels.channel import (
-    Channel,
     ChannelNuisance,
     DefaultAxis,
     Fact,
     log_responses,
 )
+from bsmfit.channels.mass_search import MassSearch
 from bsmfit.channels.search_region import (
     LOG_CLOSED,
     BackgroundTerm,
@@ -69,7 +68,7 @@ OWN_LIMIT = "own-limit"
 _SMALLEST_SHARE = 1e-12
 
 
-class PiInvisibleChannel(Channel):
+class PiInvisibleChannel(MassSearch):
     """One search, ready to be evaluated.
 
     Attributes:
@@ -249,47 +248,6 @@ class PiInvisibleChannel(Channel):
         """The one production process that these searches know."""
         return (PROCESS,)
 
-    @property
-    def known_masses(self) -> tuple[float, float]:
-        """Any mass: where the search says nothing, it is closed."""
-        return 0.0, math.inf
-
-    @property
-    def default_mass(self) -> DefaultAxis:
-        """Mass axis of a scan that names none [GeV]."""
-        return self.mass_axis
-
-    @property
-    def mass_nodes(self) -> tuple[float, ...]:
-        """Ends of the segments [GeV]."""
-        return tuple(end for segment in self.segments for end in segment)
-
-    def default_coupling(self, model: str) -> DefaultAxis | None:
-        """Coupling axis of a scan that names none, for a model by name."""
-        return dict(self.coupling_axes).get(model)
-
-    def select(self, processes: Sequence[str]) -> PiInvisibleChannel:
-        """The search itself, which knows one process."""
-        del processes
-        return self
-
-    @property
-    def mass_range(self) -> tuple[float, float]:
-        """Lowest and highest mass at which the search says something [GeV]."""
-        return self.segments[0][0], self.segments[-1][1]
-
-    def covers(self, mass: Float[Array, ""]) -> Bool[Array, ""]:
-        """Whether the search says anything at a mass.
-
-        Args:
-            mass: Mass of X [GeV].
-
-        Returns:
-            True inside one of the segments.
-        """
-        inside = [(mass >= low) & (mass <= high) for low, high in self.segments]
-        return jnp.any(jnp.stack(inside))
-
     def peak_share(
         self,
         mass: Float[Array, ""],
@@ -456,48 +414,10 @@ class PiInvisibleChannel(Channel):
         """Limits without a model are on the branching ratio."""
         return "BR(K+ -> pi+ X)"
 
-    def check_unit(self, mass: float | None, lifetime_ns: float | None) -> None:
-        """Refuse a mass at which the search says nothing, and no lifetime.
-
-        Args:
-            mass: Mass of X [GeV].
-            lifetime_ns: Its proper lifetime [ns]; stable where None.
-
-        Raises:
-            InputError: No mass, one at which the search says nothing, or a lifetime
-                that is not above 0.
-        """
-        ends = [f"{low:g} to {high:g}" for low, high in self.segments]
-        known = f"{' and '.join(ends)} GeV"
-        if mass is None:
-            msg = f"{self.name} needs --mass [GeV], within {known}"
-            raise InputError(msg)
-        if not any(low <= mass <= high for low, high in self.segments):
-            msg = (
-                f"mass = {mass:g} GeV: {self.name} says nothing there, only at {known}"
-            )
-            raise InputError(msg)
-        if lifetime_ns is not None and not 0.0 < lifetime_ns < math.inf:
-            msg = f"lifetime = {lifetime_ns:g} ns must be above 0 and finite"
-            raise InputError(msg)
-
-    def unit_regions(
-        self, mass: Float[Array, ""] | None, decay_width: Float[Array, ""]
-    ) -> tuple[SearchRegion, ...]:
-        """The count with the signal of a branching ratio of 1.
-
-        Args:
-            mass: Mass of X [GeV].
-            decay_width: Its total width [GeV]; X decays visibly.
-
-        Returns:
-            One region.
-        """
-        if mass is None:
-            self.check_unit(None, None)
-        one = jnp.ones_like(decay_width)
-        at = one if mass is None else mass
-        return self.regions(Mediator(at, decay_width, {"visible": one}, {PROCESS: one}))
+    @property
+    def unit_final_state(self) -> str:
+        """Limits are for an X that decays to what the veto sees."""
+        return "visible"
 
     def facts(self, mediator: Mediator) -> tuple[Fact, ...]:
         """Sensitivity, escape probability and branching ratio.

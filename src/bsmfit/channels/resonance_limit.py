@@ -1,6 +1,13 @@
-r"""A search known by its limit curve: a peak in the mass of an unseen particle.
+r"""A search known by its limit curve: a peak at the mass of one particle.
 
-$$N = \frac{BR(P\to\ell N)}{SES(m)}\,\big[B_{inv} + (1-B_{inv})\,P_{esc}\big]$$
+$$N = \frac{BR(P\to\ell X)}{SES(m)} \times \begin{cases}
+  B_{inv} + (1-B_{inv})\,P(m,\tau) & \text{X leaves no trace}\\
+  \sum_f B_f\,P(m,\tau) & \text{X decays to final states $f$ that are seen}
+\end{cases}$$
+
+P is the probability that X leaves undecayed, or that its decay is seen: from a beam and
+a geometry (`bsmfit.detector.in_flight_escape`), or from limits that are published for
+several lifetimes (`bsmfit.detector.flight_time_table`).
 
 Published is the upper limit on the branching ratio against the mass; counts, background
 and sensitivity are not. Three statements replace them, each in the record:
@@ -11,28 +18,23 @@ and sensitivity are not. Three statements replace them, each in the record:
 - then the *count* is the one that makes the published limit
   (`bsmfit.channels.stable_limit`).
 
-A limit at the level of the publication is the published one whatever b is. Others
-depend on b: for n = b the 95 % limit is 1.2 times that at 90 % for many events and 1.3
-times for none.
+A limit at the level of the publication is the published one whatever b is. For n = b
+the 95 % limit is 1.2 times that at 90 % for many events and 1.3 times for none.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from bsmfit.channels.channel import (
-    Channel,
     ChannelNuisance,
     DefaultAxis,
     Fact,
     log_responses,
 )
+from bsmfit.channels.mass_search import MassSearch
 from bsmfit.channels.search_region import (
     LOG_CLOSED,
     BackgroundTerm,
@@ -46,6 +48,7 @@ from bsmfit.channels.stable_limit import (
     StableLimit,
     total_error,
 )
+from bsmfit.detector.flight_time_table import FlightTimeTable
 from bsmfit.detector.in_flight_escape import InFlightEscape
 from bsmfit.errors import InputError
 from bsmfit.physics.mediator import Mediator
@@ -53,13 +56,16 @@ from bsmfit.physics.mediator import Mediator
 __all__ = ["ResonanceLimitChannel"]
 
 
-class ResonanceLimitChannel(Channel):
+class ResonanceLimitChannel(MassSearch):
     """One search, ready to be evaluated.
 
     Attributes:
         name: Channel id, for example ``"na62-k-mu-n"``.
         datasets: Data that went into it; searches of the same data are not independent.
         process: The production process; its strength is its branching ratio.
+        final_states: Decays of the particle that are seen; none where it must leave
+            no trace.
+        segments: Masses at which the search says something, (low, high) [GeV].
         mass_axis: Mass axis of a scan that names none [GeV].
         coupling_axes: Coupling axis of a scan that names none, by model.
         nuisances: Log-normal uncertainties of the signal and of the background.
@@ -70,12 +76,15 @@ class ResonanceLimitChannel(Channel):
         log_sensitivity: ln of the branching ratio of one event, at the masses of
             `published`.
         background: Expected background [events].
-        escape: Where the particle must not decay; None where it may.
+        flight: Where the particle must not decay, or must; None where its lifetime does
+            not matter.
     """
 
     name: str = eqx.field(static=True)
     datasets: tuple[str, ...] = eqx.field(static=True)
     process: str = eqx.field(static=True)
+    final_states: tuple[str, ...] = eqx.field(static=True)
+    segments: tuple[tuple[float, float], ...] = eqx.field(static=True)
     mass_axis: DefaultAxis = eqx.field(static=True)
     coupling_axes: tuple[tuple[str, DefaultAxis], ...] = eqx.field(static=True)
     nuisances: tuple[ChannelNuisance, ...] = eqx.field(static=True)
@@ -83,7 +92,7 @@ class ResonanceLimitChannel(Channel):
     published: StableLimit
     log_sensitivity: Float[Array, " n_mass"]
     background: Float[Array, ""]
-    escape: InFlightEscape | None
+    flight: InFlightEscape | FlightTimeTable | None
     changes: tuple[str, ...] = eqx.field(static=True)
     fingerprint: str = eqx.field(static=True)
 
@@ -93,64 +102,67 @@ class ResonanceLimitChannel(Channel):
         return (self.process,)
 
     @property
-    def mass_range(self) -> tuple[float, float]:
-        """First and last mass of the published limit [GeV]."""
-        masses = np.asarray(self.published.masses)
-        return float(masses[0]), float(masses[-1])
+    def knows_lifetimes(self) -> bool:
+        """Whether a lifetime has a meaning for the search."""
+        return self.flight is not None
 
     @property
-    def known_masses(self) -> tuple[float, float]:
-        """Any mass: where the search says nothing, it is closed."""
-        return 0.0, math.inf
+    def is_prompt_without_lifetime(self) -> bool:
+        """A particle whose decay is seen decays at once if not told otherwise."""
+        return bool(self.final_states)
 
     @property
-    def default_mass(self) -> DefaultAxis:
-        """Mass axis of a scan that names none [GeV]."""
-        return self.mass_axis
+    def unit_final_state(self) -> str:
+        """The first final state that is seen; else what a veto sees."""
+        return self.final_states[0] if self.final_states else "visible"
 
-    @property
-    def mass_nodes(self) -> tuple[float, ...]:
-        """Ends of the published limit [GeV]."""
-        return self.mass_range
-
-    def default_coupling(self, model: str) -> DefaultAxis | None:
-        """Coupling axis of a scan that names none, for a model by name."""
-        return dict(self.coupling_axes).get(model)
-
-    def select(self, processes: Sequence[str]) -> ResonanceLimitChannel:
-        """The search itself, which knows one process."""
-        del processes
-        return self
-
-    def covers(self, mass: Float[Array, ""]) -> Bool[Array, ""]:
-        """Whether a limit is published around a mass.
-
-        Args:
-            mass: Mass of the particle [GeV].
-
-        Returns:
-            True from the first to the last published mass.
-        """
-        nodes = self.published.masses
-        return (mass >= nodes[0]) & (mass <= nodes[-1])
-
-    def log_unseen(self, mediator: Mediator) -> Float[Array, ""]:
-        """Log of the share of particles that leave no trace.
+    def log_share(self, mediator: Mediator) -> Float[Array, ""]:
+        """Log of the share of the particles that the search sees as its signal.
 
         Args:
             mediator: The new particle.
 
         Returns:
-            ln of the share, <= 0.
+            ln of the share, <= 0: of those that leave no trace, or that decay to the
+            final states of the search where it sees that.
+
+        Raises:
+            InputError: The model spells a final state of the search in another way.
         """
         zero = jnp.zeros_like(mediator.mass)
-        if self.escape is None:
+        if self.final_states:
+            self._check_final_states(mediator)
+            shares = [
+                mediator.branching_ratios.get(state, zero)
+                for state in self.final_states
+            ]
+            return safe_log(sum(shares, start=zero)) + self._log_flight(mediator)
+        if self.flight is None:
             return zero
-        log_escape = self.escape.log_probability(mediator.mass, mediator.decay_width)
         invisible = mediator.branching_ratios.get("invisible", zero)
-        return jnp.logaddexp(
-            safe_log(invisible), safe_log(1.0 - invisible) + log_escape
-        )
+        log_escape = safe_log(1.0 - invisible) + self._log_flight(mediator)
+        return jnp.logaddexp(safe_log(invisible), log_escape)
+
+    def _log_flight(self, mediator: Mediator) -> Float[Array, ""]:
+        if self.flight is None:
+            return jnp.zeros_like(mediator.mass)
+        return self.flight.log_probability(mediator.mass, mediator.decay_width)
+
+    def _check_final_states(self, mediator: Mediator) -> None:
+        """Refuse other spellings; a model may have no final state of the search."""
+
+        def letters(name: str) -> str:
+            return "".join(filter(str.isalpha, name.lower()))
+
+        plain = {letters(state): state for state in self.final_states}
+        for name in mediator.branching_ratios:
+            meant = plain.get(letters(name), name)
+            if meant != name:
+                msg = (
+                    f"channel {self.name} sees the final state {meant!r}; the model "
+                    f"has {name!r}: call it {meant!r}"
+                )
+                raise InputError(msg)
 
     def log_sensitivity_at(self, mass: Float[Array, ""]) -> Float[Array, ""]:
         """Log of the branching ratio of one event.
@@ -192,20 +204,18 @@ class ResonanceLimitChannel(Channel):
         seen, is_open = self.observed_count(mass), self.covers(mass)
         log_made = safe_log(mediator.production.get(self.process, zero))
         log_events = log_made - self.log_sensitivity_at(mass) + seen.log_factor
-        log_events = jnp.maximum(log_events + self.log_unseen(mediator), LOG_CLOSED)
-        # safe_log marks a closed process; what is added to it is not events
-        is_made = is_open & (log_made > LOG_CLOSED)
+        log_share = self.log_share(mediator)
+        log_events = jnp.maximum(log_events + log_share, LOG_CLOSED)
+        # safe_log marks what is closed; what is added to it is not events
+        is_made = is_open & (log_made > LOG_CLOSED) & (log_share > LOG_CLOSED)
         signal = SignalTerm(
             self.process,
             jnp.where(is_made, log_events, LOG_CLOSED),
             log_responses(self.nuisances, "signal"),
         )
-        background = BackgroundTerm(
-            "background",
-            zero + self.background,
-            log_responses(self.nuisances, "background"),
-        )
-        region = SearchRegion(
+        responses = log_responses(self.nuisances, "background")
+        background = BackgroundTerm("background", zero + self.background, responses)
+        only = SearchRegion(
             name=self.name,
             observed=seen.n,
             signal=(signal,),
@@ -214,62 +224,17 @@ class ResonanceLimitChannel(Channel):
             is_found=seen.is_found | ~is_open,
             is_effective=True,
         )
-        return (region,)
+        return (only,)
 
     @property
     def unit(self) -> str:
-        """Limits without a model are on the branching ratio."""
-        return f"BR({self.process})"
-
-    def check_unit(self, mass: float | None, lifetime_ns: float | None) -> None:
-        """Refuse a mass without a published limit, and no lifetime.
-
-        Args:
-            mass: Mass of the particle [GeV].
-            lifetime_ns: Its proper lifetime [ns]; stable where None.
-
-        Raises:
-            InputError: No mass, one at which the search says nothing, or a lifetime
-                that is not above 0, or has no meaning.
-        """
-        low, high = self.mass_range
-        known = f"{low:g} to {high:g} GeV"
-        if mass is None:
-            msg = f"{self.name} needs --mass [GeV], within {known}"
-            raise InputError(msg)
-        if not low <= mass <= high:
-            msg = (
-                f"mass = {mass:g} GeV: {self.name} says nothing there, only at {known}"
-            )
-            raise InputError(msg)
-        if lifetime_ns is not None and self.escape is None:
-            msg = f"a lifetime has no meaning for {self.name}; leave it out"
-            raise InputError(msg)
-        if lifetime_ns is not None and not 0.0 < lifetime_ns < math.inf:
-            msg = f"lifetime = {lifetime_ns:g} ns must be above 0 and finite"
-            raise InputError(msg)
-
-    def unit_regions(
-        self, mass: Float[Array, ""] | None, decay_width: Float[Array, ""]
-    ) -> tuple[SearchRegion, ...]:
-        """The count with the signal of a branching ratio of 1.
-
-        Args:
-            mass: Mass of the particle [GeV].
-            decay_width: Its total width [GeV]; it decays visibly.
-
-        Returns:
-            One region.
-        """
-        if mass is None:
-            self.check_unit(None, None)
-        one = jnp.ones_like(decay_width)
-        at = one if mass is None else mass
-        made = {self.process: one}
-        return self.regions(Mediator(at, decay_width, {"visible": one}, made))
+        """Limits without a model are on the branching ratio, or on a product."""
+        if not self.final_states:
+            return f"BR({self.process})"
+        return f"BR({self.process}) BR({' or '.join(self.final_states)})"
 
     def facts(self, mediator: Mediator) -> tuple[Fact, ...]:
-        """Sensitivity, escape probability and branching ratio.
+        """Sensitivity, share that counts and branching ratio.
 
         Args:
             mediator: The new particle.
@@ -286,16 +251,16 @@ class ResonanceLimitChannel(Channel):
                 "for one event, with the assumed background",
             ),
             Fact(
-                "unseen_probability",
-                "leaves no trace",
-                jnp.exp(self.log_unseen(mediator)),
+                "seen_probability" if self.final_states else "unseen_probability",
+                "decays seen" if self.final_states else "leaves no trace",
+                jnp.exp(self.log_share(mediator)),
                 "of the particles",
             ),
             Fact(
                 "branching_ratio",
                 "made with",
                 mediator.production.get(self.process, zero),
-                self.unit,
+                f"BR({self.process})",
             ),
         )
 

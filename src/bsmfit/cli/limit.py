@@ -65,7 +65,7 @@ def limit(
         typer.Option(
             "--lifetime-ns",
             help="Proper lifetime of X in K+ -> pi+ X [ns], X decaying visibly. "
-            "Without it, X is stable; a of K+ -> pi+ 4e decays at once.",
+            "Without it, X is stable, or decays at once where its decay is seen.",
         ),
     ] = None,
     model: Annotated[

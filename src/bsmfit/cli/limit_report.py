@@ -163,7 +163,9 @@ def _lasts(report: dict[str, Any]) -> str:
     if "lifetime_ns" not in report:
         return ""
     lifetime = report["lifetime_ns"]
-    return ", stable" if lifetime is None else f", lifetime {lifetime:.4g} ns"
+    if not lifetime:
+        return ", stable" if lifetime is None else ", decaying at once"
+    return f", lifetime {lifetime:.4g} ns"
 
 
 def _without_model(
@@ -174,7 +176,6 @@ def _without_model(
     import jax.numpy as jnp
 
     from bsmfit.core.constants import HBAR
-    from bsmfit.physics.mediator import Mediator
 
     given = (question.coupling, question.preset, question.processes)
     if any(value is not None for value in given):
@@ -188,8 +189,9 @@ def _without_model(
     about: dict[str, Any] = {"model": None, "unit": search.unit}
     about |= {"facts": [], "caveats": []}
     if mass is not None:
-        unit = dict.fromkeys(search.processes, jnp.ones(()))
-        probe = Mediator(mass, width, {"visible": jnp.ones(())}, unit)
+        probe = search.unit_particle(mass, width)
+        if lifetime is None and float(probe.decay_width) > 0.0:
+            lifetime = 0.0
         facts = _facts(search, probe, kept=lambda key: key != "branching_ratio")
         about |= facts | ({"lifetime_ns": lifetime} if facts["facts"] else {})
     return regions, about

@@ -7,11 +7,10 @@ observed count of the whole signal region.
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from bsmfit.records.quantity import Count, Provenance, Quantity, quantity_check
 from bsmfit.records.shared_entries import (
@@ -22,6 +21,7 @@ from bsmfit.records.shared_entries import (
     Doi,
     LevelQuantity,
     LimitMethod,
+    MassSegments,
     OrderedEnds,
     RecordNuisances,
 )
@@ -36,7 +36,6 @@ from bsmfit.records.strict_model import (
 
 __all__ = [
     "LimitRecord",
-    "MassSegment",
     "PiInvisibleRecord",
     "SampleRecord",
     "SignalRegion",
@@ -100,18 +99,6 @@ class SampleRecord(StrictModel):
     name: Identifier
     expected_events: Annotated[Quantity, quantity_check("events", above=0.0)]
     regions: Annotated[Items[SignalRegion], Field(min_length=1)]
-
-
-class MassSegment(OrderedEnds):
-    """Masses at which the search says something.
-
-    Attributes:
-        low: Lowest mass [GeV].
-        high: Highest mass [GeV].
-    """
-
-    low: Annotated[float, Field(ge=0)]
-    high: Annotated[float, Field(gt=0)]
 
 
 class LimitRecord(StrictModel):
@@ -182,24 +169,12 @@ class PiInvisibleRecord(StrictModel):
     published_limit: LimitRecord | None = None
     n_observed: Count | None = None
     background_shape: Literal["information", "region"]
-    segments: Annotated[Items[MassSegment], Field(min_length=1)]
+    segments: Annotated[MassSegments, Field(min_length=1)]
     default_mass: Axis
     default_coupling: dict[Identifier, Axis]
     nuisances: RecordNuisances = ()
     veto_nuisance: NuisanceName
     caveats: Items[Text] = ()
-
-    @field_validator("segments")
-    @classmethod
-    def _are_apart(cls, segments: tuple[MassSegment, ...]) -> tuple[MassSegment, ...]:
-        for before, after in itertools.pairwise(segments):
-            if after.low <= before.high:
-                text = (
-                    f"has a segment from {after.low:g} GeV after one to "
-                    f"{before.high:g} GeV; they must ascend without overlap"
-                )
-                raise invalid_value(text)
-        return segments
 
     @model_validator(mode="after")
     def _has_one_result(self) -> PiInvisibleRecord:

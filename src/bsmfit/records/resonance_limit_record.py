@@ -1,9 +1,9 @@
 """What a publication of a limit on a two-body decay against the mass states.
 
 For searches of which the limit curve is public and the counts are not: a peak of the
-mass of a particle that leaves no trace and recoils against a visible one. The count
-that makes the limit is reconstructed, so that the record must say what is assumed of
-the background behind it.
+mass of a particle that leaves no trace and recoils against a visible one, or that
+decays to a final state that is seen. The count that makes the limit is reconstructed,
+so that the record must say what is assumed of the background behind it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from bsmfit.records.shared_entries import (
     Doi,
     LevelQuantity,
     LimitMethod,
+    MassSegments,
     RecordNuisances,
+    distinct_names,
 )
 from bsmfit.records.strict_model import (
     Identifier,
@@ -41,7 +43,11 @@ class ResonanceLimitCurve(StrictModel):
     """A published upper limit against the mass.
 
     Attributes:
-        file: CSV file beside the record: mass_gev, limit, provenance.
+        file: CSV file beside the record: mass_gev, limit, provenance. For a particle
+            that decays at once where the search sees its decay, else for one that
+            does not decay.
+        by_lifetime: CSV file of limits for other lifetimes: mass_gev, lifetime_ps,
+            branching_ratio_limit; None where there are none.
         quantity: What is limited: the branching ratio of the process, or the squared
             mixing of a heavy neutral lepton.
         confidence_level: Confidence level [1].
@@ -51,6 +57,7 @@ class ResonanceLimitCurve(StrictModel):
     """
 
     file: CsvBeside
+    by_lifetime: CsvBeside | None = None
     quantity: Literal["branching-ratio", "mixing-squared"]
     confidence_level: LevelQuantity
     method: LimitMethod | None = None
@@ -65,6 +72,9 @@ class ResonanceLimitCurve(StrictModel):
                 "no plane of a coupling; leave it out"
             )
             raise invalid_value(text, key="plotted_for")
+        if self.by_lifetime is not None and self.quantity != "branching-ratio":
+            text = "has a meaning for limits on a branching ratio only; leave it out"
+            raise invalid_value(text, key="by_lifetime")
         return self
 
 
@@ -102,8 +112,13 @@ class ResonanceLimitRecord(StrictModel):
             never combined.
         process: Production process, whose strength is its branching ratio. Where its
             name is a decay ("kaon-to-mu-n") it must be that of the flight.
-        flight: Where it must not decay; None where its lifetime does not matter.
+        final_states: Decays of the particle that the search sees, as models name them
+            ("mumu"); none where it must leave no trace.
+        flight: Where it must not decay; None where its lifetime does not matter or
+            limits are published by lifetime.
         published_limit: The limit.
+        segments: Masses at which the search says something; all of the published limit
+            where none is given.
         background: Background of the count that stands for the search [events].
         expected_window: Half width of the window of mass over which the published
             limits are averaged to the expected one [GeV].
@@ -123,14 +138,34 @@ class ResonanceLimitRecord(StrictModel):
     title: Text
     datasets: Annotated[Items[Identifier], Field(min_length=1)]
     process: Text
+    final_states: Annotated[Items[Identifier], distinct_names()] = ()
     flight: FlightRecord | None = None
     published_limit: ResonanceLimitCurve
+    segments: MassSegments = ()
     background: Events
     expected_window: Width
     default_mass: Axis
     default_coupling: dict[Identifier, Axis]
     nuisances: RecordNuisances = ()
     caveats: Items[Text] = ()
+
+    @model_validator(mode="after")
+    def _knows_one_flight(self) -> ResonanceLimitRecord:
+        if "invisible" in self.final_states:
+            text = "is what leaves no trace; give no final state for a search of that"
+            raise invalid_value(text, key="final_states")
+        if self.flight is not None and self.final_states:
+            text = (
+                "is for a particle that must not decay; give the lifetimes of a search "
+                "for decays by published_limit.by_lifetime"
+            )
+            raise invalid_value(text, key="flight")
+        if self.flight is not None and self.published_limit.by_lifetime is not None:
+            text = (
+                "says how limits depend on the lifetime, as by_lifetime does; drop one"
+            )
+            raise invalid_value(text, key="flight")
+        return self
 
     @model_validator(mode="after")
     def _flies_from_its_process(self) -> ResonanceLimitRecord:

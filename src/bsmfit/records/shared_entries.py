@@ -6,10 +6,12 @@
 | `NuisanceEntry` and what derives from it | a size of 0 or below, or beyond 1e6 |
 | `distinct_names` | a name that occurs twice in a list |
 | `CsvBeside` | a file that is not a CSV file in the record's folder |
+| `MassSegments` | segments that overlap or do not ascend |
 """
 
 from __future__ import annotations
 
+import itertools
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, TypeVar
 
@@ -36,6 +38,8 @@ __all__ = [
     "Doi",
     "LevelQuantity",
     "LimitMethod",
+    "MassSegment",
+    "MassSegments",
     "NuisanceEntry",
     "OrderedEnds",
     "RecordNuisance",
@@ -43,7 +47,7 @@ __all__ = [
     "distinct_names",
 ]
 
-ArxivNumber = Annotated[str, Field(pattern=r"^\d{4}\.\d{4,5}$")]
+ArxivNumber = Annotated[str, Field(pattern=r"^(\d{4}\.\d{4,5}|[a-z]+-[a-z]+/\d{7})$")]
 ChannelId = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Doi = Annotated[str, Field(pattern=r"^10\.\d{4,9}/\S+$")]
 LevelQuantity = Annotated[Quantity, quantity_check("1", above=0.0, maximum=1.0)]
@@ -125,6 +129,32 @@ class Axis(OrderedEnds):
     low: Annotated[float, Field(gt=0)]
     high: Annotated[float, Field(gt=0)]
     n_points: Annotated[int, Field(ge=2)]
+
+
+class MassSegment(OrderedEnds):
+    """Masses at which the search says something.
+
+    Attributes:
+        low: Lowest mass [GeV].
+        high: Highest mass [GeV].
+    """
+
+    low: Annotated[float, Field(ge=0)]
+    high: Annotated[float, Field(gt=0)]
+
+
+def _are_apart(segments: tuple[MassSegment, ...]) -> tuple[MassSegment, ...]:
+    for before, after in itertools.pairwise(segments):
+        if after.low <= before.high:
+            text = (
+                f"has a segment from {after.low:g} GeV after one to "
+                f"{before.high:g} GeV; they must ascend without overlap"
+            )
+            raise invalid_value(text)
+    return segments
+
+
+MassSegments = Annotated[Items[MassSegment], AfterValidator(_are_apart)]
 
 
 class DecayVolume(StrictModel):

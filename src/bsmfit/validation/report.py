@@ -15,6 +15,7 @@ from bsmfit.validation.pi_nunu import pi_nunu_rows
 from bsmfit.validation.rare_decays import rare_decay_rows
 from bsmfit.validation.scalar_edge import scalar_edge_rows
 from bsmfit.validation.targets import ValidationRow
+from bsmfit.validation.visible_kaon_decays import visible_kaon_decay_rows
 
 __all__ = ["validation_rows"]
 
@@ -38,5 +39,6 @@ def validation_rows() -> list[ValidationRow]:
         four_electron_rows,
         heavy_neutral_lepton_rows,
         other_dump_rows,
+        visible_kaon_decay_rows,
     )
     return [row for group in groups for row in group()]

@@ -180,8 +180,15 @@ def test_joint_toys_of_mixed_kinds(point):
     assert bool(found.is_converged)
 
 
-def test_two_effective_counts_against_a_double_integral():
-    s, b, n = (2.0, 1.2), (1.5, 0.8), (1.3, 0.6)
+@pytest.mark.parametrize(
+    ("s", "b", "n"),
+    [
+        ((2.0, 1.2), (1.5, 0.8), (1.3, 0.6)),
+        # an event of the first weighs a thousandth of one of the second
+        ((4e-3, 4.0), (3.0, 0.8), (2.0, 0.6)),
+    ],
+)
+def test_two_effective_counts_against_a_double_integral(s, b, n):
     found = evaluate(
         [
             region("a", n[0], s[0], b[0], effective=True),

@@ -9,6 +9,7 @@ import numpy as np
 
 from bsmfit.catalogue.csv_file import CsvTable, read_csv
 from bsmfit.catalogue.files import display_path
+from bsmfit.catalogue.limit_curves import read_lifetime_csv
 from bsmfit.catalogue.quantity_words import (
     Section,
     nuisance_in_words,
@@ -99,14 +100,21 @@ def describe(name: str | Path) -> list[Section]:
         ("HEPData", record.hepdata or "none known"),
         ("data", ", ".join(record.datasets)),
         ("process", record.process),
-        ("masses", f"{masses[0]:g} to {masses[-1]:g} GeV, {masses.size} of them"),
+        ("sees", ", ".join(record.final_states) or "a particle that leaves no trace"),
+        ("masses", f"{_ranges(record, masses)} GeV, {masses.size} of them"),
         ("published limit", f"on the {limit.quantity}, {limit.file}, {limit.source}"),
         ("its level", quantity_in_words(limit.confidence_level)),
         ("its method", limit.method or "not known"),
         ("background", quantity_in_words(record.background)),
         ("expected within", quantity_in_words(record.expected_window)),
-        ("default models", ", ".join(record.default_coupling)),
+        ("default models", ", ".join(record.default_coupling) or "none"),
     ]
+    if limit.by_lifetime is not None:
+        lifetimes = np.unique(
+            read_lifetime_csv(path.parent / limit.by_lifetime).lifetime
+        )
+        shown = ", ".join(f"{1e12 * one:g}" for one in lifetimes)
+        rows.append(("by lifetime", f"{shown} ps, {limit.by_lifetime}"))
     if flight is not None:
         words = f"undecayed beyond the veto, {flight.parent} to {flight.recoil} N"
         rows.append(("must leave", f"{words}, setup {flight.setup}"))
@@ -116,6 +124,13 @@ def describe(name: str | Path) -> list[Section]:
         *([("nuisances", nuisances)] if nuisances else []),
         ("caveats", [("", text) for text in record.caveats]),
     ]
+
+
+def _ranges(record: ResonanceLimitRecord, masses: np.ndarray) -> str:
+    """Masses at which the search says something [GeV]."""
+    ends = [(segment.low, segment.high) for segment in record.segments]
+    shown = ends or [(masses[0], masses[-1])]
+    return " and ".join(f"{low:g} to {high:g}" for low, high in shown)
 
 
 def read_curve(path: Path) -> CsvTable:
@@ -134,8 +149,8 @@ def read_curve(path: Path) -> CsvTable:
     mass, limit = table.columns["mass_gev"], table.columns["limit"]
     is_bad = ~((limit > 0.0) & (limit < 1.0))
     where = display_path(path)
-    if mass.size < 2 or not np.all(np.diff(mass) > 0.0) or mass[0] <= 0.0:
-        msg = f"{where}: mass_gev must have two values or more, above 0 and rising"
+    if mass.size < 2 or not np.all(np.diff(mass) > 0.0) or mass[0] < 0.0:
+        msg = f"{where}: mass_gev must have two values or more, >= 0 and rising"
         raise DataFileError(msg)
     if np.any(is_bad):
         row = int(np.argmax(is_bad))

@@ -16,6 +16,7 @@ from scipy.optimize import brentq
 from scipy.special import gammaincc
 
 from bsmfit.catalogue.files import display_path, locate_kaon_setup, sha256_of
+from bsmfit.catalogue.kinds.flight_times import read_flight_times
 from bsmfit.catalogue.kinds.resonance_limit import read_curve, read_record
 from bsmfit.catalogue.records import locate_channel, read_kaon_setup
 from bsmfit.channels.channel import ChannelNuisance, DefaultAxis
@@ -51,10 +52,15 @@ def load_resonance_limit(name: str | Path) -> ResonanceLimitChannel:
     record, path = read_record(name), locate_channel(name)
     masses, limits = _branching_ratio_limits(record, path)
     files = [path, path.parent / record.published_limit.file]
-    escape = None
+    flight = None
     if record.flight is not None:
         files.append(locate_kaon_setup(record.flight.setup, beside=path.parent))
-        escape = _escape(record.flight, path)
+        flight = _escape(record.flight, path)
+    elif record.published_limit.by_lifetime is not None:
+        files.append(path.parent / record.published_limit.by_lifetime)
+        flight = read_flight_times(
+            files[-1], masses, limits, sees_decays=bool(record.final_states)
+        )
     cl = record.published_limit.confidence_level.value
     nuisances = tuple(
         ChannelNuisance(entry.name, 1.0 + entry.size, entry.affects)
@@ -70,6 +76,8 @@ def load_resonance_limit(name: str | Path) -> ResonanceLimitChannel:
         name=record.id,
         datasets=record.datasets,
         process=record.process,
+        final_states=record.final_states,
+        segments=_segments(record, masses, path),
         mass_axis=DefaultAxis(axis.low, axis.high, axis.n_points, spacing="lin"),
         coupling_axes=tuple(
             (model, DefaultAxis(one.low, one.high, one.n_points))
@@ -82,7 +90,7 @@ def load_resonance_limit(name: str | Path) -> ResonanceLimitChannel:
         published=StableLimit.from_values(masses, limits, cl=cl),
         log_sensitivity=jnp.asarray(np.log(expected / events)),
         background=jnp.asarray(record.background.value),
-        escape=escape,
+        flight=flight,
         changes=(),
         fingerprint="",
     ).as_published()
@@ -163,6 +171,22 @@ def _branching_ratio_limits(
         )
         raise DataFileError(msg)
     return masses, limits * unit
+
+
+def _segments(
+    record: ResonanceLimitRecord, masses: Float64[np.ndarray, " n"], path: Path
+) -> tuple[tuple[float, float], ...]:
+    """Where the search says something [GeV], within the masses of its limit."""
+    first, last = float(masses[0]), float(masses[-1])
+    for index, segment in enumerate(record.segments):
+        if segment.low < first or segment.high > last:
+            msg = (
+                f"{display_path(path)}: segments[{index}] reaches from {segment.low:g} "
+                f"to {segment.high:g} GeV, but the limit from {first:g} to {last:g} GeV"
+            )
+            raise DataFileError(msg)
+    ends = tuple((segment.low, segment.high) for segment in record.segments)
+    return ends or ((first, last),)
 
 
 def _escape(flight: FlightRecord, path: Path) -> InFlightEscape:

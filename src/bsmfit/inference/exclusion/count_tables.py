@@ -37,14 +37,22 @@ from bsmfit.inference.exclusion.nuisance_sort import (
 from bsmfit.likelihood.effective_count import log_at_most
 from bsmfit.likelihood.quadrature import axis_rule
 
-__all__ = ["RegionRates", "effective_cdf", "observed_probability", "whole_table"]
+__all__ = [
+    "FEW_EFFECTIVE",
+    "RegionRates",
+    "effective_cdf",
+    "observed_probability",
+    "whole_table",
+]
 
 _LARGEST_RATE = 1e4
 _LARGEST_EFFECTIVE_RATE = 600.0
 _SMALLEST_VARIANCE = 1e-12
 # rates of counts beyond it overlap too little at the fewer nodes
 _FEW_COUNTS, _N_MANY = 25, 32
-_FEW_EFFECTIVE = 20.0
+FEW_EFFECTIVE = 20.0
+"""Smallest value up to which the distribution of an effective count is computed."""
+
 _N_CHEBYSHEV, _N_CHEBYSHEV_MANY = 32, 48
 
 
@@ -187,14 +195,14 @@ def effective_cdf(
     if not _is_none(strength):
         signal = strength * jnp.exp(jnp.minimum(rates.log_signal, largest))
         rate, weights = signal[:, :, None] + rate, rates.signal_weights
-    highest = float(max(n_max, _FEW_EFFECTIVE))
+    highest = float(max(n_max, FEW_EFFECTIVE))
     x = jnp.clip(count, -1.0 + 1e-9, highest)
 
     def average(at: Float[Array, " n_at"]) -> Float[Array, "n_at n_felt"]:
         values = _at_most(at[:, None, None, None], rate[None], highest=highest)
         return values @ rates.background_weights @ weights
 
-    n_node = _N_CHEBYSHEV if highest <= _FEW_EFFECTIVE else _N_CHEBYSHEV_MANY
+    n_node = _N_CHEBYSHEV if highest <= FEW_EFFECTIVE else _N_CHEBYSHEV_MANY
     if count.shape[0] <= n_node:
         values = average(x)
     else:
@@ -235,10 +243,10 @@ def _at_most(
     `log_at_most` is right up to 20. Above, $Q(x+1) = Q(x-k+1) +
     \sum_{i=1}^k\lambda^{x-k+i}e^{-\lambda}/\Gamma(x-k+i+1)$ with $x-k\le20$.
     """
-    n_more = math.ceil(highest - _FEW_EFFECTIVE)
+    n_more = math.ceil(highest - FEW_EFFECTIVE)
     if n_more <= 0:
         return jnp.exp(log_at_most(count, rate))
-    n_step = jnp.maximum(jnp.ceil(count - _FEW_EFFECTIVE), 0.0)
+    n_step = jnp.maximum(jnp.ceil(count - FEW_EFFECTIVE), 0.0)
     low = count - n_step
     total = jnp.exp(log_at_most(low, rate))
     safe = jnp.maximum(rate, 1e-10)

@@ -9,7 +9,7 @@ An effective count takes the place of the last one, by its continuous distributi
 each further one costs a quadrature over its density,
 
 $$\int_{-1}^{x_{max}}dx\,F'_{e'}(x)\,F_e\Big(\frac{T_{left}-w_{e'}x}{w_e}\Big),
-  \qquad x_{max} = (T_{left}+w_e)/w_{e'},$$
+  \qquad x_{max} = \min[(T_{left}+w_e)/w_{e'},\,n_{max}],$$
 
 by Gauss-Legendre nodes. A region whose events weigh nothing is certain to have none:
 its sum is 1, so it cannot weaken the others.
@@ -28,6 +28,7 @@ from jaxtyping import Array, Float
 from bsmfit.channels.search_region import SearchRegion
 from bsmfit.inference.counts.joint_counts import TIE_TOLERANCE
 from bsmfit.inference.exclusion.count_tables import (
+    FEW_EFFECTIVE,
     RegionRates,
     effective_cdf,
     whole_table,
@@ -209,7 +210,10 @@ class JointProbability(eqx.Module):
         rest = self._effective_at_most(left, others, strength)
         # the smallest sum of the others is that of all at -1
         lowest = sum((self.weight(i) for i in others), start=jnp.zeros(()))
-        half = 0.5 * jnp.maximum((left + lowest) / safe + 1.0, 0.0)
+        # above the largest count that matters its density is zero, and where an event
+        # weighs little the nodes would all lie there
+        largest = float(max(self.n_max[first], FEW_EFFECTIVE))
+        half = 0.5 * jnp.clip((left + lowest) / safe + 1.0, 0.0, largest + 1.0)
         nodes, node_weights = map(jnp.asarray, _LEGENDRE)
         count = -1.0 + half[:, None] * (1.0 + nodes[None, :])
 
