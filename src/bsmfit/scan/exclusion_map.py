@@ -162,6 +162,7 @@ def default_axes(
     low, high = model.mass_range
     masses = replace(masses, low=max(masses.low, low), high=min(masses.high, high))
     nodes = [node for channel in channels for node in channel.mass_nodes]
+    nodes += [end for window in model.excluded_masses for end in window]
     return _with_nodes(masses, nodes), couplings
 
 
