@@ -27,6 +27,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from bsmfit.core.argument import choice, real_number
+from bsmfit.core.array_argument import check_range
 from bsmfit.core.constants import FINE_STRUCTURE, HIGGS_VEV
 from bsmfit.errors import InputError
 from bsmfit.physics.alp_running import (
@@ -125,6 +126,7 @@ def inverse_decay_constant(
 
     Raises:
         UnknownNameError: No such coupling.
+        InputError: A decay constant that is not above 0.
 
     References:
         arXiv:1901.09966, conversions as read in a public code [unverified]; those of
@@ -137,6 +139,7 @@ def inverse_decay_constant(
     """
     choice("scanned coupling", name, SCANNED_COUPLINGS)
     if name == "decay_constant":
+        check_range("decay_constant f_a [GeV]", coupling, low=0.0, is_low_open=True)
         return 1.0 / coupling
     if name == "photon_coupling":
         return coupling * (math.pi / FINE_STRUCTURE)

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 from bsmfit.core.constants import ETA_MASS, ETA_PRIME_MASS, PION_NEUTRAL_MASS
 from bsmfit.errors import UnknownNameError
 
-__all__ = ["MIXING_MESONS", "meson_mixing_angle", "regular_inverse"]
+__all__ = ["MIXING_MESONS", "QUARK_ASYMMETRY", "meson_mixing_angle", "regular_inverse"]
 
 _STRENGTH: Final = 3.671
 """GeV; arXiv:2201.05170 as read in a public code, for L = g_s^2 g a G Gdual / 8."""
@@ -31,6 +31,9 @@ MIXING_MESONS: Final[Mapping[str, tuple[float, float, float]]] = MappingProxyTyp
     }
 )
 """Mass [GeV], coefficient of $m^2$ [1] and constant [GeV^2], by meson."""
+
+QUARK_ASYMMETRY: Final = (1.0 - 0.47) / (1.0 + 0.47)
+"""(m_d - m_u) / (m_d + m_u) with m_u / m_d = 0.47 (PDG)."""
 
 _RELATIVE_WIDTH: Final = 5e-3
 """Half width, in $m^2/m_P^2$, within which a pole is cut off: 0.3 MeV for the pion."""

@@ -32,7 +32,7 @@ from bsmfit.core.constants import (
     TAU_MASS,
 )
 from bsmfit.physics.alp_couplings import LowEnergyCouplings
-from bsmfit.physics.alp_mixing import regular_inverse
+from bsmfit.physics.alp_mixing import QUARK_ASYMMETRY, regular_inverse
 
 __all__ = [
     "fermion_loop",
@@ -44,9 +44,6 @@ __all__ = [
 
 _LIGHT_QUARKS: Final = -1.92
 """Two-photon coupling from gluons at zero mass, leading order and strange quark."""
-
-_ISOSPIN: Final = (1.0 - 0.47) / (1.0 + 0.47)
-"""(m_d - m_u) / (m_d + m_u) with m_u / m_d = 0.47 (PDG)."""
 
 _CHANGES_OF_SIGN: Final = ((PION_NEUTRAL_MASS, 0.147), (ETA_MASS, 0.6833))
 """Masses between which A_G is positive: from a pole to the next zero of the digitised
@@ -132,9 +129,8 @@ def gluon_amplitude_low_mass(mass: Float[Array, " *point"]) -> Float[Array, " *p
         Two-photon coupling for c_GG = 1 [1].
     """
     square = mass**2
-    return _LIGHT_QUARKS + _ISOSPIN * square * regular_inverse(
-        square, PION_NEUTRAL_MASS
-    )
+    pole = square * regular_inverse(square, PION_NEUTRAL_MASS)
+    return _LIGHT_QUARKS + QUARK_ASYMMETRY * pole
 
 
 def gluon_amplitude_sign(mass: Float[Array, " *point"]) -> Float[Array, " *point"]:

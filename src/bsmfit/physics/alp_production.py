@@ -1,6 +1,7 @@
 r"""Decays K+ -> pi+ a, B -> K a and B -> K* a of an axion-like particle.
 
-    kaon-to-pion   octet chiral Lagrangian, and the flavour-changing coupling
+    kaon-to-pion   octet chiral Lagrangian, mixing with the pion of K+ -> pi+ pi0, and
+                   the flavour-changing coupling
     b-to-kaon      flavour-changing coupling, form factor f_0
     b-to-kstar     flavour-changing coupling, form factor A_0
 
@@ -27,6 +28,7 @@ from bsmfit.core.constants import (
 )
 from bsmfit.errors import UnknownNameError
 from bsmfit.physics.alp_couplings import LowEnergyCouplings
+from bsmfit.physics.alp_mixing import QUARK_ASYMMETRY, meson_mixing_angle
 from bsmfit.physics.beauty_to_strange import (
     B_TO_KAON,
     B_TO_KSTAR,
@@ -48,6 +50,8 @@ __all__ = [
     "alp_branching_ratio",
     "alp_kaon_amplitude",
     "alp_kaon_branching_ratio",
+    "octet_amplitude",
+    "pion_mixing_amplitude",
 ]
 
 ALP_PROCESSES: Final = (KAON_TO_PION, B_TO_KAON, B_TO_KSTAR)
@@ -65,31 +69,31 @@ _CABIBBO: Final = 0.97435 * 0.22500
 _TOP_PRODUCT: Final = (-3.228e-4, 1.404e-4)
 """V_ts* V_td, real and imaginary part [derived] from PDG Wolfenstein parameters."""
 
+_TWO_PION_AMPLITUDE: Final = 1.81e-8
+"""|A(K+ -> pi+ pi0)| [GeV], [derived] from BR = 0.2067 and the lifetime (PDG)."""
+
 _KAON: Final = KAON_CHARGED_MASS**2
 _PION: Final = PION_CHARGED_MASS**2
 
 
-def alp_kaon_amplitude(
+def octet_amplitude(
     mass: Float[Array, ""], couplings: LowEnergyCouplings
-) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    r"""Amplitude of K+ -> pi+ a at $f$ = 1 GeV, at lowest order.
+) -> Float[Array, ""]:
+    r"""Amplitude of K+ -> pi+ a from the octet operator at $f$ = 1 GeV.
 
-    $$iA = \frac{N_8}{4f}\Big\{\frac{16c_{GG}(m_K^2-m_\pi^2)(m_K^2-m_a^2)}{D}
+    $$iA_8 = \frac{N_8}{4f}\Big\{\frac{16c_{GG}(m_K^2-m_\pi^2)(m_K^2-m_a^2)}{D}
       + \frac{6(c_{uu}+c_{dd}-2c_{ss})m_a^2(m_K^2-m_a^2)}{D}
-      + (2c_{uu}+c_{dd}+c_{ss})(m_K^2-m_\pi^2-m_a^2) + 4c_{ss}m_a^2\Big\}
-      - \frac{m_K^2-m_\pi^2}{2f}f_+\,V_{ts}^*V_{td}\,k,$$
+      + (2c_{uu}+c_{dd}+c_{ss})(m_K^2-m_\pi^2-m_a^2) + 4c_{ss}m_a^2\Big\}$$
 
     $D = 4m_K^2-m_\pi^2-3m_a^2$, $N_8 = -g_8G_FV_{ud}^*V_{us}f_\pi^2/\sqrt2$ =
-    -1.53e-7. At lowest order $f_+ = 1$; its value at $q^2=0$, 0.970, is that of the
-    flavour-violating axion. The $\Delta I=3/2$ part is left out: it makes the pole at
-    the mass of the neutral pion.
+    -1.53e-7. Lowest order, equal masses of up and down quarks.
 
     Args:
         mass: $m_a$ [GeV], 0 to $m_K-m_\pi$.
         couplings: Couplings at 2 GeV.
 
     Returns:
-        Real and imaginary part of $iA$ [GeV^2], to be divided by $f$.
+        $iA_8$ [GeV^2], real, to be divided by $f$.
 
     References:
         arXiv:2102.13112 (equation number unverified).
@@ -102,10 +106,58 @@ def alp_kaon_amplitude(
     group += (2.0 * up + down + strange) * (_KAON - _PION - square)
     group += 4.0 * strange * square
     octet = OCTET_COUPLING * FERMI_CONSTANT / math.sqrt(2.0) * _CABIBBO
-    octet *= -(_PION_CONSTANT**2)
+    return -0.25 * octet * _PION_CONSTANT**2 * group
+
+
+def pion_mixing_amplitude(
+    mass: Float[Array, ""], couplings: LowEnergyCouplings
+) -> Float[Array, ""]:
+    r"""Amplitude of K+ -> pi+ pi0, pi0 mixing into a, at $f$ = 1 GeV.
+
+    $$iA_{\pi^0} = -|A(K^+\to\pi^+\pi^0)|\,\theta_{\pi^0}(m_a)\,
+      \Big[c_{GG} + \frac{m_d+m_u}{m_d-m_u}\,\frac{c_{uu}-c_{dd}}2\Big]$$
+
+    The $\Delta I=3/2$ part, on the shell of the pion; the size of the amplitude follows
+    from BR(K+ -> pi+ pi0) = 0.2067. The sign: of $(27,1)$ operators relative to the
+    octet, $g_{27}/g_8 > 0$ as in K -> pi pi, with the mixing of both mesons by the
+    quark masses. Below the mass of the pion it adds to the octet, above it takes away.
+
+    Args:
+        mass: $m_a$ [GeV].
+        couplings: Couplings at 2 GeV.
+
+    Returns:
+        $iA_{\pi^0}$ [GeV^2], real, to be divided by $f$.
+    """
+    isovector = 0.5 * (couplings["up"] - couplings["down"]) / QUARK_ASYMMETRY
+    angle = meson_mixing_angle("pi0", mass) * (couplings["gluon"] + isovector)
+    return -_TWO_PION_AMPLITUDE * angle
+
+
+def alp_kaon_amplitude(
+    mass: Float[Array, ""], couplings: LowEnergyCouplings
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    r"""Amplitude of K+ -> pi+ a at $f$ = 1 GeV.
+
+    $$iA = iA_8 + iA_{\pi^0} - \frac{m_K^2-m_\pi^2}{2f}f_+\,V_{ts}^*V_{td}\,k$$
+
+    At lowest order $f_+ = 1$; its value at $q^2=0$, 0.970, is that of the
+    flavour-violating axion.
+
+    Args:
+        mass: $m_a$ [GeV], 0 to $m_K-m_\pi$.
+        couplings: Couplings at 2 GeV.
+
+    Returns:
+        Real and imaginary part of $iA$ [GeV^2], to be divided by $f$.
+
+    References:
+        arXiv:2102.13112 (equation number unverified).
+    """
+    real = octet_amplitude(mass, couplings) + pion_mixing_amplitude(mass, couplings)
     vector = 0.5 * (_KAON - _PION) * SCALAR_FORM_FACTOR * couplings["flavour_changing"]
-    real, imaginary = _TOP_PRODUCT
-    return 0.25 * octet * group - vector * real, -vector * imaginary
+    top = _TOP_PRODUCT
+    return real - vector * top[0], -vector * top[1]
 
 
 def alp_kaon_branching_ratio(

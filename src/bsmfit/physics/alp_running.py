@@ -87,7 +87,9 @@ _QUARKS: Final = tuple(_ROW[name] for name in (*_UP, *_DOWN))
 
 
 @lru_cache(maxsize=32)
-def running_matrix(scale: float) -> Float[np.ndarray, "n_low n_high"]:
+def running_matrix(
+    scale: float, *, matching_scale: float = TOP_MASS_MSBAR
+) -> Float[np.ndarray, "n_low n_high"]:
     r"""The matrix from `COUPLINGS` at a scale to `LOW_COUPLINGS`.
 
     Above $m_t$ ($\alpha_t = y_t^2/4\pi$, $\tilde c_{GG} = c_{GG}+\frac12\sum_qc_{qq}$):
@@ -104,6 +106,8 @@ def running_matrix(scale: float) -> Float[np.ndarray, "n_low n_high"]:
 
     Args:
         scale: $\Lambda$ [GeV], 246 to 1e15.
+        matching_scale: Where the top quark and the W boson are taken out [GeV], 80 to
+            246. What it changes is of higher order: an uncertainty.
 
     Returns:
         Matrix, not to be written to.
@@ -123,14 +127,15 @@ def running_matrix(scale: float) -> Float[np.ndarray, "n_low n_high"]:
     )
     n = len(_ROW)
     start = np.concatenate([np.asarray(_couplings_at(scale)), np.eye(n).ravel()])
-    above = _solve(_above_top, start, math.log(scale), math.log(TOP_MASS_MSBAR))
+    above = _solve(_above_top, start, math.log(scale), math.log(matching_scale))
     high = above[4:].reshape(n, n)
-    high[_ROW["flavour_changing"]] += _matching_row(above[3]) @ high
-    start = np.concatenate([[_AT_TOP[2]], high.ravel()])
-    for heavy, low in ((6, _BOTTOM_MASS), (5, _LOW_SCALE)):
-        top = TOP_MASS_MSBAR if heavy == 6 else _BOTTOM_MASS
-        flow = _below_top(n_flavours=heavy - 1)
-        start = _solve(flow, start, math.log(top), math.log(low))
+    matching = _matching_row(above[3], matching_scale)
+    high[_ROW["flavour_changing"]] += matching @ high
+    start = np.concatenate([above[2:3], high.ravel()])
+    steps = ((5, matching_scale, _BOTTOM_MASS), (4, _BOTTOM_MASS, _LOW_SCALE))
+    for n_flavours, first, last in steps:
+        flow = _below_top(n_flavours=n_flavours)
+        start = _solve(flow, start, math.log(first), math.log(last))
     matrix = start[1:].reshape(n, n)[:, : len(COUPLINGS)]
     photon = high[_ROW["weak"]] + high[_ROW["hypercharge"]]
     rows = [matrix[0], photon[: len(COUPLINGS)], *matrix[3:]]
@@ -155,16 +160,19 @@ def strong_coupling(scale: float) -> float:
     return float(_couplings_at(scale)[2])
 
 
-def weak_scale_matching(top_yukawa: float) -> tuple[float, float]:
-    r"""Coefficients of $c_{tt}$ and $c_{WW}$ in $k$ at $\mu=m_t$.
+def weak_scale_matching(
+    top_yukawa: float, matching_scale: float = TOP_MASS_MSBAR
+) -> tuple[float, float]:
+    r"""Coefficients of $c_{tt}$ and $c_{WW}$ in $k$ below the scale $\mu$.
 
-    $$k \ni \frac{y_t^2}{16\pi^2}\Big\{c_{tt}\Big[-\frac14
-      - \frac32\,\frac{1-x+\ln x}{(1-x)^2}\Big]
+    $$k \ni \frac{y_t^2}{16\pi^2}\Big\{c_{tt}\Big[\frac12\ln\frac{\mu^2}{m_t^2}
+      -\frac14 - \frac32\,\frac{1-x+\ln x}{(1-x)^2}\Big]
       - \frac{3\alpha}{2\pi s_w^2}\,c_{WW}\frac{1-x+x\ln x}{(1-x)^2}\Big\},
       \qquad x = \frac{m_t^2}{m_W^2}$$
 
     Args:
-        top_yukawa: $y_t(m_t)$ [1].
+        top_yukawa: $y_t(\mu)$ [1].
+        matching_scale: $\mu$ [GeV].
 
     Returns:
         Both coefficients [1].
@@ -174,16 +182,17 @@ def weak_scale_matching(top_yukawa: float) -> tuple[float, float]:
     """
     x = (TOP_MASS_MSBAR / _W_MASS) ** 2
     loop = top_yukawa**2 / (16.0 * math.pi**2)
-    top = -0.25 - 1.5 * (1.0 - x + math.log(x)) / (1.0 - x) ** 2
+    top = math.log(matching_scale / TOP_MASS_MSBAR)
+    top += -0.25 - 1.5 * (1.0 - x + math.log(x)) / (1.0 - x) ** 2
     strength = 3.0 * _ALPHA_WEAK / (2.0 * math.pi * _SIN2_WEAK)
     weak = -strength * (1.0 - x + x * math.log(x)) / (1.0 - x) ** 2
     return loop * top, loop * weak
 
 
-def _matching_row(alpha_top: float) -> Float[np.ndarray, " n"]:
+def _matching_row(alpha_top: float, scale: float) -> Float[np.ndarray, " n"]:
     row = np.zeros(len(_ROW))
     yukawa = math.sqrt(4.0 * math.pi * alpha_top)
-    row[_ROW["top"]], row[_ROW["weak"]] = weak_scale_matching(yukawa)
+    row[_ROW["top"]], row[_ROW["weak"]] = weak_scale_matching(yukawa, scale)
     return row
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bsmfit.validation.axion_like import axion_like_rows
 from bsmfit.validation.beauty import beauty_rows
 from bsmfit.validation.dark_photon_width import dark_photon_width_rows
 from bsmfit.validation.dark_scalar import dark_scalar_rows
@@ -36,5 +37,6 @@ def validation_rows() -> list[ValidationRow]:
         scalar_edge_rows,
         four_electron_rows,
         heavy_neutral_lepton_rows,
+        axion_like_rows,
     )
     return [row for group in groups for row in group()]
