@@ -40,7 +40,8 @@ def test_angles_change_sign_and_stay_finite_at_the_poles():
             return meson_mixing_angle(name, mass)
 
         values, slopes = jax.vmap(jax.value_and_grad(angle))(masses)
-        assert np.isfinite(values).all() and np.isfinite(slopes).all()
+        assert np.isfinite(values).all()
+        assert np.isfinite(slopes).all()
         assert float(values[0]) > 0.0 > float(values[-1])
 
 

@@ -57,9 +57,9 @@ def test_octet_formula_evaluated_elsewhere(couplings, mass, expected):
 
 
 def test_the_pole_is_that_of_kaons_to_two_pions():
-    """(27,1) against the octet: -(5/6)(g_27/g_8)(m_d - m_u)/(m_d + m_u) m^2/(m^2 - m_pi^2).
+    """(27,1) over octet: -(5/6)(g_27/g_8)(m_d - m_u)/(m_d + m_u) m^2/(m^2 - m_pi^2).
 
-    From the (27,1) and (8,1) operators at lowest order; g_27/g_8 = 0.0568 is
+    From the operators at lowest order, both on the shell; g_27/g_8 = 0.0568 is
     A_2/A_0 = 1/22.4 over 10/(9 sqrt 2).
     """
     gluon, mass = only(gluon=1.0), 0.1

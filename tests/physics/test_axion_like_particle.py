@@ -132,5 +132,5 @@ def test_what_is_no_particle_is_refused(widths):
 @pytest.mark.parametrize("f", [0.0, -1e6])
 def test_a_decay_constant_that_is_not_positive_is_refused(mixed, f):
     model = Model(mixed[0], name="mine", coupling="decay_constant")
-    with pytest.raises(InputError, match="at or above 0|decay_constant f_a"):
+    with pytest.raises(InputError, match=r"at or above 0|decay_constant f_a"):
         model(jnp.array(0.3), jnp.array(f))

@@ -34,7 +34,7 @@ def test_rows_at_the_same_name_of_a_coupling_do_not_count(rows):
 
 
 def test_the_shape_around_the_pole_is_met(rows):
-    """Ratio of the rates above and below the pion: 0.54 in the code, 0.91 without pole."""
+    """Rates above over below the pion: 0.54 in the code, 0.91 without the pole."""
     found = {
         row.quantity.split(",")[0]: row for row in rows if "same c/f" in row.quantity
     }

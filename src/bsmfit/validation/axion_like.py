@@ -1,8 +1,8 @@
 r"""Validation of axion-like particles: running, K -> pi a, B -> K a and lifetimes.
 
 Rates are compared with a public code, ALPaca 1.2.0, for the benchmarks with new physics
-at 1 TeV. It turns the names of the couplings into $c/f$ in its own way: with $v$ = 307.9
-GeV, $\alpha$ = 1/126.5 and $\alpha_s$ = 0.0900 at 1 TeV, where we have 246.2 GeV,
+at 1 TeV. It turns the names of the couplings into $c/f$ in its own way: with $v$ =
+307.9 GeV, $\alpha$ = 1/126.5 and $\alpha_s$ = 0.0900 at 1 TeV, where we have 246.2 GeV,
 $\alpha(0)$ and 0.0883. Rates are therefore compared at the same $c/f$, and at the same
 name in rows that do not count. It matches at 100 GeV with the pole mass of the top
 quark: 12 % in rates from one logarithm, 40 % in those from two.
@@ -92,7 +92,10 @@ _TOLERANCE: Final = {"BC9": 0.5, "BC10": 0.5, "BC11": 0.15}
 _NEAR_PION: Final = (0.12, 0.16)
 
 _POLE: Final = "15 and 25 MeV from the pole at the mass of the neutral pion"
-_LOGARITHM: Final = "two logarithms: 0.6 of our rate with matching at 100 GeV and the pole mass, as there"
+_LOGARITHM: Final = (
+    "two logarithms: 0.6 of our rate with matching at 100 GeV and the pole mass of the "
+    "top quark, as there"
+)
 
 
 def _ours(bench: str, process: str, mass: float, *, is_same_ratio: bool) -> float:
@@ -105,7 +108,8 @@ def _ours(bench: str, process: str, mass: float, *, is_same_ratio: bool) -> floa
 
 
 def _running_rows() -> list[ValidationRow]:
-    row = dict(zip(COUPLINGS, running_matrix(4e3 * math.pi)[-1], strict=True))
+    values = running_matrix(4e3 * math.pi)[-1]
+    row: dict[str, float] = dict(zip(COUPLINGS, values, strict=True))
     numbers = (
         ("gluon", "c_GG", -5.7e-5, 0.10, -6.1e-5),
         ("weak", "c_WW", -2.8e-5, 0.05, -2.8e-5),
