@@ -87,6 +87,16 @@ def test_a_limit_inside_a_window_says_which():
     assert "leaves out 0.125 to 0.145" in words
 
 
+def test_a_map_inside_a_window_is_refused():
+    with pytest.raises(BsmfitError, match=r"leaves out 0\.125 to 0\.145"):
+        bsmfit.scan_plane(
+            bsmfit.load_model("alp-gluon"),
+            bsmfit.load_channel("na62-pi0-invisible"),
+            mass=np.array([0.13, 0.14]),
+            coupling=np.array([1e-6]),
+        )
+
+
 def test_show_states_windows_couplings_and_scale():
     shown = " ".join(CliRunner().invoke(app, ["show", "alp-gluon"]).stdout.split())
     for words in ("0.125 to 0.145", "gluon 1", "1000 GeV", "gluon_coupling"):
