@@ -33,6 +33,9 @@ COUPLINGS = {
     ("axion-pair-rate", "branching_ratio"): (1e-9, 1),
     ("dark-axion-pair", "electron_charge"): (1.0, 2),
     ("dark-axion-pair", "decay_constant"): (1.0, -2),
+    ("alp-photon", "photon_coupling"): (1e-4, 2),
+    ("alp-fermion", "yukawa_coupling"): (1e-4, 2),
+    ("alp-gluon", "gluon_coupling"): (1e-7, 2),
 }
 MASS = {"na62-dump-mumu": 0.3, "na62-dump-ee": 0.3, "na62-pi0-invisible": 0.13}
 MASS |= {"na62-dump-hadrons": 0.6}
@@ -177,7 +180,9 @@ def test_the_signal_vanishes_with_the_coupling(pair):
     """As its power, or faster in a dump, where the particle must decay."""
     _, _, couplings, values, _ = pair
     steps = np.diff(np.asarray(values)) / np.diff(np.log(np.asarray(couplings)))
-    assert abs(steps[1]) >= 0.999 or values[1] == values[2] == LOG_CLOSED
+    # several closed terms add up to a little more than LOG_CLOSED
+    is_closed = values[1] == values[2] < 0.99 * LOG_CLOSED
+    assert abs(steps[1]) >= 0.999 or is_closed
     assert float(values[2]) < np.log(1e-6)
 
 

@@ -111,6 +111,21 @@ def test_pi4e(run):
     assert edges.lower[0] > 2.0 * edges.lower[1]
 
 
+def test_axion_like_particles(run):
+    model = run("physics/axion-like-particles.md")["model"]
+    page = (DOCS / "physics/axion-like-particles.md").read_text(encoding="utf-8")
+    from bsmfit.physics.alp_running import COUPLINGS, running_matrix
+
+    # the table of the page: k at 1 TeV and 4 pi TeV
+    for symbol, name in (("tt", "top"), ("GG", "gluon"), ("WW", "weak")):
+        row = re.search(rf"\| \$c_{{{symbol}}}=1\$ \| (\S+) \| (\S+) \|", page)
+        assert row is not None
+        for text, scale in zip(row.groups(), (1e3, 4e3 * math.pi), strict=True):
+            found = running_matrix(scale)[-1][COUPLINGS.index(name)]
+            assert float(text) == pytest.approx(found, rel=0.01)
+    assert model.excluded_masses == ((0.125, 0.145),)
+
+
 def test_quickstart(run, tmp_path):
     names = run("quickstart.md")
     written = {path.name for path in tmp_path.iterdir()}

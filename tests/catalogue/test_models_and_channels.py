@@ -28,6 +28,9 @@ from bsmfit.errors import DataFileError, UnknownNameError
 
 def test_names_are_known():
     assert model_names() == (
+        "alp-fermion",
+        "alp-gluon",
+        "alp-photon",
         "axion-pair-rate",
         "cascade-rate",
         "dark-axion-pair",

@@ -39,9 +39,9 @@ def test_dataset_follows_the_contract(make_scan, make_toy):
     levels = dataset["quantile"].values
     np.testing.assert_allclose(levels, [0.023, 0.16, 0.5, 0.84, 0.977], atol=2e-3)
     assert dataset["status"].dtype == np.int8
-    assert dataset["status"].attrs["flag_values"].tolist() == [0, 1, 2, 3]
+    assert dataset["status"].attrs["flag_values"].tolist() == [0, 1, 2, 3, 4]
     assert dataset["status"].attrs["flag_meanings"] == (
-        "ok not_converged invalid_model no_sensitivity"
+        "ok not_converged invalid_model no_sensitivity excluded_mass"
     )
     for name in ("mass", "epsilon", *dataset.data_vars):
         assert dataset[name].attrs["long_name"]

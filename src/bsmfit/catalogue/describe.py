@@ -55,7 +55,7 @@ def _describe_model(name: str) -> list[Section]:
                 ("summary", card.summary),
                 ("benchmark", card.pbc or "none"),
                 ("coupling", _coupling(card)),
-                ("masses", "{:g} to {:g} GeV".format(*card.mass_range)),
+                ("masses", _masses(card)),
                 ("cite", ", ".join(card.texkeys)),
                 ("default preset", card.default_preset),
             ],
@@ -89,6 +89,12 @@ def _describe_model(name: str) -> list[Section]:
         ]
         sections.append((f"preset {preset}", rows))
     return sections
+
+
+def _masses(card: ModelCard) -> str:
+    words = "{:g} to {:g} GeV".format(*card.mass_range)
+    without = [f"{low:g} to {high:g}" for low, high in card.excluded_masses]
+    return f"{words}, without {', '.join(without)}" if without else words
 
 
 def _coupling(card: ModelCard) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from bsmfit.catalogue.alp_models import alp_function
 from bsmfit.catalogue.composition import composed_preset, composition_in_words
 from bsmfit.catalogue.files import (
     data_root,
@@ -36,6 +37,7 @@ from bsmfit.physics.invisible_dark_photon import InvisibleDarkPhoton
 from bsmfit.physics.mediator import Mediator
 from bsmfit.physics.model import Model, ProductionNuisance
 from bsmfit.physics.scaled_production import ScaledProduction
+from bsmfit.records.alp_preset import AlpPreset
 from bsmfit.records.model_card import ModelCard
 from bsmfit.records.model_preset import (
     DarkPhotonPreset,
@@ -120,6 +122,7 @@ def _axes(card: ModelCard, choice: Preset) -> dict[str, Any]:
         "coupling_symbol": card.coupling_symbol or "",
         "particle": card.particle,
         "mass_range": (card.mass_range[0], card.mass_range[1]),
+        "excluded_masses": tuple((low, high) for low, high in card.excluded_masses),
     }
     if isinstance(choice, SeveralCouplingsPreset):
         unit, symbol = choice.units[choice.coupling]
@@ -133,6 +136,8 @@ def _axes(card: ModelCard, choice: Preset) -> dict[str, Any]:
 
 def _function(name: str, choice: Preset) -> tuple[Callable[..., Mediator], list[Path]]:
     """The function of a preset, and the tables that it uses."""
+    if isinstance(choice, AlpPreset):
+        return alp_function(choice)
     if isinstance(choice, SeveralCouplingsPreset):
         return pair_function(choice)
     if isinstance(choice, DarkPhotonPreset):

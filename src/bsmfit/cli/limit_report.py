@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bsmfit.inference.toys.limits import Toys
     from bsmfit.likelihood.likelihood import Likelihood
     from bsmfit.physics.mediator import Mediator
+    from bsmfit.physics.model import Model
 
 __all__ = ["LimitQuestion", "limit_in_words", "limit_report"]
 
@@ -197,6 +198,12 @@ def _without_model(
     return regions, about
 
 
+def _windows(model: Model) -> str:
+    """The masses that a model leaves out, in words."""
+    windows = (f"{low:g} to {high:g}" for low, high in model.excluded_masses)
+    return f"it leaves out {', '.join(windows)} GeV"
+
+
 def _with_model(
     search: Channel, question: LimitQuestion
 ) -> tuple[tuple[SearchRegion, ...], dict[str, Any]]:
@@ -224,6 +231,9 @@ def _with_model(
     low, high = model.mass_range
     if not low <= mass <= high:
         msg = f"mass = {mass:g} GeV lies outside {model.name} ({low:g} to {high:g} GeV)"
+        raise InputError(msg)
+    if not bool(model.defines(jnp.asarray(mass))):
+        msg = f"mass = {mass:g} GeV: {model.name} says nothing there; {_windows(model)}"
         raise InputError(msg)
     combination = Combination.of(model, search)
 

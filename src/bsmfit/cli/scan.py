@@ -210,24 +210,30 @@ def _gain(dataset: xr.Dataset) -> list[str]:
 
 
 def _without_result(dataset: xr.Dataset) -> list[str]:
-    """Say which masses no search says anything about, and how many points failed."""
+    """Say which masses nothing is said about, and how many points failed."""
     import numpy as np
 
     from bsmfit.scan.runner import Status
 
     status = dataset["status"].values
-    is_closed = np.all(status == Status.NO_SENSITIVITY, axis=1)
-    lines = []
-    if is_closed.any():
-        mass_mev = 1e3 * dataset["mass"].values
-        edges = np.flatnonzero(np.diff(is_closed, prepend=False, append=False))
+    lines, is_closed = [], np.zeros(status.shape[0], bool)
+    mass_mev = 1e3 * dataset["mass"].values
+    for code, words in (
+        (Status.NO_SENSITIVITY, "no sensitivity"),
+        (Status.EXCLUDED_MASS, "left out by the model"),
+    ):
+        is_such = np.all(status == code, axis=1)
+        is_closed |= is_such
+        if not is_such.any():
+            continue
+        edges = np.flatnonzero(np.diff(is_such, prepend=False, append=False))
         ranges = [
             f"{mass_mev[first]:.4g} to {mass_mev[after - 1]:.4g} MeV"
             for first, after in zip(edges[::2], edges[1::2], strict=True)
         ]
         lines.append(
-            f"no sensitivity: masses {', '.join(ranges)} ({int(is_closed.sum())} of "
-            f"{is_closed.size}), not excluded"
+            f"{words}: masses {', '.join(ranges)} ({int(is_such.sum())} of "
+            f"{is_such.size}), not excluded"
         )
     counts = [
         f"{int((status[~is_closed] == code).sum())} {code.name.lower()}"

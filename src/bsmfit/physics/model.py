@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from bsmfit.core.argument import LARGEST_FACTOR, instances, real_number, text
 from bsmfit.core.array_argument import check_range, known_values, scalar
@@ -94,6 +94,8 @@ class Model(eqx.Module):
         particle: Symbol of the particle for the axis of a figure, TeX without dollars.
         preset: Name of the production preset, written into every output.
         mass_range: Masses at which the function is valid, lowest and highest [GeV].
+        excluded_masses: Windows of masses inside the range at which the function says
+            nothing, (low, high) [GeV]: a map has a status there and no number.
         nuisances: Uncertainties of the production rates.
         inputs: Digests of the data files that went into it, by file name.
         coupling_unit: Unit of the coupling; "1" for a pure number.
@@ -108,6 +110,9 @@ class Model(eqx.Module):
     preset: str = eqx.field(static=True, default="as given")
     mass_range: tuple[float, float] = eqx.field(
         static=True, default=(0.0, float("inf"))
+    )
+    excluded_masses: tuple[tuple[float, float], ...] = eqx.field(
+        static=True, default=()
     )
     nuisances: tuple[ProductionNuisance, ...] = eqx.field(static=True, default=())
     inputs: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
@@ -130,6 +135,8 @@ class Model(eqx.Module):
                 msg = f"{where}: {name} = {getattr(self, name)!r} must be text"
                 raise InputError(msg)
         _check_mass_range(where, self.mass_range)
+        for window in self.excluded_masses:
+            _check_mass_range(f"{where}: excluded window", window)
         hint = "make it with ProductionNuisance(name, kappa, processes)"
         kind, what = ProductionNuisance, f"{where}: nuisances"
         names = [
@@ -138,6 +145,20 @@ class Model(eqx.Module):
         if len(set(names)) < len(names):
             msg = f"{where}: nuisances has a name twice ({', '.join(names)})"
             raise InputError(msg)
+
+    def defines(self, mass: Float[Array, " *point"]) -> Bool[Array, " *point"]:
+        """Whether the model says anything at a mass: outside its excluded windows.
+
+        Args:
+            mass: Mass [GeV].
+
+        Returns:
+            False inside a window.
+        """
+        inside = jnp.zeros(jnp.shape(mass), bool)
+        for low, high in self.excluded_masses:
+            inside = inside | ((mass > low) & (mass < high))
+        return ~inside
 
     def __call__(self, mass: Float[Array, ""], coupling: Float[Array, ""]) -> Mediator:
         """The new particle at one point.

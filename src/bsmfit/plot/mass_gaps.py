@@ -1,6 +1,7 @@
 """Masses at which no search of a figure says anything.
 
-A point without sensitivity is neither excluded nor allowed. Its mass is drawn as a
+A point without sensitivity, or at a mass that the model excludes from what it says, is
+neither excluded nor allowed. Its mass is drawn as a
 hatched band, from the last mass on one side at which a search does say something to the
 first on the other, so that region and band meet.
 
@@ -114,7 +115,8 @@ def draw_gaps(axes: Axes, datasets: Sequence[xr.Dataset]) -> list[Patch]:
 
 def _sensitive_spans(dataset: xr.Dataset, *, is_open: bool) -> list[Span]:
     """Runs of masses with or without any sensitivity."""
-    has_any = (dataset["status"].values != Status.NO_SENSITIVITY).any(axis=1)
+    closed = (Status.NO_SENSITIVITY, Status.EXCLUDED_MASS)
+    has_any = np.any(~np.isin(dataset["status"].values, closed), axis=1)
     return _spans(dataset["mass"].values, has_any, is_open=is_open)
 
 

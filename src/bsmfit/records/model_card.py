@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from bsmfit.errors import closest_name
+from bsmfit.records.alp_preset import AlpPreset
 from bsmfit.records.model_preset import (
     MODEL_PRESETS,
     DarkPhotonPreset,
@@ -32,7 +33,7 @@ from bsmfit.records.strict_model import (
 
 __all__ = ["ModelCard"]
 
-_PRESETS = {**MODEL_PRESETS, **PAIR_PRESETS}
+_PRESETS = {**MODEL_PRESETS, **PAIR_PRESETS, "axion-like-particle": AlpPreset}
 
 
 class ModelCard(StrictModel):
@@ -49,6 +50,7 @@ class ModelCard(StrictModel):
         coupling_unit: Unit of the coupling; "1" for a pure number.
         coupling_symbol: Symbol of the coupling, TeX without dollars, or None.
         mass_range: Range of masses in which the model is valid [GeV].
+        excluded_masses: Windows inside it at which the model says nothing [GeV].
         texkeys: Publications to cite.
         default_preset: Preset used where none is named.
         presets: Presets by name; their keys depend on `model`.
@@ -65,6 +67,11 @@ class ModelCard(StrictModel):
     mass_range: Annotated[
         Items[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)
     ]
+    excluded_masses: Items[
+        Annotated[
+            Items[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)
+        ]
+    ] = ()
     texkeys: Items[Text]
     default_preset: Identifier
     # The first one names the keys in the messages about unknown keys.
@@ -109,6 +116,17 @@ class ModelCard(StrictModel):
             text = f"is [{low:g}, {high:g}] GeV but must be [lower, upper]"
             raise invalid_value(text)
         return mass_range
+
+    @field_validator("excluded_masses")
+    @classmethod
+    def _are_windows(
+        cls, excluded: tuple[tuple[float, ...], ...]
+    ) -> tuple[tuple[float, ...], ...]:
+        for low, high in excluded:
+            if high <= low:
+                text = f"has [{low:g}, {high:g}] GeV, which must be [lower, upper]"
+                raise invalid_value(text)
+        return excluded
 
     @model_validator(mode="after")
     def _default_exists(self) -> ModelCard:

@@ -162,6 +162,7 @@ def default_axes(
     low, high = model.mass_range
     masses = replace(masses, low=max(masses.low, low), high=min(masses.high, high))
     nodes = [node for channel in channels for node in channel.mass_nodes]
+    nodes += [end for window in model.excluded_masses for end in window]
     return _with_nodes(masses, nodes), couplings
 
 
@@ -245,7 +246,8 @@ def check_masses(
         masses: The mass axis [GeV].
 
     Raises:
-        InputError: A mass outside, or no search that says anything at any of them.
+        InputError: A mass outside, or no search, or not the model, says anything at any
+            of them.
     """
     low, high = model.mass_range
     names = [model.name]
@@ -262,6 +264,13 @@ def check_masses(
         )
         raise InputError(msg)
     points = jnp.asarray(masses.points())
+    if not bool(jnp.any(model.defines(points))):
+        windows = ", ".join(f"{a:g} to {b:g}" for a, b in model.excluded_masses)
+        msg = (
+            f"{model.name} says nothing at any mass from {masses.low:g} to "
+            f"{masses.high:g} GeV: it leaves out {windows} GeV"
+        )
+        raise InputError(msg)
     if not any(bool(jnp.any(jax.vmap(c.covers)(points))) for c in channels):
         who = " and ".join(channel.name for channel in channels)
         msg = (

@@ -213,6 +213,8 @@ class ExclusionPoint(eqx.Module):
         is_valid = is_physical(mediator) & is_same
         status = jnp.where(is_valid, status, int(Status.INVALID_MODEL))
         status = jnp.where(found.is_open, status, int(Status.NO_SENSITIVITY))
+        is_defined = self.model.defines(mass)
+        status = jnp.where(is_defined, status, int(Status.EXCLUDED_MASS))
         return PointResult(
             n_signal=found.n_signal,
             n_up_obs=found.n_up_obs,

@@ -44,12 +44,17 @@ Progress = Callable[[int, int], None]
 
 
 class Status(IntEnum):
-    """What became of a point; anything but `OK` is nan in the result."""
+    """What became of a point; anything but `OK` is nan in the result.
+
+    No search is sensitive (`NO_SENSITIVITY`) or the model says nothing
+    (`EXCLUDED_MASS`): the point is neither excluded nor allowed.
+    """
 
     OK = 0
     NOT_CONVERGED = 1
     INVALID_MODEL = 2
     NO_SENSITIVITY = 3
+    EXCLUDED_MASS = 4
 
 
 class PointResult(eqx.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bsmfit.validation.axion_like import axion_like_rows
 from bsmfit.validation.beauty import beauty_rows
 from bsmfit.validation.dark_photon_width import dark_photon_width_rows
 from bsmfit.validation.dark_scalar import dark_scalar_rows
@@ -40,5 +41,6 @@ def validation_rows() -> list[ValidationRow]:
         heavy_neutral_lepton_rows,
         other_dump_rows,
         visible_kaon_decay_rows,
+        axion_like_rows,
     )
     return [row for group in groups for row in group()]

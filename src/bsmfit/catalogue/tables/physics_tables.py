@@ -8,14 +8,18 @@ import jax.numpy as jnp
 
 from bsmfit.catalogue.csv_file import read_csv
 from bsmfit.catalogue.files import data_root
+from bsmfit.physics.alp_widths import AlpWidths
 from bsmfit.physics.hadronic_ratio import TABLE_COLUMNS, HadronicRatio
 from bsmfit.physics.proton_form_factor import FormFactorValue, TabulatedFormFactor
 from bsmfit.physics.scalar_width import ScalarWidths
 
 __all__ = [
+    "ALP_FERMION_FILE",
+    "ALP_GLUON_FILE",
     "HADRONIC_RATIO_FILE",
     "PROTON_FORM_FACTOR_FILE",
     "SCALAR_WIDTHS_FILE",
+    "load_alp_widths",
     "load_hadronic_ratio",
     "load_proton_form_factor",
     "load_scalar_widths",
@@ -24,6 +28,8 @@ __all__ = [
 HADRONIC_RATIO_FILE = "hadrons/exclusive_ratios.csv"
 PROTON_FORM_FACTOR_FILE = "proton_form_factor/central.csv"
 SCALAR_WIDTHS_FILE = "scalar_widths/pipi_kk.csv"
+ALP_GLUON_FILE = "alp_widths/gluon.csv"
+ALP_FERMION_FILE = "alp_widths/fermion.csv"
 
 
 def load_hadronic_ratio() -> HadronicRatio:
@@ -51,6 +57,15 @@ def load_scalar_widths() -> ScalarWidths:
         The widths at unit mixing, in the precision that is switched on.
     """
     return _scalar_widths(_precision())
+
+
+def load_alp_widths() -> AlpWidths:
+    """Widths of an axion-like particle, with the shipped tables of hadrons.
+
+    Returns:
+        The widths, in the precision that is switched on.
+    """
+    return _alp_widths(_precision())
 
 
 def _precision() -> str:
@@ -93,3 +108,17 @@ def _scalar_widths(_precision: str) -> ScalarWidths:
         minimum={"mass": 0.0, "width": 0.0},
     )
     return ScalarWidths.from_table(table.columns)
+
+
+@lru_cache(maxsize=2)
+def _alp_widths(_precision: str) -> AlpWidths:
+    gluon, fermion = (
+        read_csv(
+            data_root() / file,
+            numbers=("mass", "width"),
+            text=("final_state",),
+            minimum={"mass": 0.0, "width": 0.0},
+        ).columns
+        for file in (ALP_GLUON_FILE, ALP_FERMION_FILE)
+    )
+    return AlpWidths.from_tables(gluon, fermion)
