@@ -296,3 +296,20 @@ def test_copper_reference_lies_between_the_two_counting_rules() -> None:
         assert lower - error < expected < upper + error
         if name != "phi":
             assert lower + error < expected  # the rules do differ
+
+
+def test_mesons_of_slower_protons_are_fewer_and_softer():
+    spectra = []
+    for energy in (70, 400):
+        path = ROOT / "data" / f"meson_spectra_{energy}GeV" / FILES["pp-inelastic"]
+        with np.load(path, allow_pickle=False) as file:
+            spectra.append({key: file[key] for key in file.files})
+    low, high = spectra
+    np.testing.assert_allclose(low["momentum_edges"], high["momentum_edges"])
+    for name in NAMES:
+        assert 0.3 < low[f"total_{name}"] / high[f"total_{name}"] < 0.7
+        above = low["momentum_edges"][:-1] > 70.0
+        assert low[f"counts_{name}"][above].sum() == 0
+    metadata = json.loads(str(low["metadata"]))
+    energy = sum(metadata["mean_energy_gev_per_interaction"][n] for n in ("pi0", "eta"))
+    assert 0.15 < energy / 70.0 < 0.35

@@ -2,9 +2,9 @@ r"""Validation of dumps of other laboratories: the scalar behind the CHARM dump.
 
 The published region of a scalar that mixes with the Higgs boson (1809.01876, as drawn
 by a public code) has scalars from kaons of the dump and from B mesons, and a simple
-acceptance. Our yields have B mesons only. Hard particles make the upper edge, where
-every lifetime is short against the distance; they come from B mesons, so that it is
-judged. Slow ones, from kaons, make the lower edge, which is reported.
+acceptance. Hard particles make the upper edge, where every lifetime is short against
+the distance; they come from B mesons, so that it is judged. Slow ones, from kaons, make
+the lower edge, which is judged where the yields have kaons and reported where not.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ _FACTOR = 1.3
 _JUDGED_FROM = 0.2222
 """Below, on the steep edge at the threshold of muons, rows are reported [GeV]."""
 
+_KAONS = "dump-kaon-to-pion"
+_WITHOUT = "B mesons alone; kaons of the dump are not in the yields"
+
 _BELOW_MUONS = {0.0304: 3.048e-3, 0.0574: 2.141e-3, 0.1049: 1.574e-3, 0.2091: 1.044e-3}
 """Lower edge in sin(theta) below the threshold of muons, by mass [GeV], same source."""
 
@@ -38,20 +41,22 @@ def _muon_rows(preset: str) -> list[ValidationRow]:
     if limit is None or limit.upper is None:
         msg = f"{_MUONS}: the record has no published contour to validate against"
         raise DataFileError(msg)
+    channel = load_beam_dump(_MUONS)
+    has_kaons = _KAONS in channel.processes
     result = scan_plane(
         load_model("dark-scalar", preset),
-        load_beam_dump(_MUONS),
+        channel,
         mass=limit.mass,
         coupling=(1.0e-9, 1.0e-2, 800),
     )
     edges = coupling_edges(result)
     rows = []
-    for side, published, ours in (
-        ("lower", limit.lower, edges.lower),
-        ("upper", limit.upper, edges.upper),
+    for side, published, ours, is_complete in (
+        ("lower", limit.lower, edges.lower, has_kaons),
+        ("upper", limit.upper, edges.upper, True),
     ):
         for mass, theirs, mine in zip(limit.mass, published, ours, strict=True):
-            is_judged = side == "upper" and mass >= _JUDGED_FROM
+            is_judged = is_complete and mass >= _JUDGED_FROM
             rows.append(
                 ValidationRow(
                     target=f"CHARM, scalar, {side} edge, {preset}",
@@ -60,9 +65,7 @@ def _muon_rows(preset: str) -> list[ValidationRow]:
                     ours=float(np.sqrt(mine)),
                     tolerance=_FACTOR - 1.0 if is_judged else None,
                     source=_SOURCE,
-                    note="B mesons alone; kaons of the dump are not in the yields"
-                    if side == "lower"
-                    else "",
+                    note="" if is_complete else _WITHOUT,
                 )
             )
     return rows
@@ -70,9 +73,10 @@ def _muon_rows(preset: str) -> list[ValidationRow]:
 
 def _electron_rows() -> list[ValidationRow]:
     masses = np.array(list(_BELOW_MUONS))
+    channel = load_beam_dump(_ELECTRONS)
     result = scan_plane(
         load_model("dark-scalar", "inclusive"),
-        load_beam_dump(_ELECTRONS),
+        channel,
         mass=masses,
         coupling=(1.0e-8, 1.0, 800),
     )
@@ -85,7 +89,9 @@ def _electron_rows() -> list[ValidationRow]:
             ours=float(mine),
             tolerance=None,
             source=_SOURCE,
-            note="B mesons and e+ e- alone; published with kaons and gamma gamma",
+            note="e+ e- alone; published with gamma gamma"
+            if _KAONS in channel.processes
+            else f"e+ e- alone; {_WITHOUT}",
         )
         for (mass, published), mine in zip(_BELOW_MUONS.items(), ours, strict=True)
     ]
