@@ -134,8 +134,8 @@ def inverse_decay_constant(
 
     Examples:
         >>> one = inverse_decay_constant(jnp.array(1e6), "decay_constant", scale=1e3)
-        >>> float(one)
-        1e-06
+        >>> print(f"{float(one):.3e}")
+        1.000e-06
     """
     choice("scanned coupling", name, SCANNED_COUPLINGS)
     if name == "decay_constant":

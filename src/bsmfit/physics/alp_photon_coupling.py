@@ -79,8 +79,8 @@ def photon_width(
 
     Examples:
         >>> one = jnp.array(1.0)
-        >>> print(f"{float(photon_width(one, one)):.3e}")
-        2.684e-08
+        >>> print(f"{float(photon_width(one, one)):.2e}")
+        2.68e-08
     """
     return FINE_STRUCTURE**2 * mass**3 / (4.0 * math.pi) ** 3 * coupling_squared
 
