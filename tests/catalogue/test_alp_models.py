@@ -97,6 +97,16 @@ def test_a_map_inside_a_window_is_refused():
         )
 
 
+def test_a_likelihood_inside_a_window_is_refused():
+    model = bsmfit.load_model("alp-fermion")
+    search = bsmfit.load_channel("na62-dump-mumu")
+    for mass in (0.55, np.array([0.3, 0.55])):
+        with pytest.raises(BsmfitError, match=r"mass = 0\.55 GeV.*leaves out"):
+            bsmfit.search_likelihood(model, search, mass=mass, coupling=1e-3)
+    likelihood = bsmfit.search_likelihood(model, search, mass=0.3, coupling=1e-3)
+    assert bsmfit.upper_limit(likelihood, cl=0.9).value < 1.0
+
+
 def test_show_states_windows_couplings_and_scale():
     shown = " ".join(CliRunner().invoke(app, ["show", "alp-gluon"]).stdout.split())
     for words in ("0.125 to 0.145", "gluon 1", "1000 GeV", "gluon_coupling"):

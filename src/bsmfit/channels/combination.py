@@ -36,6 +36,7 @@ from bsmfit.errors import (
     closest_name,
 )
 from bsmfit.likelihood.likelihood import Likelihood
+from bsmfit.physics.excluded_masses import check_defined
 from bsmfit.physics.mediator import Mediator
 from bsmfit.physics.model import Model, ProductionNuisance, abstract_mediator
 from bsmfit.physics.production import KNOWN_PROCESSES
@@ -177,7 +178,8 @@ def search_likelihood(
         of the points are left out.
 
     Raises:
-        InputError: What `Combination.of` refuses, or no search says anything there.
+        InputError: What `Combination.of` refuses, a mass that the model leaves out, or
+            no search says anything there.
 
     Examples:
         >>> import bsmfit
@@ -192,6 +194,7 @@ def search_likelihood(
     """
     combination = Combination.of(model, channels)
     masses, couplings = _grid(mass, coupling)
+    check_defined(model, masses)
 
     def at(one: jax.Array, other: jax.Array) -> tuple[SearchRegion, ...]:
         return combination.regions(model(one, other))

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from bsmfit.inference.toys.limits import Toys
     from bsmfit.likelihood.likelihood import Likelihood
     from bsmfit.physics.mediator import Mediator
-    from bsmfit.physics.model import Model
 
 __all__ = ["LimitQuestion", "limit_in_words", "limit_report"]
 
@@ -198,12 +197,6 @@ def _without_model(
     return regions, about
 
 
-def _windows(model: Model) -> str:
-    """The masses that a model leaves out, in words."""
-    windows = (f"{low:g} to {high:g}" for low, high in model.excluded_masses)
-    return f"it leaves out {', '.join(windows)} GeV"
-
-
 def _with_model(
     search: Channel, question: LimitQuestion
 ) -> tuple[tuple[SearchRegion, ...], dict[str, Any]]:
@@ -214,6 +207,7 @@ def _with_model(
     from bsmfit.catalogue.models import load_model
     from bsmfit.channels.combination import Combination
     from bsmfit.core.constants import HBAR
+    from bsmfit.physics.excluded_masses import check_defined
 
     mass, coupling = question.mass, question.coupling
     if question.model is None or mass is None or coupling is None:
@@ -232,9 +226,7 @@ def _with_model(
     if not low <= mass <= high:
         msg = f"mass = {mass:g} GeV lies outside {model.name} ({low:g} to {high:g} GeV)"
         raise InputError(msg)
-    if not bool(model.defines(jnp.asarray(mass))):
-        msg = f"mass = {mass:g} GeV: {model.name} says nothing there; {_windows(model)}"
-        raise InputError(msg)
+    check_defined(model, jnp.asarray(mass))
     combination = Combination.of(model, search)
 
     def at(both: tuple) -> tuple:

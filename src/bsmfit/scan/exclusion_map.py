@@ -19,6 +19,7 @@ import xarray as xr
 from bsmfit.channels.channel import Channel, DefaultAxis
 from bsmfit.channels.combination import as_channels, production_processes
 from bsmfit.errors import InputError
+from bsmfit.physics.excluded_masses import windows_in_words
 from bsmfit.physics.model import Model
 from bsmfit.scan.blocks import BlockFolder
 from bsmfit.scan.exclusion_point import ExclusionPoint
@@ -265,10 +266,9 @@ def check_masses(
         raise InputError(msg)
     points = jnp.asarray(masses.points())
     if not bool(jnp.any(model.defines(points))):
-        windows = ", ".join(f"{a:g} to {b:g}" for a, b in model.excluded_masses)
         msg = (
             f"{model.name} says nothing at any mass from {masses.low:g} to "
-            f"{masses.high:g} GeV: it leaves out {windows} GeV"
+            f"{masses.high:g} GeV: {windows_in_words(model)}"
         )
         raise InputError(msg)
     if not any(bool(jnp.any(jax.vmap(c.covers)(points))) for c in channels):
