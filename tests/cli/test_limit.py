@@ -111,3 +111,13 @@ def test_a_search_for_decays_takes_a_particle_without_lifetime_for_prompt():
     assert report["unit"] == "BR(kaon-to-pion) BR(mumu)"
     assert report["limit"] == pytest.approx(1.3e-10, rel=0.1)
     assert "decaying at once" in CliRunner().invoke(app, arguments).stdout
+
+
+def test_a_search_of_unknown_background_expects_no_limit():
+    result = CliRunner().invoke(app, ["limit", "na62-pi0-pi-minus-mu-e", "--json"])
+    report = json.loads(result.stdout)
+    assert report["limit"] == pytest.approx(2.9e-10, rel=0.002)
+    assert report["expected"] is None
+    assert report["expected_status"] == "unknown_background"
+    words = CliRunner().invoke(app, ["limit", "na62-pi0-pi-minus-mu-e"]).stdout
+    assert "unknown, as the background is" in words

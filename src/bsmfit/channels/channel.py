@@ -225,6 +225,11 @@ class Channel(eqx.Module):
         return "observed"
 
     @property
+    def is_background_known(self) -> bool:
+        """Whether what is expected without signal is known; else no limit is."""
+        return True
+
+    @property
     def mass_nodes(self) -> tuple[float, ...]:
         """Masses at which the answer jumps: a map has points on both sides of each."""
         return ()

@@ -276,6 +276,11 @@ class RareDecayChannel(Channel):
             return "observed"
         return "assumed; neither count nor background is known"
 
+    @property
+    def is_background_known(self) -> bool:
+        """Whether the background was published: where the count was, it was too."""
+        return self.is_count_known
+
     def with_observed(self, n_observed: int) -> RareDecayChannel:
         """The same search with another observed count of its signal region.
 

@@ -34,6 +34,7 @@ __all__ = ["LimitQuestion", "limit_in_words", "limit_report"]
 _NANOSECOND = 1e-9
 _LARGEST_EXACT = 60
 _MODEL_UNIT = "signal of the model"
+_NO_EXPECTATION = {"unknown_background": "unknown, as the background is"}
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ def limit_report(search: Channel, question: LimitQuestion) -> dict[str, Any]:
     found = _limits(search, regions, question)
     if about["unit"].startswith("BR("):
         found = _up_to_one(found)
+    if not search.is_background_known:
+        found |= {"expected": None, "expected_status": "unknown_background"}
     # sidebands hold nuisances; what counts is where the signal is
     counted = [region for region in regions if region.signal]
     return {
@@ -130,7 +133,9 @@ def limit_in_words(report: dict[str, Any]) -> str:
     expected = report["expected"]
     lines |= {
         f"limit ({percent(report['cl'])})": value,
-        "expected": "not defined for this method"
+        "expected": _NO_EXPECTATION.get(
+            report["expected_status"], "not defined for this method"
+        )
         if expected is None
         else expected_in_words(expected),
         "status": report["status"],
