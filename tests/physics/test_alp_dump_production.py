@@ -3,7 +3,9 @@ from __future__ import annotations
 import math
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
+from scipy.stats import qmc
 
 from bsmfit.core.constants import FINE_STRUCTURE
 from bsmfit.errors import UnknownNameError
@@ -17,6 +19,7 @@ from bsmfit.physics.alp_mixing import (
 )
 from bsmfit.physics.alp_photon_coupling import photon_width
 from bsmfit.physics.alp_running import LOW_COUPLINGS
+from bsmfit.physics.production_spectrum import MesonSpectrum, mixing_points
 
 PION_CONSTANT = 0.130 / math.sqrt(2)
 
@@ -79,6 +82,21 @@ def test_angles_of_gluons_are_those_of_quarks_in_another_basis(meson):
         quark_mixing_angle(meson, far, quarks),
     )
     assert float(quark / gluon) == pytest.approx(1.0, abs=0.16)
+
+
+@pytest.mark.parametrize("process", ALP_MIXINGS)
+def test_as_many_are_made_as_mesons_and_at_their_mass_where_they_go(process):
+    edges = np.array([29.0, 31.0]), np.array([2e-3, 3e-3])
+    spectrum = MesonSpectrum(*edges, counts=np.array([[40.0]]), n_event=100.0)
+    unit = qmc.Sobol(4, rng=5).random(64)
+    mixing = ALP_MIXINGS[process]
+    points = mixing_points(
+        spectrum, mixing, mixing.mass, beam_momentum=400.0, unit_points=unit
+    )
+    mesons = spectrum.mesons(unit[:, :2])
+    assert points.weight.sum() == pytest.approx(0.4)
+    np.testing.assert_allclose(points.momentum, mesons.momentum, rtol=1e-10)
+    np.testing.assert_allclose(points.angle, mesons.angle, rtol=1e-10)
 
 
 def test_an_unknown_process_is_named():
