@@ -107,6 +107,24 @@ def test_a_likelihood_inside_a_window_is_refused():
     assert bsmfit.upper_limit(likelihood, cl=0.9).value < 1.0
 
 
+@pytest.mark.parametrize("name", CARDS)
+def test_norms_of_mesons_are_those_of_the_dark_photon(name):
+    """The same name is the same nuisance: one must be as wide as the other."""
+    mesons = {
+        nuisance.name: nuisance.kappa
+        for nuisance in bsmfit.load_model("dark-photon", "mixing").nuisances
+        if nuisance.name.startswith("meson_norm")
+    }
+    for preset in ("scale-1-tev", "scale-4pi-tev"):
+        found = {
+            nuisance.name: nuisance.kappa
+            for nuisance in bsmfit.load_model(name, preset).nuisances
+            if nuisance.name.startswith("meson_norm")
+        }
+        assert found
+        assert found.items() <= mesons.items()
+
+
 def test_show_states_windows_couplings_and_scale():
     shown = " ".join(CliRunner().invoke(app, ["show", "alp-gluon"]).stdout.split())
     for words in ("0.125 to 0.145", "gluon 1", "1000 GeV", "gluon_coupling"):
@@ -120,7 +138,7 @@ def test_show_states_windows_couplings_and_scale():
         ("couplings: {gluon: 1}", "couplings: {gluon: 0}", "are all 0"),
         ("couplings: {gluon: 1}", "couplings: {gluons: 1}", "did you mean 'gluon'"),
         ("[0.125, 0.145]", "[0.145, 0.125]", "lower, upper"),
-        ("b-to-kstar]\n    coupling", "b-to-strange]\n    coupling", "b-to-strange"),
+        ("b-to-kstar, pi0", "b-to-strange, pi0", "b-to-strange"),
         ("coupling: gluon_coupling\n    s", "coupling: f_a\n    s", "f_a"),
     ],
 )

@@ -5,6 +5,7 @@ import pytest
 
 import bsmfit
 from bsmfit.errors import UnknownNameError
+from bsmfit.physics.alp_widths import ALP_FINAL_STATES
 from bsmfit.physics.final_states import KNOWN_FINAL_STATES, check_final_states
 from bsmfit.physics.heavy_neutral_lepton_width import unit_widths
 
@@ -17,6 +18,10 @@ WANTED = ("pi+pi-", "pi+pi-pi0", "k+k-")
 def test_shipped_models_name_only_known_final_states(name):
     point = bsmfit.load_model(name)(jnp.array(0.3), jnp.array(1e-6))
     assert set(point.branching_ratios) <= set(KNOWN_FINAL_STATES)
+
+
+def test_axion_like_particles_name_only_known_final_states():
+    assert set(ALP_FINAL_STATES) <= set(KNOWN_FINAL_STATES)
 
 
 def test_the_heavy_neutral_lepton_names_only_known_final_states():

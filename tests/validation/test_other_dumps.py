@@ -12,6 +12,7 @@ from bsmfit.catalogue.records import read_beam_dump_record, read_dump_geometry
 from bsmfit.catalogue.spectrometers import selected_detector
 from bsmfit.catalogue.tables.yield_build import process_points
 from bsmfit.core.constants import ELECTRON_MASS, MUON_MASS
+from bsmfit.physics.primakoff import NUCLEI
 from bsmfit.validation.direct_pairs import direct_yields
 from bsmfit.validation.other_dumps import other_dump_rows
 
@@ -33,6 +34,10 @@ def test_every_judged_row_passes():
         ("nucal-dump-ee", "proton-bremsstrahlung", 0.3, ELECTRON_MASS),
         ("na62-dump-gammagamma", "b-to-kaon", 0.3, 0.0),
         ("na62-dump-gammagamma", "b-to-kstar", 2.0, 0.0),
+        ("na62-dump-gammagamma", "primakoff", 0.1, 0.0),
+        ("na62-dump-gammagamma", "eta-mixing", 0.3, 0.0),
+        ("nucal-dump-ee", "primakoff", 0.05, ELECTRON_MASS),
+        ("nucal-dump-ee", "pi0-mixing", 0.1, ELECTRON_MASS),
     ],
 )
 def test_shipped_yields_are_those_of_direct_events(name, process, mass, daughter_mass):
@@ -47,6 +52,7 @@ def test_shipped_yields_are_those_of_direct_events(name, process, mass, daughter
         beam_momentum=geometry.beam.momentum.value,
         reach=(2.0, 0.021),
         meson_range=(2.0, np.inf),
+        nucleus=NUCLEI[geometry.dump.layers[0].material],
     )
     lengths = np.array([0.1, 1.0, 100.0]) * mass / 0.3
     direct = direct_yields(

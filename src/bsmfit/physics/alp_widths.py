@@ -44,7 +44,7 @@ from bsmfit.physics.alp_photon_coupling import (
 )
 from bsmfit.physics.scalar_width import pair_velocity
 
-__all__ = ["ALP_FINAL_STATES", "AlpWidths", "alp_leptonic_width"]
+__all__ = ["ALP_FINAL_STATES", "PHOTONS", "AlpWidths", "alp_leptonic_width"]
 
 PHOTONS: Final = "gammagamma"
 _OTHER: Final = "other-hadrons"

@@ -7,9 +7,9 @@ $$\mathcal L(\Lambda) = \frac af\Big[c_{GG}\frac{\alpha_s}{4\pi}G\tilde G
 
 The direction $(c_{GG}, c_{WW}, c_{BB}, c_{ff})$ is fixed at $\Lambda$ and the length of
 the vector is scanned (`bsmfit.physics.alp_couplings`). Every rate is $1/f^2$ times a
-function of the mass. It is made in K+ -> pi+ a and B -> K(*) a; mixing with mesons
-(`bsmfit.physics.alp_mixing`) and photons at nuclei (`bsmfit.physics.primakoff`) are
-there as physics, and in no search yet.
+function of the mass. It is made in K+ -> pi+ a and B -> K(*) a
+(`bsmfit.physics.alp_production`) and, in a dump, in place of neutral mesons and by
+photons at nuclei (`bsmfit.physics.alp_dump_production`).
 """
 
 from __future__ import annotations
@@ -27,16 +27,23 @@ from bsmfit.physics.alp_couplings import (
     LowEnergyCouplings,
     inverse_decay_constant,
 )
+from bsmfit.physics.alp_dump_production import (
+    ALP_DUMP_PROCESSES,
+    alp_dump_strength,
+)
 from bsmfit.physics.alp_production import ALP_PROCESSES, alp_branching_ratio
-from bsmfit.physics.alp_widths import AlpWidths
+from bsmfit.physics.alp_widths import PHOTONS, AlpWidths
 from bsmfit.physics.dark_photon_width import fractions
 from bsmfit.physics.mediator import Mediator
 
-__all__ = ["AxionLikeParticle"]
+__all__ = ["AXION_LIKE_PROCESSES", "AxionLikeParticle"]
+
+AXION_LIKE_PROCESSES = (*ALP_PROCESSES, *ALP_DUMP_PROCESSES)
+"""Production processes of an axion-like particle, by name."""
 
 
 class AxionLikeParticle(eqx.Module):
-    r"""An axion-like particle, made in decays of kaons and B mesons.
+    r"""An axion-like particle, made in decays, by mixing and by photons.
 
     Attributes:
         couplings: Couplings at 2 GeV.
@@ -45,7 +52,7 @@ class AxionLikeParticle(eqx.Module):
         scanned: What the second argument is, out of
             `bsmfit.physics.alp_couplings.SCANNED_COUPLINGS`.
         processes: Production processes, out of
-            `bsmfit.physics.alp_production.ALP_PROCESSES`.
+            `AXION_LIKE_PROCESSES`.
     """
 
     couplings: LowEnergyCouplings
@@ -62,7 +69,7 @@ class AxionLikeParticle(eqx.Module):
         *,
         scale: float,
         scanned: str = "decay_constant",
-        processes: tuple[str, ...] = ALP_PROCESSES,
+        processes: tuple[str, ...] = AXION_LIKE_PROCESSES,
     ) -> AxionLikeParticle:
         r"""Run couplings from the scale of new physics down to 2 GeV.
 
@@ -83,9 +90,10 @@ class AxionLikeParticle(eqx.Module):
         """
         choice("scanned coupling", scanned, SCANNED_COUPLINGS)
         for process in processes:
-            if process not in ALP_PROCESSES:
+            if process not in AXION_LIKE_PROCESSES:
                 kind = "production process"
-                raise UnknownNameError.from_choices(kind, process, ALP_PROCESSES)
+                known = AXION_LIKE_PROCESSES
+                raise UnknownNameError.from_choices(kind, process, known)
         low = LowEnergyCouplings.from_scale(couplings, scale=scale)
         return cls(low, widths, scale, scanned, tuple(processes))
 
@@ -108,7 +116,17 @@ class AxionLikeParticle(eqx.Module):
             decay_width=inverse**2 * unit_width,
             branching_ratios=fractions(widths),
             production={
-                process: inverse**2 * alp_branching_ratio(process, mass, self.couplings)
+                process: inverse**2 * self._strength(process, mass, widths[PHOTONS])
                 for process in self.processes
             },
         )
+
+    def _strength(
+        self, process: str, mass: Float[Array, ""], photon_width: Float[Array, ""]
+    ) -> Float[Array, ""]:
+        """Strength of a process at f = 1 GeV."""
+        if process in ALP_DUMP_PROCESSES:
+            return alp_dump_strength(
+                process, mass, self.couplings, photon_width=photon_width
+            )
+        return alp_branching_ratio(process, mass, self.couplings)

@@ -23,6 +23,7 @@ KNOWN_FINAL_STATES: Final = (
     "pi+pi-gamma",
     "pi+pi-eta",
     "pi0pi0",
+    "3pi0",
     "k0k0bar",
     "gammagamma",
     OTHER_HADRONS,

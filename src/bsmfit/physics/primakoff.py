@@ -10,7 +10,9 @@ particles in place of being absorbed.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import jax.numpy as jnp
@@ -20,7 +22,12 @@ from jaxtyping import Array, Float
 from bsmfit.core.constants import ELECTRON_MASS, FINE_STRUCTURE
 
 __all__ = [
+    "BARN",
     "COPPER",
+    "IRON",
+    "LARGEST_TRANSFER",
+    "NUCLEI",
+    "PRIMAKOFF",
     "Nucleus",
     "atomic_screening",
     "conversion_probability",
@@ -33,13 +40,13 @@ __all__ = [
 _FERMI: Final = 1.0 / 0.1973269804
 """One femtometre [1/GeV]."""
 
-_BARN: Final = 1.0 / 3.893793721e-4
+BARN: Final = 1.0 / 3.893793721e-4
 """One barn [GeV^-2]."""
 
 _AVOGADRO: Final = 6.02214076e23
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(96)
-_LARGEST_TRANSFER: Final = 0.36
+LARGEST_TRANSFER: Final = 0.36
 """Largest -t that is integrated [GeV^2]: beyond, nuclei do not scatter as a whole."""
 
 
@@ -62,6 +69,15 @@ class Nucleus:
 
 COPPER: Final = Nucleus(29, 63, 63.546, 12.86)
 """Copper (PDG)."""
+
+IRON: Final = Nucleus(26, 56, 55.845, 13.84)
+"""Iron (PDG)."""
+
+NUCLEI: Final[Mapping[str, Nucleus]] = MappingProxyType({"Cu": COPPER, "Fe": IRON})
+"""Materials of targets, by chemical symbol."""
+
+PRIMAKOFF: Final = "primakoff"
+"""Name of the production process in a dump."""
 
 
 def helm_form_factor(
@@ -186,7 +202,7 @@ def primakoff_cross_section(
     safe = jnp.where(is_open, energy, 2.0 * mass)
     momentum = jnp.sqrt((safe - mass) * (safe + mass))
     low = 2.0 * jnp.log(mass**2 / (safe + momentum))
-    high = jnp.log(jnp.minimum((safe + momentum) ** 2, _LARGEST_TRANSFER))
+    high = jnp.log(jnp.minimum((safe + momentum) ** 2, LARGEST_TRANSFER))
     is_open = is_open & (high > low)
     half = 0.5 * jnp.where(is_open, high - low, 1.0)
     transfer = jnp.exp(low + half * (jnp.asarray(_NODES) + 1.0))
@@ -229,5 +245,5 @@ def conversion_probability(
     Returns:
         Probability over $g^2$ [GeV^2].
     """
-    absorbed = photon_absorption_cross_section(nucleus) * _BARN
+    absorbed = photon_absorption_cross_section(nucleus) * BARN
     return primakoff_cross_section(mass, energy, nucleus=nucleus) / absorbed

@@ -6,6 +6,7 @@ beam dump, and each search takes what it knows.
 
 from __future__ import annotations
 
+from bsmfit.physics.alp_dump_production import ALP_DUMP_PROCESSES
 from bsmfit.physics.axion_pair import AXION_PAIR
 from bsmfit.physics.beauty_to_strange import BEAUTY_PROCESSES
 from bsmfit.physics.dark_cascade import CASCADE
@@ -38,6 +39,7 @@ KNOWN_PROCESSES = tuple(
             KAON_TO_PION,
             *DUMP_KAON_PROCESSES,
             *BEAUTY_PROCESSES,
+            *ALP_DUMP_PROCESSES,
             AXION_PAIR,
             CASCADE,
             *HEAVY_NEUTRAL_LEPTON_PROCESSES,

@@ -7,7 +7,7 @@ interaction at unit production strength:
   transverse momentum, with the analytic rate; there is nothing random;
 - meson decays: every bin of the simulated meson spectrum becomes several mesons with
   low-discrepancy positions inside the bin and decay angles, at unit branching ratio;
-- vector-meson mixing: the same mesons with the mass shifted.
+- mixing with a meson: the same mesons with the mass shifted.
 
 The default of one inelastic interaction per proton on target makes "per interaction"
 and "per proton on target" the same number; secondary interactions in the dump are not
@@ -25,6 +25,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from bsmfit.core.constants import PROTON_MASS
+from bsmfit.physics.alp_mixing import PseudoscalarMixing
 from bsmfit.physics.meson_decay import MesonDecay, daughter_lab_kinematics
 from bsmfit.physics.vector_mixing import VectorMixing, mixed_lab_kinematics
 
@@ -229,17 +230,17 @@ def _spin_alignment(
 
 def mixing_points(
     spectrum: MesonSpectrum,
-    mixing: VectorMixing,
+    mixing: VectorMixing | PseudoscalarMixing,
     mass: float,
     *,
     beam_momentum: float,
     unit_points: Float64[np.ndarray, "n 4"],
 ) -> SpectrumPoints:
-    """Particles made in place of a vector meson, at unit mixing angle squared.
+    """Particles made in place of a neutral meson, at unit mixing angle squared.
 
     Args:
-        spectrum: Spectrum of the vector meson.
-        mixing: The vector meson.
+        spectrum: Spectrum of the meson.
+        mixing: The meson.
         mass: Mass of the particle [GeV].
         beam_momentum: Momentum of the beam [GeV].
         unit_points: Points of the unit cube, of which the first two coordinates place

@@ -13,8 +13,8 @@ from pydantic import Field, field_validator
 
 from bsmfit.errors import closest_name
 from bsmfit.physics.alp_couplings import SCANNED_COUPLINGS
-from bsmfit.physics.alp_production import ALP_PROCESSES
 from bsmfit.physics.alp_running import COUPLINGS, ELECTROWEAK_SCALE
+from bsmfit.physics.axion_like_particle import AXION_LIKE_PROCESSES
 from bsmfit.records.pair_preset import SeveralCouplingsPreset
 from bsmfit.records.quantity import Quantity, quantity_check
 from bsmfit.records.strict_model import CouplingName, invalid_value
@@ -33,7 +33,7 @@ class AlpPreset(SeveralCouplingsPreset):
             the nine fermions; 0 where not named.
     """
 
-    allowed_processes: ClassVar[tuple[str, ...]] = ALP_PROCESSES
+    allowed_processes: ClassVar[tuple[str, ...]] = AXION_LIKE_PROCESSES
     units: ClassVar[Mapping[str, tuple[str, str]]] = SCANNED_COUPLINGS
 
     scale: Annotated[Quantity, quantity_check("GeV", above=0.0)]

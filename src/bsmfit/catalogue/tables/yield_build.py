@@ -40,7 +40,9 @@ from bsmfit.detector.contraction import (
     accepted_spectrum,
     momentum_nodes,
 )
-from bsmfit.errors import UnknownNameError
+from bsmfit.errors import InputError, UnknownNameError
+from bsmfit.physics.alp_dump_production import ALP_DUMP_PROCESSES
+from bsmfit.physics.alp_mixing import ALP_MIXINGS
 from bsmfit.physics.beauty_production import (
     PAIRS_PER_PROTON,
     beauty_decay_points,
@@ -66,6 +68,12 @@ from bsmfit.physics.gauge_invariant_bremsstrahlung import (
 )
 from bsmfit.physics.hadronic_final_states import CHARGED_PAIR_STATES
 from bsmfit.physics.meson_decay import MESON_DECAYS
+from bsmfit.physics.primakoff import COPPER, NUCLEI, PRIMAKOFF, Nucleus
+from bsmfit.physics.primakoff_spectrum import (
+    PHOTON_SOURCES,
+    photon_points,
+    primakoff_points,
+)
 from bsmfit.physics.production_spectrum import (
     MesonSpectrum,
     SpectrumPoints,
@@ -90,8 +98,11 @@ DUMP_PROCESSES = (
     *DARK_PHOTON_PROCESSES,
     *BEAUTY_PROCESSES,
     *DUMP_KAON_PROCESSES,
+    *ALP_DUMP_PROCESSES,
 )
 """Production processes that have yields in a beam dump, by name."""
+
+_OF_LIGHT_MESONS = (*MESON_DECAYS, *VECTOR_MIXINGS, *ALP_DUMP_PROCESSES)
 
 REDUCED_LIFETIMES = np.linspace(-np.log(700.0), np.log(1.0e5), 129)
 """Nodes of the reduced lifetime, from 700 decay lengths to the volume to 1e-5."""
@@ -99,6 +110,7 @@ REDUCED_LIFETIMES = np.linspace(-np.log(700.0), np.log(1.0e5), 129)
 _POINTS_PER_BIN = 64
 _BEAUTY_POINTS_PER_BIN = 512
 _SEED = 400
+_GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
 _FORM_FACTOR_END = 2.0
 """Last mass of the proton form factors [GeV], where the dark photon ends too; heavier
 nodes keep the value."""
@@ -130,7 +142,7 @@ def processes_at(beam_momentum: float, final_state: str = "ee") -> tuple[str, ..
     return tuple(
         process
         for process in DUMP_PROCESSES
-        if (has_mesons or process not in (*MESON_DECAYS, *VECTOR_MIXINGS))
+        if (has_mesons or process not in _OF_LIGHT_MESONS)
         and (has_beauty or process not in BEAUTY_PROCESSES)
         and (has_kaons or process not in DUMP_KAON_PROCESSES)
         and (final_state != "gammagamma" or process not in DARK_PHOTON_PROCESSES)
@@ -154,6 +166,30 @@ def _meson_spectra(
         name: spectrum.within(momentum_min=momentum_min, angle_max=angle_max)
         for name, spectrum in spectra.items()
     }
+
+
+@lru_cache(maxsize=2)
+def _photons(sample: str, beam_momentum: float, *meson_range: float) -> SpectrumPoints:
+    """Photons of the dump, from all decays that make them."""
+    spectra = _meson_spectra(sample, beam_momentum, *meson_range)
+    unit = _unit_points(dimension=6)[:, :4]
+    decays = [MESON_DECAYS[name] for name in PHOTON_SOURCES]
+    parts = [photon_points(spectra[d.meson], d, unit_points=unit) for d in decays]
+    momentum, angle, weight = (
+        np.concatenate(values) for values in zip(*(p[:3] for p in parts), strict=True)
+    )
+    return SpectrumPoints(momentum, angle, weight)
+
+
+def _primakoff_points(
+    photons: SpectrumPoints, mass: float, nucleus: Nucleus
+) -> SpectrumPoints:
+    unit = _unit_points(dimension=6)[:, 4:]
+    bins = np.arange(photons.weight.size // unit.shape[0])
+    # other transfers in every bin: the same in all would be wrong the same way in all
+    shifts = bins[:, None, None] * np.array([_GOLDEN, np.sqrt(2.0)])
+    shifted = ((unit[None] + shifts) % 1.0).reshape(-1, 2)
+    return primakoff_points(photons, mass, nucleus=nucleus, unit_points=shifted)
 
 
 @lru_cache(maxsize=1)
@@ -185,6 +221,7 @@ def process_points(
     transverse_momentum_max: float = TRANSVERSE_MOMENTUM_MAX,
     reach: tuple[float, float] = (0.0, np.inf),
     meson_range: tuple[float, float] = (_SOFTEST, _WIDEST),
+    nucleus: Nucleus = COPPER,
 ) -> SpectrumPoints:
     """Spectrum of a production process in the dump at unit strength.
 
@@ -197,6 +234,7 @@ def process_points(
         reach: Smallest momentum [GeV] and largest angle [rad] of particles that matter;
             of B mesons, a few per cent of whose daughters do, others are left out.
         meson_range: Lowest momentum [GeV] and largest angle [rad] of light mesons.
+        nucleus: Nucleus of the dump, for photons.
 
     Returns:
         The spectrum, particles per inelastic interaction.
@@ -219,8 +257,12 @@ def process_points(
         decay = MESON_DECAYS[process]
         spectrum = _meson_spectra(sample, beam_momentum, *meson_range)[decay.meson]
         return decay_points(spectrum, decay, mass, unit_points=_unit_points())
-    if process in VECTOR_MIXINGS:
-        mixing = VECTOR_MIXINGS[process]
+    if process == PRIMAKOFF:
+        photons = _photons(sample, beam_momentum, *meson_range)
+        return _primakoff_points(photons, mass, nucleus)
+    mixings = VECTOR_MIXINGS | ALP_MIXINGS
+    if process in mixings:
+        mixing = mixings[process]
         return mixing_points(
             _meson_spectra(sample, beam_momentum, *meson_range)[mixing.meson],
             mixing,
@@ -259,8 +301,16 @@ def process_points(
     )
 
 
-def _unit_points(n_point: int = _POINTS_PER_BIN) -> np.ndarray:
-    return qmc.Sobol(4, rng=_SEED).random(n_point)
+def _unit_points(n_point: int = _POINTS_PER_BIN, dimension: int = 4) -> np.ndarray:
+    return qmc.Sobol(dimension, rng=_SEED).random(n_point)
+
+
+def _nucleus_of(material: str) -> Nucleus:
+    if material not in NUCLEI:
+        known = ", ".join(NUCLEI)
+        msg = f"no nucleus of {material!r} for photons in the dump (known: {known})"
+        raise InputError(msg)
+    return NUCLEI[material]
 
 
 def build_yields(
@@ -370,6 +420,7 @@ def write_yields(
             record where None.
 
     Raises:
+        InputError: A dump of another material than those of `NUCLEI`.
         OutputError: The file cannot be written.
     """
     record = record or read_beam_dump_record(channel)
@@ -384,6 +435,7 @@ def write_yields(
         origin=origin,
         beam_momentum=momentum,
         processes=processes,
+        nucleus=_nucleus_of(geometry.dump.layers[0].material),
         polarisation=lambda mass: transverse_share(record.final_state, mass),
         progress=progress,
     )
@@ -401,6 +453,7 @@ def write_yields(
             "momentum_fraction": [MOMENTUM_FRACTION_MIN, MOMENTUM_FRACTION_MAX],
             "transverse_momentum_max_gev": TRANSVERSE_MOMENTUM_MAX,
         },
+        "primakoff_nucleus": geometry.dump.layers[0].material,
         "polarisation": "transverse about the flight (bremsstrahlung) or the flight "
         "from the meson (decays); none (mixing)",
         "meson_points_per_bin": _POINTS_PER_BIN,
