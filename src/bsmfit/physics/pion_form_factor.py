@@ -123,9 +123,9 @@ def pion_form_factor(
 
     with i over rho(1450), rho(1700) and rho(2150) and complex relative couplings c.
     $BW_\omega = m^2/(m^2 - s - i m \Gamma)$. The width of the omega is constant, so
-    $F_\pi(0)$ is 1 up to the omega's width, a few parts in 10^5. The electromagnetic
-    one has $a_\rho = a_\omega = 1$; without $a_\rho$ only the two pions of the omega are
-    left.
+    $F_\pi(0)$ is 1 up to the omega's width, a few parts in 10^5. The
+    electromagnetic one has $a_\rho = a_\omega = 1$; without $a_\rho$ only the two pions
+    of the omega are left.
 
     Args:
         mass: Square root of s [GeV], > 0; fitted to data from 0.3 to 3 GeV.
@@ -143,12 +143,16 @@ def pion_form_factor(
         omega_mass**2 - mass**2, jnp.full_like(mass, -omega_mass * omega_width)
     )
     rho = gounaris_sakurai(mass, pole_mass=_RHO[0], pole_width=_RHO[1])
-    total = rho * (couplings.rho + couplings.omega * (mixing * omega)) / (1.0 + mixing)
+    isovector, isoscalar = (
+        jnp.asarray(strength, dtype=rho.dtype)
+        for strength in (couplings.rho, couplings.omega)
+    )
+    total = rho * (isovector + isoscalar * (mixing * omega)) / (1.0 + mixing)
     norm = 1.0 + 0.0j
     for pole_mass, pole_width, modulus, phase in _RECURRENCES:
         coupling = cmath.rect(modulus, phase)
         norm += coupling
-        total = total + couplings.rho * (
+        total = total + isovector * (
             coupling
             * gounaris_sakurai(mass, pole_mass=pole_mass, pole_width=pole_width)
         )

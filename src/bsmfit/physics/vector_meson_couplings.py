@@ -6,7 +6,8 @@ turns into the meson V with the strength $k_V\,\mathrm{tr}(T_V Q_X)$,
 $$a_\rho = x_u - x_d, \qquad a_\omega = 3(x_u + x_d), \qquad a_\phi = -3 x_s,$$
 
 with $T_\rho = diag(1,-1,0)/2$, $T_\omega = diag(1,1,0)/2$,
-$T_\phi = diag(0,0,1)/\sqrt2$ and $k$ = 2, 6, $3\sqrt2$ up to a sign. All are 1 for electric charges.
+$T_\phi = diag(0,0,1)/\sqrt2$ and $k$ = 2, 6, $3\sqrt2$ up to a sign. All
+are 1 for electric charges.
 """
 
 from __future__ import annotations
