@@ -15,6 +15,7 @@ from typing import Final
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from bsmfit.core.constants import FINE_STRUCTURE
@@ -133,7 +134,8 @@ class VectorCharges(eqx.Module):
             + kinetic_mixing * CHARGED_FERMIONS.get(name, 0.0)
             for name in FERMIONS
         }
-        return cls({n: jnp.asarray(y) for n, y in tree.items()}, has_loop_mixing)
+        arrays = {name: jnp.asarray(np.float64(y)) for name, y in tree.items()}
+        return cls(arrays, has_loop_mixing)
 
     def at(self, mass: Float[Array, ""]) -> FermionCharges:
         r"""Charges of an on-shell vector.
