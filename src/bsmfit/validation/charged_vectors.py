@@ -1,6 +1,7 @@
 r"""Validation of vectors with charges: widths and branching ratios against DarkCast.
 
-DarkCast (1801.04847) was run with its cards of four models at g = 1. Three things differ, and rows that they touch are reported only:
+DarkCast (1801.04847) was run with its cards of four models at g = 1. Three things
+differ, and rows that they touch are reported only:
 
 - a baryonic vector below the threshold of three pions: DarkCast's width into pi0 gamma
   is 2 to 4 times smaller than that of the anomaly, ours 12 % larger;
