@@ -10,7 +10,7 @@ import bsmfit
 from bsmfit.catalogue.describe import describe
 from bsmfit.channels.combination import production_processes
 from bsmfit.cli.app import app
-from bsmfit.errors import BsmfitError
+from bsmfit.errors import BsmfitError, InputError
 
 CARD = """
 name: my-vector
@@ -116,6 +116,13 @@ def test_neither_kaons_nor_neutrons_are_invented():
         for preset in bsmfit.preset_names(name):
             made = production_processes(bsmfit.load_model(name, preset))
             assert ("kaon-to-pion" in made) is (preset == "kaon-estimate")
+
+
+def test_kaons_are_not_composed_either():
+    with pytest.raises(InputError, match="2 : -1 : -1"):
+        bsmfit.load_model("protophobic", processes={"kaon-to-pion": 1.0})
+    leptonic = bsmfit.load_model("l-mu-minus-l-tau", processes={"kaon-to-pion": 2.0})
+    assert set(production_processes(leptonic)) == {"kaon-to-pion"}
 
 
 def test_charges_are_described():

@@ -9,7 +9,9 @@ from bsmfit.catalogue.tables.physics_tables import (
     HADRONIC_RATIO_FILE,
     load_hadronic_ratio,
 )
+from bsmfit.errors import InputError
 from bsmfit.physics.charged_vector import ChargedVector
+from bsmfit.physics.kaon_to_pion import KAON_TO_PION
 from bsmfit.records.charged_vector_preset import ChargedVectorPreset, ChargesEntry
 
 __all__ = ["charged_vector_function"]
@@ -26,7 +28,20 @@ def charged_vector_function(
 
     Returns:
         Function of mass and coupling, and files.
+
+    Raises:
+        InputError: Kaon decays whose amplitude is not known, where a user composes the
+            production; a card that asks for them is refused when it is read.
     """
+    is_estimate = choice.kaon_amplitude == "up-quark"
+    is_known = charges.is_like_the_photon or is_estimate
+    if KAON_TO_PION in choice.processes and not is_known:
+        msg = (
+            f"the amplitude of {KAON_TO_PION!r} is known for charges of quarks in the "
+            "proportion 2 : -1 : -1 (or none) only; leave the process out, or take a "
+            "preset with kaon_amplitude: up-quark for an estimate"
+        )
+        raise InputError(msg)
     function = ChargedVector(
         charges=charges.vector(),
         hadronic_ratio=load_hadronic_ratio(),

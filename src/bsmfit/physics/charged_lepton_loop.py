@@ -57,7 +57,7 @@ def vacuum_polarisation(
 
     Examples:
         >>> print(f"{float(vacuum_polarisation(jnp.array(1e-3))[0]):.4e}")
-        -3.3335e-05
+        -3.3337e-05
     """
     small = jnp.where(t < _SERIES_END, t, 0.0)
     series = jnp.zeros_like(t)
