@@ -120,8 +120,9 @@ def test_neither_kaons_nor_neutrons_are_invented():
 
 def test_kaons_are_not_composed_either():
     with pytest.raises(InputError, match="2 : -1 : -1"):
-        bsmfit.load_model("protophobic", processes={"kaon-to-pion": 1.0})
-    leptonic = bsmfit.load_model("l-mu-minus-l-tau", processes={"kaon-to-pion": 2.0})
+        bsmfit.load_model("protophobic", "mesons", processes={"kaon-to-pion": 1.0})
+    twice = {"kaon-to-pion": 2.0}
+    leptonic = bsmfit.load_model("l-mu-minus-l-tau", processes=twice)
     assert set(production_processes(leptonic)) == {"kaon-to-pion"}
 
 
