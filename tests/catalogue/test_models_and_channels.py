@@ -32,6 +32,8 @@ def test_names_are_known():
         "alp-gluon",
         "alp-photon",
         "axion-pair-rate",
+        "b-minus-l",
+        "baryon",
         "cascade-rate",
         "dark-axion-pair",
         "dark-cascade",
@@ -40,6 +42,9 @@ def test_names_are_known():
         "dark-scalar",
         "fv-axion",
         "heavy-neutral-lepton",
+        "l-e-minus-l-mu",
+        "l-mu-minus-l-tau",
+        "protophobic",
     )
     rare = rare_decay_names()
     assert tuple(name for name in channel_names() if name not in rare) == (

@@ -56,6 +56,7 @@ def _describe_model(name: str) -> list[Section]:
                 ("benchmark", card.pbc or "none"),
                 ("coupling", _coupling(card)),
                 ("masses", _masses(card)),
+                *(card.charges.in_words() if card.charges else ()),
                 ("cite", ", ".join(card.texkeys)),
                 ("default preset", card.default_preset),
             ],

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bsmfit.catalogue.alp_models import alp_function
+from bsmfit.catalogue.charged_vector_models import charged_vector_function
 from bsmfit.catalogue.composition import composed_preset, composition_in_words
 from bsmfit.catalogue.files import (
     data_root,
@@ -38,6 +39,7 @@ from bsmfit.physics.mediator import Mediator
 from bsmfit.physics.model import Model, ProductionNuisance
 from bsmfit.physics.scaled_production import ScaledProduction
 from bsmfit.records.alp_preset import AlpPreset
+from bsmfit.records.charged_vector_preset import ChargedVectorPreset
 from bsmfit.records.model_card import ModelCard
 from bsmfit.records.model_preset import (
     DarkPhotonPreset,
@@ -92,7 +94,7 @@ def load_model(
     factors = {key: norm.value for key, norm in taken.norms.items()}
     if processes is not None:
         taken, factors = composed_preset(taken, processes, model=card.name)
-    function, files = _function(card.model, taken)
+    function, files = _function(card, taken)
     if any(factor != 1.0 for factor in factors.values()):
         values = np.array([factors.get(process, 1.0) for process in taken.processes])
         function = ScaledProduction(function, taken.processes, jnp.asarray(values))
@@ -134,8 +136,12 @@ def _axes(card: ModelCard, choice: Preset) -> dict[str, Any]:
     return axes
 
 
-def _function(name: str, choice: Preset) -> tuple[Callable[..., Mediator], list[Path]]:
+def _function(
+    card: ModelCard, choice: Preset
+) -> tuple[Callable[..., Mediator], list[Path]]:
     """The function of a preset, and the tables that it uses."""
+    if isinstance(choice, ChargedVectorPreset) and card.charges is not None:
+        return charged_vector_function(card.charges, choice)
     if isinstance(choice, AlpPreset):
         return alp_function(choice)
     if isinstance(choice, SeveralCouplingsPreset):
@@ -153,7 +159,7 @@ def _function(name: str, choice: Preset) -> tuple[Callable[..., Mediator], list[
         return function, [data_root() / SCALAR_WIDTHS_FILE]
     if isinstance(choice, HeavyNeutralLeptonPreset):
         return _heavy_neutral_lepton(choice)
-    return _WITHOUT_CHOICES[name](), []
+    return _WITHOUT_CHOICES[card.model](), []
 
 
 def _heavy_neutral_lepton(

@@ -30,6 +30,7 @@ from bsmfit.core.constants import (
     PION_NEUTRAL_MASS,
 )
 from bsmfit.physics.hadronic_ratio import HadronicRatio
+from bsmfit.physics.vector_meson_couplings import LIKE_THE_PHOTON, MesonCouplings
 
 __all__ = [
     "CHARGED_PAIR_STATES",
@@ -89,21 +90,25 @@ CHARGED_PAIR_STATES: Final = {
 
 
 def hadronic_ratios(
-    mass: Float[Array, ""], *, hadronic_ratio: HadronicRatio
+    mass: Float[Array, ""],
+    *,
+    hadronic_ratio: HadronicRatio,
+    couplings: MesonCouplings = LIKE_THE_PHOTON,
 ) -> dict[str, Float[Array, ""]]:
     """Ratio R of each hadronic final state that a search looks for, and of the rest.
 
     Args:
         mass: Dark-photon mass [GeV], 0.001 to 2.
         hadronic_ratio: R(m) by final state.
+        couplings: Of the vector to the mesons; those of the photon by default.
 
     Returns:
         R [1] by final state, `CHARGED_PAIR_STATES` and `OTHER_HADRONS`, each >= 0; a
         closed one is exactly 0. Their sum is that of `hadronic_ratio`.
     """
-    parts = hadronic_ratio.by_final_state(mass)
+    parts = hadronic_ratio.by_final_state(mass, couplings=couplings)
     charged_kaons = hadronic_ratio.charged_kaon_pair(
-        mass, share_of_table=_CHARGED_KAON_SHARE
+        mass, share_of_table=_CHARGED_KAON_SHARE, couplings=couplings
     )
     kaons_and_pion = parts["kaon_pair_pion"]
     named = {

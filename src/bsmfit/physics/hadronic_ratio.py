@@ -25,6 +25,7 @@ from bsmfit.core.interpolation import CubicCurve
 from bsmfit.errors import UnknownNameError
 from bsmfit.physics.narrow_resonances import NarrowResonances
 from bsmfit.physics.pion_form_factor import two_pion_ratio
+from bsmfit.physics.vector_meson_couplings import LIKE_THE_PHOTON, MesonCouplings
 
 __all__ = ["TABLE_COLUMNS", "HadronicRatio"]
 
@@ -92,29 +93,42 @@ class HadronicRatio(eqx.Module):
         exclusive = CubicCurve.monotone(table["mass"], np.stack(columns, axis=-1))
         return cls(NarrowResonances.from_mesons(), exclusive)
 
-    def _tabulated(self, mass: Float[Array, ""]) -> dict[str, Float[Array, ""]]:
-        """Tabulated ratios, with the first and last value kept beyond the ends."""
-        return dict(zip(_TABULATED, self.exclusive(mass), strict=True))
+    def _tabulated(
+        self, mass: Float[Array, ""], couplings: MesonCouplings
+    ) -> dict[str, Float[Array, ""]]:
+        """Tabulated ratios, with the first and last value kept beyond the ends.
 
-    def by_final_state(self, mass: Float[Array, ""]) -> dict[str, Float[Array, ""]]:
+        The shares of the mesons: four pions are isovector, three pions isoscalar, kaons
+        strange; the rest in the proportion 9 : 1 : 2 of the squared quark charges.
+        """
+        rho, omega, phi = (strength**2 for strength in couplings)
+        rest = (9.0 * rho + omega + 2.0 * phi) / 12.0
+        shares = dict(zip(_TABULATED, (omega, phi, rho, rho, phi, rest), strict=True))
+        tabulated = dict(zip(_TABULATED, self.exclusive(mass), strict=True))
+        return {name: shares[name] * ratio for name, ratio in tabulated.items()}
+
+    def by_final_state(
+        self, mass: Float[Array, ""], *, couplings: MesonCouplings = LIKE_THE_PHOTON
+    ) -> dict[str, Float[Array, ""]]:
         """Ratio R of each hadronic final state.
 
         Args:
             mass: Dark-photon mass [GeV], 0.001 to 2.
+            couplings: Of the vector to the mesons; those of the photon by default.
 
         Returns:
             R [1] by final state, each >= 0; a closed one is exactly 0.
         """
-        narrow = self.narrow_resonances(mass)
+        narrow = self.narrow_resonances(mass, couplings=couplings)
         kaon_pair = narrow["charged_kaon_pair"] + narrow["neutral_kaon_pair"]
-        tabulated, weight = self._tabulated(mass), _join_weight(mass)
+        tabulated, weight = self._tabulated(mass, couplings), _join_weight(mass)
         resonant = {"three_pion": narrow["three_pion"], "kaon_pair": kaon_pair}
         joined = {
             name: (1.0 - weight) * value + weight * tabulated[name]
             for name, value in resonant.items()
         }
         return {
-            "pion_pair": two_pion_ratio(mass),
+            "pion_pair": two_pion_ratio(mass, couplings=couplings),
             "neutral_pion_photon": narrow["neutral_pion_photon"],
             "eta_photon": narrow["eta_photon"],
             **joined,
@@ -122,7 +136,11 @@ class HadronicRatio(eqx.Module):
         }
 
     def charged_kaon_pair(
-        self, mass: Float[Array, ""], *, share_of_table: float
+        self,
+        mass: Float[Array, ""],
+        *,
+        share_of_table: float,
+        couplings: MesonCouplings = LIKE_THE_PHOTON,
     ) -> Float[Array, ""]:
         """Ratio R of K+ K- alone, out of that of both charges.
 
@@ -130,13 +148,15 @@ class HadronicRatio(eqx.Module):
             mass: Dark-photon mass [GeV], 0.001 to 2.
             share_of_table: Share of K+ K- in the table [1], which has both charges; the
                 omega and phi know their own.
+            couplings: Of the vector to the mesons; those of the photon by default.
 
         Returns:
             R [1], >= 0; exactly 0 at and below threshold.
         """
         weight = _join_weight(mass)
-        tabulated = share_of_table * self._tabulated(mass)["kaon_pair"]
-        narrow = self.narrow_resonances(mass)["charged_kaon_pair"]
+        tabulated = share_of_table * self._tabulated(mass, couplings)["kaon_pair"]
+        resonant = self.narrow_resonances(mass, couplings=couplings)
+        narrow = resonant["charged_kaon_pair"]
         return (1.0 - weight) * narrow + weight * tabulated
 
     def __call__(self, mass: Float[Array, ""]) -> Float[Array, ""]:

@@ -37,6 +37,7 @@ from bsmfit.physics.three_pion_phase_space import (
     THREE_PION_THRESHOLD,
     three_pion_phase_space,
 )
+from bsmfit.physics.vector_meson_couplings import LIKE_THE_PHOTON, MesonCouplings
 
 __all__ = ["OMEGA", "PHI", "NarrowResonances", "VectorMeson"]
 
@@ -222,11 +223,15 @@ class NarrowResonances(eqx.Module):
             for meson, pole in zip(self.mesons, self.pole_phase_space, strict=True)
         )
 
-    def __call__(self, mass: Float[Array, ""]) -> dict[str, Float[Array, ""]]:
+    def __call__(
+        self, mass: Float[Array, ""], *, couplings: MesonCouplings = LIKE_THE_PHOTON
+    ) -> dict[str, Float[Array, ""]]:
         """Ratio R of each final state.
 
         Args:
             mass: Dark-photon mass [GeV], > 0 and <= 2.1.
+            couplings: Of the vector to the mesons; those of the photon by default.
+                A factor on the amplitude of the omega and of the phi.
 
         Returns:
             R by final state; each exactly zero at and below its threshold.
@@ -244,7 +249,10 @@ class NarrowResonances(eqx.Module):
                 if name not in real:
                     continue
                 squared = electron_width * meson.mass**3 * fraction * meson.width
-                strength = meson.sign * jnp.sqrt(squared / pole[name]) / norm
+                factor = meson.sign * (
+                    couplings.phi if meson is PHI else couplings.omega
+                )
+                strength = factor * jnp.sqrt(squared / pole[name]) / norm
                 real[name] = real[name] + strength * gap
                 imaginary[name] = imaginary[name] + strength * mass * width
         scale = 9.0 / (FINE_STRUCTURE**2 * mass)

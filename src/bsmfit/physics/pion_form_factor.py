@@ -22,6 +22,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
 from bsmfit.core.constants import PION_CHARGED_MASS
+from bsmfit.physics.vector_meson_couplings import LIKE_THE_PHOTON, MesonCouplings
 
 __all__ = ["gounaris_sakurai", "pion_form_factor", "two_pion_ratio"]
 
@@ -111,18 +112,24 @@ def gounaris_sakurai(
     )
 
 
-def pion_form_factor(mass: Float[Array, ""]) -> Complex[Array, ""]:
-    r"""Electromagnetic form factor of the charged pion at s = mass squared.
+def pion_form_factor(
+    mass: Float[Array, ""], *, couplings: MesonCouplings = LIKE_THE_PHOTON
+) -> Complex[Array, ""]:
+    r"""Form factor of the charged pion at s = mass squared.
 
     $$F_\pi = \frac{1}{1 + \sum_i c_i} \Big[ BW_\rho\,
-      \frac{1 + c_\omega BW_\omega}{1 + c_\omega} + \sum_i c_i BW_i \Big]$$
+      \frac{a_\rho + a_\omega c_\omega BW_\omega}{1 + c_\omega}
+      + a_\rho \sum_i c_i BW_i \Big]$$
 
     with i over rho(1450), rho(1700) and rho(2150) and complex relative couplings c.
     $BW_\omega = m^2/(m^2 - s - i m \Gamma)$. The width of the omega is constant, so
-    $F_\pi(0)$ is 1 up to the omega's width, a few parts in 10^5.
+    $F_\pi(0)$ is 1 up to the omega's width, a few parts in 10^5. The
+    electromagnetic one has $a_\rho = a_\omega = 1$; without $a_\rho$ only the two pions
+    of the omega are left.
 
     Args:
         mass: Square root of s [GeV], > 0; fitted to data from 0.3 to 3 GeV.
+        couplings: Of the vector to the mesons; those of the photon by default.
 
     Returns:
         Form factor [1].
@@ -136,18 +143,25 @@ def pion_form_factor(mass: Float[Array, ""]) -> Complex[Array, ""]:
         omega_mass**2 - mass**2, jnp.full_like(mass, -omega_mass * omega_width)
     )
     rho = gounaris_sakurai(mass, pole_mass=_RHO[0], pole_width=_RHO[1])
-    total = rho * (1.0 + mixing * omega) / (1.0 + mixing)
+    isovector, isoscalar = (
+        jnp.asarray(strength, dtype=rho.dtype)
+        for strength in (couplings.rho, couplings.omega)
+    )
+    total = rho * (isovector + isoscalar * (mixing * omega)) / (1.0 + mixing)
     norm = 1.0 + 0.0j
     for pole_mass, pole_width, modulus, phase in _RECURRENCES:
         coupling = cmath.rect(modulus, phase)
         norm += coupling
-        total = total + coupling * gounaris_sakurai(
-            mass, pole_mass=pole_mass, pole_width=pole_width
+        total = total + isovector * (
+            coupling
+            * gounaris_sakurai(mass, pole_mass=pole_mass, pole_width=pole_width)
         )
     return total / norm
 
 
-def two_pion_ratio(mass: Float[Array, ""]) -> Float[Array, ""]:
+def two_pion_ratio(
+    mass: Float[Array, ""], *, couplings: MesonCouplings = LIKE_THE_PHOTON
+) -> Float[Array, ""]:
     r"""Ratio R of $\pi^+\pi^-$ to massless muon pairs at s = mass squared.
 
     $$R_{\pi\pi} = \tfrac14\, \beta_\pi^3\, |F_\pi(s)|^2, \qquad
@@ -157,6 +171,7 @@ def two_pion_ratio(mass: Float[Array, ""]) -> Float[Array, ""]:
 
     Args:
         mass: Dark-photon mass, the square root of s [GeV], > 0.
+        couplings: Of the vector to the mesons; those of the photon by default.
 
     Returns:
         R of this final state [1].
@@ -172,7 +187,7 @@ def two_pion_ratio(mass: Float[Array, ""]) -> Float[Array, ""]:
     is_open = mass > _THRESHOLD
     safe = jnp.where(is_open, mass, 2.0 * _THRESHOLD)
     u = _THRESHOLD / safe
-    form_factor = pion_form_factor(safe)
+    form_factor = pion_form_factor(safe, couplings=couplings)
     modulus_squared = form_factor.real**2 + form_factor.imag**2
     ratio = 0.25 * ((1.0 - u) * (1.0 + u)) ** 1.5 * modulus_squared
     return jnp.where(is_open, ratio, jnp.zeros_like(ratio))

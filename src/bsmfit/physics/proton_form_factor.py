@@ -28,6 +28,7 @@ from bsmfit.core.constants import (
     RHO_MASS,
 )
 from bsmfit.errors import InputError, UnknownNameError
+from bsmfit.physics.vector_meson_couplings import LIKE_THE_PHOTON, MesonCouplings
 
 __all__ = [
     "VMD_POLES",
@@ -96,7 +97,10 @@ def _width(pole: VectorPole, t: Float[Array, " *point"]) -> Float[Array, " *poin
 
 
 def vmd_form_factor(
-    mass: Float[Array, " *point"], *, width: Width = "energy-dependent"
+    mass: Float[Array, " *point"],
+    *,
+    width: Width = "energy-dependent",
+    couplings: MesonCouplings = LIKE_THE_PHOTON,
 ) -> FormFactorValue:
     r"""Dirac form factor of the proton by vector-meson dominance.
 
@@ -117,6 +121,8 @@ def vmd_form_factor(
     Args:
         mass: Mass of the dark photon [GeV], 0 to about 2.
         width: Energy-dependent or fixed widths.
+        couplings: Of the vector to the mesons, a factor on the isovector and on the
+            isoscalar poles; those of the photon by default.
 
     Returns:
         Real and imaginary part [1].
@@ -132,14 +138,18 @@ def vmd_form_factor(
     for pole in VMD_POLES:
         gamma = jnp.full_like(t, pole.width) if width == "fixed" else _width(pole, t)
         gap, absorption = pole.mass**2 - t, pole.mass * gamma
-        scale = pole.strength * pole.mass**2 / (gap**2 + absorption**2)
+        coupling = couplings.rho if pole.n_pion == 2 else couplings.omega
+        scale = coupling * pole.strength * pole.mass**2 / (gap**2 + absorption**2)
         real = real + scale * gap
         imaginary = imaginary + scale * absorption
     return FormFactorValue(real, imaginary)
 
 
 def vmd_form_factor_squared(
-    mass: Float[Array, " *point"], *, width: Width = "energy-dependent"
+    mass: Float[Array, " *point"],
+    *,
+    width: Width = "energy-dependent",
+    couplings: MesonCouplings = LIKE_THE_PHOTON,
 ) -> Float[Array, " *point"]:
     r"""Squared modulus $|F_1|^2$ of `vmd_form_factor`.
 
@@ -149,6 +159,7 @@ def vmd_form_factor_squared(
     Args:
         mass: Mass of the dark photon [GeV], 0 to about 2.
         width: Energy-dependent or fixed widths.
+        couplings: Of the vector to the mesons; those of the photon by default.
 
     Returns:
         $|F_1(m^2)|^2$ [1].
@@ -158,7 +169,7 @@ def vmd_form_factor_squared(
         >>> print(f"{float(vmd_form_factor_squared(mass, width='fixed')):.3f}")
         2.232
     """
-    value = vmd_form_factor(mass, width=width)
+    value = vmd_form_factor(mass, width=width, couplings=couplings)
     return value.real**2 + value.imaginary**2
 
 

@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from bsmfit.errors import closest_name
 from bsmfit.records.alp_preset import AlpPreset
+from bsmfit.records.charged_vector_preset import ChargedVectorPreset, ChargesEntry
 from bsmfit.records.model_preset import (
     MODEL_PRESETS,
     DarkPhotonPreset,
@@ -33,7 +34,13 @@ from bsmfit.records.strict_model import (
 
 __all__ = ["ModelCard"]
 
-_PRESETS = {**MODEL_PRESETS, **PAIR_PRESETS, "axion-like-particle": AlpPreset}
+_CHARGED_VECTOR = "charged-vector"
+_PRESETS = {
+    **MODEL_PRESETS,
+    **PAIR_PRESETS,
+    "axion-like-particle": AlpPreset,
+    _CHARGED_VECTOR: ChargedVectorPreset,
+}
 
 
 class ModelCard(StrictModel):
@@ -51,6 +58,7 @@ class ModelCard(StrictModel):
         coupling_symbol: Symbol of the coupling, TeX without dollars, or None.
         mass_range: Range of masses in which the model is valid [GeV].
         excluded_masses: Windows inside it at which the model says nothing [GeV].
+        charges: Charges of the fermions, of a `charged-vector` alone.
         texkeys: Publications to cite.
         default_preset: Preset used where none is named.
         presets: Presets by name; their keys depend on `model`.
@@ -72,6 +80,7 @@ class ModelCard(StrictModel):
             Items[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)
         ]
     ] = ()
+    charges: ChargesEntry | None = None
     texkeys: Items[Text]
     default_preset: Identifier
     # The first one names the keys in the messages about unknown keys.
@@ -127,6 +136,27 @@ class ModelCard(StrictModel):
                 text = f"has [{low:g}, {high:g}] GeV, which must be [lower, upper]"
                 raise invalid_value(text)
         return excluded
+
+    @model_validator(mode="after")
+    def _has_charges_where_needed(self) -> ModelCard:
+        is_charged = self.model == _CHARGED_VECTOR
+        if is_charged != (self.charges is not None):
+            text = (
+                f"and the model {_CHARGED_VECTOR!r} belong together: write charges of "
+                "up, down, strange, electron, muon, tau and neutrinos"
+            )
+            raise invalid_value(text, key="charges")
+        for name, preset in self.presets.items() if self.charges else ():
+            is_estimate = getattr(preset, "kaon_amplitude", "") == "up-quark"
+            known = self.charges is not None and self.charges.is_like_the_photon
+            if "kaon-to-pion" in preset.processes and not (known or is_estimate):
+                text = (
+                    "has 'kaon-to-pion', whose amplitude is known for charges of "
+                    "quarks in the proportion 2 : -1 : -1 (or none) only; leave it "
+                    "out, or add kaon_amplitude: up-quark for an estimate"
+                )
+                raise invalid_value(text, key=f"presets.{name}.processes")
+        return self
 
     @model_validator(mode="after")
     def _default_exists(self) -> ModelCard:

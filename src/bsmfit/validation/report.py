@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bsmfit.validation.axion_like import axion_like_rows
 from bsmfit.validation.beauty import beauty_rows
+from bsmfit.validation.charged_vectors import charged_vector_rows
 from bsmfit.validation.dark_photon_width import dark_photon_width_rows
 from bsmfit.validation.dark_scalar import dark_scalar_rows
 from bsmfit.validation.dump_ee import dump_ee_rows
@@ -42,5 +43,6 @@ def validation_rows() -> list[ValidationRow]:
         other_dump_rows,
         visible_kaon_decay_rows,
         axion_like_rows,
+        charged_vector_rows,
     )
     return [row for group in groups for row in group()]
