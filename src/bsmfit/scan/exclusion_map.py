@@ -288,6 +288,7 @@ def _labelled(
     is_published = all(channel.is_published for channel in channels)
     dataset.attrs["is_published"] = int(is_published)
     if not is_published:
+        dataset.attrs["changes"] = json.dumps({c.name: c.changes for c in channels})
         dataset.attrs["comment"] = "changed inputs, not published data; bsmfit"
     if model.particle:
         dataset["mass"].attrs["symbol"] = f"$m_{{{model.particle}}}$"
