@@ -285,6 +285,9 @@ def _labelled(
 ) -> xr.Dataset:
     """Symbols, units and caveats."""
     dataset.attrs["caveats"] = json.dumps(caveats(model, channels))
+    if model.parameters:
+        values = {name: float(value) for name, value in model.parameters.items()}
+        dataset.attrs["parameters"] = json.dumps(values)
     is_published = all(channel.is_published for channel in channels)
     dataset.attrs["is_published"] = int(is_published)
     if not is_published:
