@@ -69,7 +69,15 @@ def test_profiled_is_excluded_for_every_value(scanned):
     is_seen = plane["n_signal"].values > 1e-3
     assert np.all(plane["share_taken"].values[is_seen] == 0.02)
     assert plane["cls_obs"].dims == ("mass", "coupling")
+    assert plane["n_obs"].dims == ("mass",)
     assert plane.attrs["profiled"] == "share"
+
+
+def test_planes_are_drawn_as_any_other(scanned, tmp_path):
+    bsmfit.plot_exclusion(scanned.sel(share=1.0), tmp_path / "one.png")
+    plane = profile_parameter(scanned, "share")
+    bsmfit.plot_exclusion(plane, tmp_path / "all.png")
+    assert bsmfit.coupling_edges(plane).lower.shape == (2,)
 
 
 def test_another_value_is_another_scan(model, muons):

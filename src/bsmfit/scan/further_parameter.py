@@ -66,8 +66,8 @@ def scan_parameter(
         for number in numbers
     ]
     attributes = dict(planes[0].attrs)
-    for name in ("parameters", "plan", "plan_hash"):
-        attributes.pop(name, None)
+    # the plan is that of the first plane; the values are those of the axis
+    attributes.pop("parameters")
     axis = xr.DataArray(numbers, dims=parameter, name=parameter)
     joined = xr.concat(
         planes, dim=axis, data_vars="all", coords="minimal", combine_attrs="override"
@@ -99,8 +99,19 @@ def profile_parameter(dataset: xr.Dataset, parameter: str) -> xr.Dataset:
         raise UnknownNameError.from_choices(kind, parameter, map(str, dataset.dims))
     # nan, where nothing is known, excludes nothing
     weakest = dataset["cls_obs"].fillna(2.0).argmax(parameter)
-    plane = dataset.isel({parameter: weakest})
-    taken = plane[parameter].rename(f"{parameter}_taken").drop_vars(parameter)
-    plane = plane.drop_vars(parameter).assign({f"{parameter}_taken": taken})
+    first = dataset.isel({parameter: 0}, drop=True)
+    # what is the same along the coupling, such as a count, is so for all values
+    taken = {
+        str(name): variable.isel({parameter: weakest}).drop_vars(parameter)
+        for name, variable in dataset.data_vars.items()
+        if set(weakest.dims) <= set(variable.dims)
+    }
+    plane = first.assign(
+        {name: value.transpose(*first[name].dims) for name, value in taken.items()}
+    )
+    for name, value in plane.data_vars.items():
+        value.attrs = dict(first[name].attrs)
+    values = dataset[parameter].values[weakest.values]
+    plane[f"{parameter}_taken"] = (weakest.dims, values)
     plane.attrs["profiled"] = parameter
     return plane
