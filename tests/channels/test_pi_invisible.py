@@ -144,7 +144,7 @@ def test_a_changed_count_and_sensitivity_change_the_name(channel):
     gain = better.log_signal(mediator())[0] - channel.log_signal(mediator())[0]
     assert float(gain) == pytest.approx(np.log(2.0))
     assert not better.is_published
-    doubled = channel.with_background(2.0)
+    doubled = channel.with_background_factor(2.0)
     assert float(doubled.background(jnp.array(0.2))) == pytest.approx(6.0)
     with pytest.raises(InputError, match="counts are reconstructed"):
         channel.with_observed(3)

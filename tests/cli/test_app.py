@@ -317,6 +317,9 @@ def test_list_names_models_and_groups_channels_by_command(monkeypatch):
         bsmfit.catalogue.records, "channel_names", lambda: ("toy-ee", "toy-mumu")
     )
     monkeypatch.setattr(bsmfit.catalogue.records, "pi_nunu_names", lambda: ("toy-pi",))
+    monkeypatch.setattr(
+        "bsmfit.catalogue.overrides.projection_names", lambda: ("toy-later",)
+    )
     assert run("list", "models").stdout == "toy\n"
     channels = ["for scan and limit:", "  toy-ee", "  toy-mumu"]
     channels += ["for measure:", "  toy-pi"]
@@ -328,6 +331,8 @@ def test_list_names_models_and_groups_channels_by_command(monkeypatch):
         *[f"  {line}" for line in channels],
         "presets:",
         "  plain (toy)",
+        "projections:",
+        "  toy-later",
     ]
 
 

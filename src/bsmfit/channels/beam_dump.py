@@ -401,6 +401,19 @@ class BeamDumpChannel(Channel):
         value = real_number("background", background, low=0.0)
         return self.changed(f"background-{value:g}", background=jnp.asarray(value))
 
+    def with_background_factor(self, factor: float) -> BeamDumpChannel:
+        """The same search with its background times a factor.
+
+        Args:
+            factor: The factor [1], > 0.
+
+        Returns:
+            The changed channel.
+        """
+        value = real_number("background_factor", factor, low=0.0, is_low_open=True)
+        scaled = self.background * value
+        return self.changed(f"background-x{value:g}", background=scaled)
+
     def with_observed(
         self, n_observed: int | None = None, *, event_masses: Sequence[float] = ()
     ) -> BeamDumpChannel:

@@ -20,6 +20,7 @@ from jaxtyping import Array, Bool, Float
 
 from bsmfit.channels.beam_dump import BeamDumpChannel
 from bsmfit.channels.channel import Channel, DefaultAxis
+from bsmfit.channels.override import OwnNuisance, with_nuisance
 from bsmfit.channels.search_region import (
     BackgroundTerm,
     LargestCount,
@@ -301,6 +302,28 @@ class BeamDumpRegions(Channel):
             The changed channel.
         """
         return self._changed(lambda search: search.with_efficiency(efficiency))
+
+    def with_background_factor(self, factor: float) -> BeamDumpRegions:
+        """The same search with the backgrounds of all final states times a factor.
+
+        Args:
+            factor: The factor [1], > 0.
+
+        Returns:
+            The changed channel.
+        """
+        return self._changed(lambda search: search.with_background_factor(factor))
+
+    def with_nuisance(self, nuisance: OwnNuisance) -> BeamDumpRegions:
+        """The same search with a nuisance of all final states added or changed.
+
+        Args:
+            nuisance: The nuisance.
+
+        Returns:
+            The changed channel.
+        """
+        return self._changed(lambda search: with_nuisance(search, nuisance))
 
     def _each(
         self, change: Callable[[BeamDumpChannel], BeamDumpChannel]

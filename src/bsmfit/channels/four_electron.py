@@ -437,6 +437,52 @@ class FourElectronChannel(Channel):
         first = dataclasses.replace(first, observed=jnp.asarray(float(count)))
         return self.changed(f"{count}-observed", counted=(first, *others))
 
+    def with_efficiency(self, efficiency: float) -> FourElectronChannel:
+        """The same search with another efficiency on top of the acceptance.
+
+        Args:
+            efficiency: The efficiency [1], within (0, 1].
+
+        Returns:
+            The changed channel.
+        """
+        value = real_number(
+            "efficiency", efficiency, low=0.0, high=1.0, is_low_open=True
+        )
+        return self.changed(f"efficiency-{value:g}", efficiency=jnp.asarray(value))
+
+    def with_kaons(self, kaon_decays: float) -> FourElectronChannel:
+        """The same search with another number of kaon decays: a projection.
+
+        Args:
+            kaon_decays: Kaon decays, > 0; the backgrounds stay as they are.
+
+        Returns:
+            The changed channel.
+        """
+        value = real_number("kaons", kaon_decays, low=0.0, is_low_open=True)
+        return self.changed(f"{value:g}-kaons", kaon_decays=jnp.asarray(value))
+
+    def with_background_factor(self, factor: float) -> FourElectronChannel:
+        """The same search with all backgrounds of all regions times a factor.
+
+        Args:
+            factor: The factor [1], > 0.
+
+        Returns:
+            The changed channel.
+        """
+        value = real_number("background_factor", factor, low=0.0, is_low_open=True)
+        counted = tuple(
+            eqx.tree_at(
+                lambda one: [source.events for source in one.sources],
+                region,
+                [source.events * value for source in region.sources],
+            )
+            for region in self.counted
+        )
+        return self.changed(f"background-x{value:g}", counted=counted)
+
     def with_vertex_length(self, length: float) -> FourElectronChannel:
         """The same search with another length within which pairs are kept.
 

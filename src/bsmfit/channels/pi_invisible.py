@@ -93,6 +93,7 @@ class PiInvisibleChannel(MassSearch):
         escape: Escape probability by mass and lifetime.
         published: Published limit for stable X, or None.
         n_observed: Observed events of the whole signal region, or None.
+        is_count_expected: Whether the background stands for the observed count.
     """
 
     name: str = eqx.field(static=True)
@@ -114,6 +115,7 @@ class PiInvisibleChannel(MassSearch):
     n_observed: Float[Array, ""] | None
     changes: tuple[str, ...] = eqx.field(static=True)
     fingerprint: str = eqx.field(static=True)
+    is_count_expected: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self) -> None:
         if (self.published is None) == (self.n_observed is None):
@@ -210,7 +212,8 @@ class PiInvisibleChannel(MassSearch):
     def with_sensitivity(self, single_event_sensitivity: float) -> PiInvisibleChannel:
         """The same search with another single-event sensitivity: a projection.
 
-        The background of a count grows with the exposure too: see `with_background`.
+        The background grows with the exposure too: see `with_background_factor`; and
+        the published limit stays: see `with_expected_count`.
 
         Args:
             single_event_sensitivity: Branching ratio of pi nu nu for one event [1].
@@ -229,7 +232,7 @@ class PiInvisibleChannel(MassSearch):
             f"ses-{value:g}", single_event_sensitivity=jnp.asarray(value)
         )
 
-    def with_background(self, factor: float) -> PiInvisibleChannel:
+    def with_background_factor(self, factor: float) -> PiInvisibleChannel:
         """The same search with its background times a factor, at every mass.
 
         Args:
@@ -237,11 +240,43 @@ class PiInvisibleChannel(MassSearch):
 
         Returns:
             The changed channel.
+
+        Raises:
+            InputError: No such factor, or more than 60 events of background at a mass,
+                which the sums over outcomes do not reach.
         """
-        value = real_number("factor", factor, low=0.0, is_low_open=True)
+        value = real_number("background_factor", factor, low=0.0, is_low_open=True)
+        (largest,) = self.largest_counts()
+        if largest.background * value > LARGEST_EFFECTIVE_COUNT:
+            msg = (
+                f"background_factor = {value:g} gives {self.name} up to "
+                f"{largest.background * value:.4g} events of background; at most "
+                f"{LARGEST_EFFECTIVE_COUNT:g} are summed exactly"
+            )
+            raise InputError(msg)
         curve = self.log_background
         moved = eqx.tree_at(lambda c: c.values, curve, curve.values + math.log(value))
         return self.changed(f"background-x{value:g}", log_background=moved)
+
+    def with_expected_count(self) -> PiInvisibleChannel:
+        """The same search with as many events as expected, at every mass: a projection.
+
+        The count is the background at the mass, in general no whole number, instead of
+        the one that is reconstructed from the published limit.
+
+        Returns:
+            The changed channel.
+
+        Raises:
+            InputError: The search has one count, which is a whole number.
+        """
+        if self.n_observed is not None:
+            msg = (
+                f"observed = 'expected' has no meaning for {self.name}, which has one "
+                "whole count; give a number of events"
+            )
+            raise InputError(msg)
+        return self.changed("expected-count", is_count_expected=True)
 
     @property
     def processes(self) -> tuple[str, ...]:
@@ -363,6 +398,8 @@ class PiInvisibleChannel(MassSearch):
         """
         if self.n_observed is not None:
             return ReconstructedCount.given(jnp.zeros_like(mass) + self.n_observed)
+        if self.is_count_expected:
+            return ReconstructedCount.given(self.background(mass))
         if self.published is None:
             msg = f"channel {self.name} has neither a limit nor a count"
             raise InputError(msg)
@@ -461,6 +498,8 @@ class PiInvisibleChannel(MassSearch):
         """Where the count comes from."""
         if self.published is None:
             return "observed"
+        if self.is_count_expected:
+            return "as many as expected"
         whose = "a given" if OWN_LIMIT in self.changes else "the published"
         return f"reconstructed from {whose} limit"
 
@@ -486,6 +525,8 @@ class PiInvisibleChannel(MassSearch):
         del preset
         if self.published is None:
             return ()
+        if self.is_count_expected:
+            return (f"{self.name} is assumed to see as many events as expected",)
         whose = "a given" if OWN_LIMIT in self.changes else "its published"
         return (
             f"the counts of {self.name} are reconstructed from {whose} limit for "

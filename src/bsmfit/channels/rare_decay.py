@@ -37,7 +37,7 @@ from bsmfit.channels.search_region import (
     SignalTerm,
     safe_log,
 )
-from bsmfit.core.argument import whole_number
+from bsmfit.core.argument import real_number, whole_number
 from bsmfit.errors import InputError
 from bsmfit.physics.mediator import Mediator
 
@@ -302,6 +302,45 @@ class RareDecayChannel(Channel):
             for region in self.counts
         )
         return self.changed(f"{count}-observed", counts=counts)
+
+    def with_sensitivity(self, single_event_sensitivity: float) -> RareDecayChannel:
+        """The same search with another single-event sensitivity: a projection.
+
+        Args:
+            single_event_sensitivity: Branching ratio of one expected event [1]; the
+                backgrounds stay as they are.
+
+        Returns:
+            The changed channel.
+        """
+        value = real_number(
+            "sensitivity", single_event_sensitivity, low=0.0, high=1.0, is_low_open=True
+        )
+        return self.changed(
+            f"ses-{value:g}", single_event_sensitivity=jnp.asarray(value)
+        )
+
+    def with_background_factor(self, factor: float) -> RareDecayChannel:
+        """The same search with the backgrounds of its signal region times a factor.
+
+        Args:
+            factor: The factor [1], > 0.
+
+        Returns:
+            The changed channel.
+        """
+        value = real_number("background_factor", factor, low=0.0, is_low_open=True)
+        counts = tuple(
+            eqx.tree_at(
+                lambda one: [term.events for term in one.background],
+                region,
+                [term.events * value for term in region.background],
+            )
+            if region.has_signal
+            else region
+            for region in self.counts
+        )
+        return self.changed(f"background-x{value:g}", counts=counts)
 
     def largest_counts(self) -> tuple[LargestCount, ...]:
         """Observed count and background of each region."""

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     MODELS = "models"
     CHANNELS = "channels"
     PRESETS = "presets"
+    PROJECTIONS = "projections"
 
 
 @tables.callback()
@@ -33,7 +34,8 @@ def list_names(
         Kind | None, typer.Argument(help="What to list; everything by default.")
     ] = None,
 ) -> None:
-    """List models, channels and presets by name."""
+    """List models, channels, presets and projections by name."""
+    from bsmfit.catalogue.overrides import projection_names
     from bsmfit.catalogue.records import (
         channel_names,
         model_names,
@@ -54,6 +56,7 @@ def list_names(
             for model in model_names()
             for preset in preset_names(model)
         ],
+        Kind.PROJECTIONS: projection_names,
     }
     for one in [kind] if kind else list(Kind):
         if not kind:

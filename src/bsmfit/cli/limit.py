@@ -17,6 +17,14 @@ from bsmfit.cli.options import (
     ProcessOption,
     parse_processes,
 )
+from bsmfit.cli.own_numbers import (
+    BackgroundOption,
+    EfficiencyOption,
+    ObservedOption,
+    OverrideOption,
+    ProtonsOption,
+    with_own_numbers,
+)
 from bsmfit.cli.searches import load_search
 
 __all__ = ["Ensemble", "Method", "limit"]
@@ -46,12 +54,11 @@ def limit(
     channel: Annotated[
         str, typer.Argument(help="Channel id (see: bsmfit list channels).")
     ],
-    observed: Annotated[
-        int | None,
-        typer.Option(
-            "--observed", min=0, help="Observed events, instead of the published ones."
-        ),
-    ] = None,
+    observed: ObservedOption = None,
+    protons: ProtonsOption = None,
+    efficiency: EfficiencyOption = None,
+    background: BackgroundOption = None,
+    override: OverrideOption = None,
     mass: Annotated[
         float | None,
         typer.Option(
@@ -133,9 +140,16 @@ def limit(
     for flag, given in toys_only.items():
         if given is not None and method is not Method.TOYS:
             _refuse(flag, "it needs --method toys")
-    search = load_search(channel)
-    if observed is not None:
-        search = search.with_observed(observed)
+    (search,) = with_own_numbers(
+        [load_search(channel)],
+        override=override,
+        numbers={
+            "protons": protons,
+            "efficiency": efficiency,
+            "background": background,
+            "observed": observed,
+        },
+    )
     question = LimitQuestion(
         mass=mass,
         lifetime_ns=lifetime_ns,

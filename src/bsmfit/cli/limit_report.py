@@ -93,6 +93,7 @@ def limit_report(search: Channel, question: LimitQuestion) -> dict[str, Any]:
     counted = [region for region in regions if region.signal]
     return {
         "channel": search.name,
+        "changes": list(search.changes),
         "count": search.count_words,
         "n_observed": sum(float(region.observed) for region in counted),
         "background": sum(float(region.total_background) for region in counted),
@@ -144,6 +145,9 @@ def limit_in_words(report: dict[str, Any]) -> str:
         "because": report["reason"],
     }
     notes = [f"note: {text}" for text in report["caveats"]]
+    if report["changes"]:
+        changes = ", ".join(report["changes"])
+        notes.append(f"note: not published data; changed by hand: {changes}")
     return "\n".join([aligned(lines), *notes])
 
 

@@ -22,6 +22,14 @@ from bsmfit.cli.options import (
     ProcessOption,
     parse_processes,
 )
+from bsmfit.cli.own_numbers import (
+    BackgroundOption,
+    EfficiencyOption,
+    ObservedOption,
+    OverrideOption,
+    ProtonsOption,
+    with_own_numbers,
+)
 from bsmfit.cli.searches import load_search
 from bsmfit.cli.terminal import progress_bar
 from bsmfit.errors import InputError
@@ -44,6 +52,11 @@ def scan(
     ordering: OrderingOption = Ordering.LIKELIHOOD_RATIO,
     preset: PresetOption = None,
     process: ProcessOption = None,
+    protons: ProtonsOption = None,
+    efficiency: EfficiencyOption = None,
+    background: BackgroundOption = None,
+    observed: ObservedOption = None,
+    override: OverrideOption = None,
     overwrite: OverwriteOption = False,
     figure: FigureOption = True,
 ) -> None:
@@ -66,7 +79,17 @@ def scan(
     from bsmfit.scan.store import write_scan
 
     theory = load_model(model, preset, processes=parse_processes(process))
-    channels = as_channels([load_search(name) for name in channel])
+    searches = with_own_numbers(
+        as_channels([load_search(name) for name in channel]),
+        override=override,
+        numbers={
+            "protons": protons,
+            "efficiency": efficiency,
+            "background": background,
+            "observed": observed,
+        },
+    )
+    channels = as_channels(searches)
     point = ExclusionPoint.from_model(theory, channels, cl=cl, ordering=ordering.value)
     if ordering is not Ordering.LIKELIHOOD_RATIO and point.ordering == "count":
         msg = (

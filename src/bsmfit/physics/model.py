@@ -16,17 +16,24 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from bsmfit.core.argument import LARGEST_FACTOR, instances, real_number, text
+from bsmfit.core.argument import (
+    LARGEST_FACTOR,
+    instance,
+    instances,
+    real_number,
+    text,
+)
 from bsmfit.core.array_argument import check_range, known_values, scalar
-from bsmfit.errors import InputError
+from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.physics.mediator import Mediator, check_physical
 
 __all__ = ["Model", "ProductionNuisance", "abstract_mediator"]
@@ -101,9 +108,12 @@ class Model(eqx.Module):
         coupling_unit: Unit of the coupling; "1" for a pure number.
         coupling_symbol: Symbol of the coupling for the axis of a figure, TeX without
             dollars; "" where the name has to do.
+        parameters: Values of further arguments of the function, by name: a third
+            coupling, a ratio of masses. They are fixed here; `with_parameters` changes
+            them and `bsmfit.scan.further_parameter` scans them or profiles over them.
     """
 
-    function: Callable[[Float[Array, ""], Float[Array, ""]], Mediator]
+    function: Callable[..., Mediator]
     name: str = eqx.field(static=True)
     coupling: str = eqx.field(static=True, default="coupling")
     particle: str = eqx.field(static=True, default="")
@@ -118,11 +128,14 @@ class Model(eqx.Module):
     inputs: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
     coupling_unit: str = eqx.field(static=True, default="1")
     coupling_symbol: str = eqx.field(static=True, default="")
+    parameters: dict[str, Float[Array, ""]] = eqx.field(
+        default_factory=dict, converter=lambda given: _as_parameters(given)
+    )
 
     def __check_init__(self) -> None:
         text("name of a model", self.name)
         where = f"model {self.name!r}"
-        _check_function(where, self.function)
+        _check_function(where, self.function, self.parameters)
         is_word = isinstance(self.coupling, str) and self.coupling.isidentifier()
         if not is_word or self.coupling in _RESERVED:
             msg = (
@@ -145,6 +158,25 @@ class Model(eqx.Module):
         if len(set(names)) < len(names):
             msg = f"{where}: nuisances has a name twice ({', '.join(names)})"
             raise InputError(msg)
+
+    def with_parameters(self, **values: float) -> Model:
+        """The same model with other values of its further parameters.
+
+        Args:
+            **values: Values by name.
+
+        Returns:
+            The model; no program is compiled again for it.
+
+        Raises:
+            UnknownNameError: A parameter that the model does not have.
+            InputError: A value that is no finite number.
+        """
+        for name in values:
+            if name not in self.parameters:
+                kind = f"parameter of model {self.name!r},"
+                raise UnknownNameError.from_choices(kind, name, self.parameters)
+        return replace(self, parameters={**self.parameters, **values})
 
     def defines(self, mass: Float[Array, " *point"]) -> Bool[Array, " *point"]:
         """Whether the model says anything at a mass: outside its excluded windows.
@@ -212,8 +244,20 @@ def _call_traced_once(
     return model(mass, coupling)
 
 
-def _check_function(where: str, function: object) -> None:
-    """Refuse what cannot be called with a mass and a coupling."""
+def _as_parameters(given: object) -> dict[str, Array]:
+    """Further parameters as numbers of jax; those that are stay as they are."""
+    hint = 'write parameters={"other": 0.5}'
+    values: dict[str, Any] = dict(instance("parameters", given, Mapping, hint=hint))  # pyright: ignore[reportArgumentType] of any keys
+    return {
+        text("name of a parameter", name, hint=hint): value
+        if isinstance(value, jax.Array)
+        else jnp.asarray(real_number(f"parameter {name!r}", value))
+        for name, value in values.items()
+    }
+
+
+def _check_function(where: str, function: object, further: Mapping[str, Any]) -> None:
+    """Refuse what cannot be called with a mass, a coupling and the parameters."""
     hint = "write def function(mass, coupling): ... return bsmfit.Mediator(...)"
     if not callable(function):
         msg = f"{where}: function is a {type(function).__name__}, no function; {hint}"
@@ -223,9 +267,11 @@ def _check_function(where: str, function: object) -> None:
     except (TypeError, ValueError):
         return  # compiled code does not say; the call will
     try:
-        signature.bind(1.0, 1.0)
+        signature.bind(1.0, 1.0, **further)
     except TypeError as error:
-        msg = f"{where}: the function takes {signature}, not two numbers; {hint}"
+        more = f" and {', '.join(further)}" if further else ""
+        hint += "; further arguments are named in parameters={...}"
+        msg = f"{where}: the function takes {signature}, not two numbers{more}; {hint}"
         raise InputError(msg) from error
 
 
@@ -249,7 +295,7 @@ def _evaluate(
 ) -> Mediator:
     """Call the function of a model and say what is wrong with what it does."""
     try:
-        mediator = model.function(mass, coupling)
+        mediator = model.function(mass, coupling, **model.parameters)
     except (
         jax.errors.ConcretizationTypeError,
         jax.errors.TracerArrayConversionError,

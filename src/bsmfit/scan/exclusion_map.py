@@ -285,9 +285,13 @@ def _labelled(
 ) -> xr.Dataset:
     """Symbols, units and caveats."""
     dataset.attrs["caveats"] = json.dumps(caveats(model, channels))
+    if model.parameters:
+        values = {name: float(value) for name, value in model.parameters.items()}
+        dataset.attrs["parameters"] = json.dumps(values)
     is_published = all(channel.is_published for channel in channels)
     dataset.attrs["is_published"] = int(is_published)
     if not is_published:
+        dataset.attrs["changes"] = json.dumps({c.name: c.changes for c in channels})
         dataset.attrs["comment"] = "changed inputs, not published data; bsmfit"
     if model.particle:
         dataset["mass"].attrs["symbol"] = f"$m_{{{model.particle}}}$"

@@ -246,8 +246,13 @@ class _ByContent:
     def __init__(self, function: Callable[..., Mediator], digest: str) -> None:
         self.function, self.digest = function, digest
 
-    def __call__(self, mass: Float[Array, ""], coupling: Float[Array, ""]) -> Mediator:
-        return self.function(mass, coupling)
+    def __call__(
+        self,
+        mass: Float[Array, ""],
+        coupling: Float[Array, ""],
+        **further: Float[Array, ""],
+    ) -> Mediator:
+        return self.function(mass, coupling, **further)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _ByContent) and other.digest == self.digest
@@ -262,9 +267,11 @@ def _by_content(model: Model) -> Model:
     if isinstance(function, eqx.Module | _ByContent):
         return model
     try:
-        digest = computation_digest(model, [])
+        # further parameters are arguments of a program, so that values do not matter
+        named = dict.fromkeys(model.parameters, 1.0)
+        digest = computation_digest(dataclasses.replace(model, parameters=named), [])
     except jax.errors.TracerArrayConversionError:
         return model  # it holds traced numbers, inside a transformation
     # a trace of the very function may be kept from before a global changed
-    fresh = functools.partial(lambda *point: function(*point))
+    fresh = functools.partial(lambda *point, **further: function(*point, **further))
     return dataclasses.replace(model, function=_ByContent(fresh, digest))

@@ -68,7 +68,9 @@ def computation_digest(model: object, channels: Iterable[object]) -> str:
     if callable(model) and not _is_ours(model):
         description.trace(model)
     elif callable(function) and not _is_ours(function):
-        description.trace(function)
+        further = getattr(model, "parameters", {})
+        description.trace(functools.partial(function, **further))
+        description.skip(function)
     description.add(model)
     for channel in channels:
         description.add(channel)
@@ -177,6 +179,10 @@ class _Description:
                 self._code(constant)
             else:
                 self._text("constant", _ADDRESS.sub("", repr(constant)))
+
+    def skip(self, function: object) -> None:
+        """What is described by its trace already."""
+        self._traced.add(id(function))
 
     def trace(self, function: Callable[..., Any]) -> None:
         """Describe a function of (mass, coupling) by what JAX makes of it."""

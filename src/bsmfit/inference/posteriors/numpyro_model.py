@@ -40,6 +40,8 @@ __all__ = [
     "MIN_EFFECTIVE",
     "Posterior",
     "SampledLimit",
+    "chain_diagnostics",
+    "chain_failures",
     "numpyro_model",
     "sample_posterior",
     "sampled_limit",
@@ -191,9 +193,9 @@ def sample_posterior(
         samples, is_divergent = _run_chains(
             arrays, key, prior, ranges, n_warmup, n_sample, n_chain
         )
-        r_hat, n_effective = _diagnostics(samples)
+        r_hat, n_effective = chain_diagnostics(samples)
     n_divergent = int(np.sum(is_divergent))
-    failures = _failures(r_hat, n_effective, n_divergent)
+    failures = chain_failures(r_hat, n_effective, n_divergent)
     priors = [prior.description]
     priors += [f"{name} flat from {low:g} to {high:g}" for name, low, high in ranges]
     structure = arrays.structure
@@ -406,9 +408,10 @@ def _run_chains(
     )
 
 
-def _diagnostics(
+def chain_diagnostics(
     samples: Mapping[str, Array],
 ) -> tuple[dict[str, float], dict[str, float]]:
+    """Split R-hat and effective number of samples, by name."""
     from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 
     arrays = {name: np.asarray(value) for name, value in samples.items()}
@@ -417,7 +420,7 @@ def _diagnostics(
     return r_hat, effective
 
 
-def _failures(
+def chain_failures(
     r_hat: Mapping[str, float], n_effective: Mapping[str, float], n_divergent: int
 ) -> list[str]:
     """What is wrong with the chains, each with its remedy."""
