@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +62,7 @@ def scan(
     from bsmfit.scan.exclusion_map import check_masses, default_axes, scan_plane
     from bsmfit.scan.exclusion_point import ExclusionPoint
     from bsmfit.scan.plan import ScanPlan, claim_folder
+    from bsmfit.scan.provenance import circumstances
     from bsmfit.scan.store import write_scan
 
     theory = load_model(model, preset, processes=parse_processes(process))
@@ -108,7 +108,7 @@ def scan(
                 blocks=blocks,
                 progress=progress,
             )
-        write_scan(dataset.assign_attrs(_circumstances()), path)
+        write_scan(dataset.assign_attrs(circumstances()), path)
         blocks.remove()
     _report(dataset, [path, *_write_exports(dataset, folder, figure=figure)])
 
@@ -128,17 +128,6 @@ def _finished(path: Path, identity: str) -> xr.Dataset | None:
         return None
     dataset = read_scan(path)
     return dataset if dataset.attrs.get("plan_hash") == identity else None
-
-
-def _circumstances() -> dict[str, str]:
-    """Return when and on what a result was computed; no number depends on it."""
-    import jax
-
-    return {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "jax_version": jax.__version__,
-        "device": jax.devices()[0].device_kind,
-    }
 
 
 def _write_exports(dataset: xr.Dataset, out: Path, *, figure: bool) -> list[Path]:
