@@ -61,6 +61,7 @@ def scan(
     from bsmfit.scan.blocks import BlockFolder
     from bsmfit.scan.exclusion_map import check_masses, default_axes, scan_plane
     from bsmfit.scan.exclusion_point import ExclusionPoint
+    from bsmfit.scan.folder_lock import own_folder
     from bsmfit.scan.plan import ScanPlan, claim_folder
     from bsmfit.scan.provenance import circumstances
     from bsmfit.scan.store import write_scan
@@ -90,27 +91,28 @@ def scan(
         ordering=point.ordering,
     )
     folder = out or Path("results") / "-".join([theory.name, *plan.channels])
-    claim_folder(folder, plan, overwrite=overwrite)
-    path = folder / "scan.nc"
-    dataset = None if overwrite else _finished(path, plan.identity())
-    if dataset is None:
-        blocks = BlockFolder.from_plan(folder, plan)
-        if overwrite:
+    with own_folder(folder):
+        claim_folder(folder, plan, overwrite=overwrite)
+        path = folder / "scan.nc"
+        dataset = None if overwrite else _finished(path, plan.identity())
+        if dataset is None:
+            blocks = BlockFolder.from_plan(folder, plan)
+            if overwrite:
+                blocks.remove()
+            with progress_bar() as progress:
+                dataset = scan_plane(
+                    theory,
+                    channels,
+                    mass=masses,
+                    coupling=couplings,
+                    cl=cl,
+                    ordering=ordering.value,
+                    blocks=blocks,
+                    progress=progress,
+                )
+            write_scan(dataset.assign_attrs(circumstances()), path)
             blocks.remove()
-        with progress_bar() as progress:
-            dataset = scan_plane(
-                theory,
-                channels,
-                mass=masses,
-                coupling=couplings,
-                cl=cl,
-                ordering=ordering.value,
-                blocks=blocks,
-                progress=progress,
-            )
-        write_scan(dataset.assign_attrs(circumstances()), path)
-        blocks.remove()
-    _report(dataset, [path, *_write_exports(dataset, folder, figure=figure)])
+        _report(dataset, [path, *_write_exports(dataset, folder, figure=figure)])
 
 
 def _axis(text: str | None, *, name: str) -> Axis | None:

@@ -22,7 +22,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from bsmfit.errors import OutputError
-from bsmfit.scan.atomic import atomic_file, make_folder
+from bsmfit.scan.atomic import atomic_file, make_folder, remove_leftovers
 from bsmfit.scan.sealed_file import sealed, unsealed
 
 __all__ = [
@@ -38,7 +38,6 @@ SINGLE_BLOCK_POINTS = 200_000
 BLOCK_POINTS = 50_000
 
 _BLOCK_NAME = re.compile(r"[0-9]{6,}-[0-9]{6,}\.nc")
-_PART_NAME = re.compile(r"\.part-[0-9a-f]{32}-[0-9]{6,}-[0-9]{6,}\.nc")
 
 # What a reader raises where content is not what it seems: sealed by somebody else.
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
@@ -211,23 +210,12 @@ class BlockFolder:
         Raises:
             OutputError: A block cannot be removed.
         """
-        self._unlink(_BLOCK_NAME, _PART_NAME)
-
-    def tidy(self) -> None:
-        """Remove what killed processes left half-written; for the only owner.
-
-        Raises:
-            OutputError: A file cannot be removed.
-        """
-        self._unlink(_PART_NAME)
-
-    def _unlink(self, *patterns: re.Pattern[str]) -> None:
-        """Remove the files whose whole name is of some form, and an empty folder."""
         try:
             if not self.directory.is_dir():
                 return
+            remove_leftovers(self.directory)
             for path in list(self.directory.iterdir()):
-                if any(pattern.fullmatch(path.name) for pattern in patterns):
+                if _BLOCK_NAME.fullmatch(path.name):
                     path.unlink(missing_ok=True)
             if not any(self.directory.iterdir()):
                 self.directory.rmdir()

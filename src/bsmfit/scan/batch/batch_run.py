@@ -20,6 +20,7 @@ import xarray as xr
 from bsmfit.catalogue.channels import load_channel
 from bsmfit.catalogue.models import load_model
 from bsmfit.errors import InputError, OutputError
+from bsmfit.scan.atomic import remove_leftovers
 from bsmfit.scan.batch.manifest import (
     MANIFEST_FILE,
     RESULT_FILE,
@@ -223,7 +224,8 @@ def run_batch(
         blocks = batch.manifest.cut.blocks()
         if is_finished(directory, batch.manifest):
             return Outcome(len(blocks), 0, 0)
-        batch.manifest.folder(directory).tidy()
+        for folder in (directory, directory / "blocks"):
+            remove_leftovers(folder)
         todo = batch.missing()
         count = _counter(batch, todo, progress)
         if n_worker and todo:
