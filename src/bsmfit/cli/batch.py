@@ -211,7 +211,7 @@ def submit(
 
     content = read_run_card(card)
     _enable()
-    from bsmfit.scan.batch.batch_run import open_batch
+    from bsmfit.scan.batch.open_batch import open_batch
 
     with own_folder(out):
         n_block = len(open_batch(content, out).manifest.cut.blocks())

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from bsmfit.scan.batch import batch_run
+from bsmfit.scan.batch import batch_run, open_batch
 
 PROGRAM = Path(__file__).with_name("toy_batch.py")
 
@@ -25,7 +25,8 @@ def toy_module() -> ModuleType:
 def toy(toy_module: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """The toy in place of catalogue and physics; `toy.computed()` lists first rows."""
     log = tmp_path / "log"
-    for name in ("plan_card", "label_map", "circumstances"):
+    monkeypatch.setattr(open_batch, "plan_card", open_batch.plan_card)
+    for name in ("label_map", "circumstances"):
         monkeypatch.setattr(batch_run, name, getattr(batch_run, name))
     toy_module.install(log)
 

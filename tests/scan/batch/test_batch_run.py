@@ -10,7 +10,7 @@ import pytest
 
 from bsmfit.errors import DataFileError, InputError, OutputError
 from bsmfit.scan import atomic
-from bsmfit.scan.batch import batch_run, workers
+from bsmfit.scan.batch import open_batch, workers
 from bsmfit.scan.batch.batch_run import merge_batch, run_batch, run_share
 from bsmfit.scan.batch.manifest import MANIFEST_FILE, Manifest
 from bsmfit.scan.batch.progress import batch_status
@@ -224,8 +224,8 @@ def test_worker_that_always_dies_is_given_up(toy, tmp_path, monkeypatch):
 
 
 def test_files_that_have_changed_stop_a_worker(toy, half_done, monkeypatch):
-    batch_run.plan_card = lambda card: toy.plan_toy(
+    open_batch.plan_card = lambda card: toy.plan_toy(
         card.model_copy(update={"preset": "other"})
     )
     with pytest.raises(OutputError, match="cannot be continued"):
-        batch_run.reopen_batch(half_done)
+        open_batch.reopen_batch(half_done)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from bsmfit.scan.batch import batch_run
+from bsmfit.scan.batch import batch_run, open_batch
 from bsmfit.scan.batch.manifest import Manifest
 from bsmfit.scan.batch.run_card import RunCard
 from bsmfit.scan.batch.worker_process import live_as_worker
@@ -93,7 +93,7 @@ def label_toy(planned: PlannedMap, plane: dict[str, np.ndarray]) -> xr.Dataset:
 
 def install(log: Path | None = None, pause: float = 0.0) -> None:
     """Put the toy in place of catalogue and physics."""
-    batch_run.plan_card = lambda card: plan_toy(card, log, pause)
+    open_batch.plan_card = lambda card: plan_toy(card, log, pause)
     batch_run.label_map = label_toy
     batch_run.circumstances = dict
 
@@ -135,7 +135,7 @@ def main() -> None:
         return
     install(log)
     if len(sys.argv) > 4:
-        batch_run.plan_card = lambda card: (DyingMap(card, log), plan_toy(card)[1])
+        open_batch.plan_card = lambda card: (DyingMap(card, log), plan_toy(card)[1])
     live_as_worker(folder, sys.stdin, sys.stdout)
 
 

@@ -43,7 +43,7 @@ def live_as_worker(directory: Path, orders: TextIO, answers: TextIO) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # the parent decides when to stop
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    from bsmfit.scan.batch.batch_run import reopen_batch
+    from bsmfit.scan.batch.open_batch import reopen_batch
 
     batch = reopen_batch(directory)
     for order in orders:
