@@ -155,17 +155,20 @@ class BlockFolder:
 
         A file of another plan, of other rows or that is damaged does not count.
         """
-        import xarray as xr
+        import h5py
 
         content = self._content(rows)
         if content is None:
             return None
         try:
-            with xr.open_dataset(
-                io.BytesIO(content), engine="h5netcdf", decode_cf=False
-            ) as stored:
+            with h5py.File(io.BytesIO(content), "r") as stored:
                 label = stored.attrs.get("label")
-                block = {str(name): v.values for name, v in stored.data_vars.items()}
+                variables: dict[str, Any] = {str(k): v for k, v in stored.items()}
+                block = {
+                    name: np.asarray(variable[()])
+                    for name, variable in variables.items()
+                    if variable.attrs.get("CLASS") != b"DIMENSION_SCALE"
+                }
         except _DAMAGE as error:
             return self._damaged(rows, error)
         return block if label == self._label(rows) else None
@@ -190,15 +193,22 @@ class BlockFolder:
         Raises:
             OutputError: It cannot be written.
         """
-        import xarray as xr
+        import h5netcdf
 
-        make_folder(self.directory)
-        variables = {name: (_axes(array), array) for name, array in block.items()}
-        attributes = {"label": self._label(rows), "plan_hash": self.identity}
-        stored = xr.Dataset(variables, attrs=attributes)
-        plain: Any = {name: {"_FillValue": None} for name in block}
+        if not self.directory.is_dir():
+            make_folder(self.directory)
         # in memory first: HDF5 does not survive a disk that fills while it writes
-        content = bytes(stored.to_netcdf(engine="h5netcdf", encoding=plain))
+        buffer = io.BytesIO()
+        with h5netcdf.File(buffer, "w") as stored:
+            stored.attrs["label"] = self._label(rows)
+            stored.attrs["plan_hash"] = self.identity
+            for name, array in block.items():
+                axes = _axes(array)
+                for axis, size in zip(axes, array.shape, strict=True):
+                    if axis not in stored.dimensions:
+                        stored.dimensions[axis] = size
+                stored.create_variable(name, axes, array.dtype, data=array)
+        content = buffer.getvalue()
         with atomic_file(self._path(rows)) as temporary:
             temporary.write_bytes(sealed(content))
 

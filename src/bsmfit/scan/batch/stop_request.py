@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 __all__ = ["StopRequest", "stop_on_signal"]
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class StopRequest:
@@ -44,6 +47,10 @@ def stop_on_signal() -> Iterator[StopRequest]:
         if request:
             raise KeyboardInterrupt
         request.signal = number
+        _LOGGER.warning(
+            "%s: stopping after the block in flight; once more stops at once",
+            signal.Signals(number).name,
+        )
 
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, ask) for number in numbers}
