@@ -53,6 +53,19 @@ def test_combinations(run):
     assert "not published" in names["future"].attrs["comment"]
 
 
+def test_batch(run, tmp_path):
+    from bsmfit.scan.batch.run_card import read_run_card
+
+    text = (DOCS / "batch.md").read_text(encoding="utf-8")
+    (card,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.S)
+    (tmp_path / "card.yaml").write_text(card)
+    assert read_run_card(tmp_path / "card.yaml").block_points == 20_000
+    names = run("batch.md")
+    assert (names["outcome"].n_block, names["outcome"].n_missing) == (3, 0)
+    # the published lower edge at 0.3 GeV is 4.05e-7, and rises towards 0.5 GeV
+    assert 3e-7 < np.nanmin(names["edges"].lower) < 6e-7
+
+
 def test_gradients(run):
     names = run("gradients.md")
     # at fixed lifetime N ~ eta: d ln eps / d ln eta = -1/4 without decays in flight

@@ -25,6 +25,7 @@ from bsmfit.cli.scan import _without_result
 from bsmfit.errors import UnknownNameError
 from bsmfit.export.contour_csv import read_contour
 from bsmfit.scan.exclusion_map import as_axis
+from bsmfit.scan.folder_lock import own_folder
 from bsmfit.scan.grid import Axis
 from bsmfit.scan.plan import ScanPlan
 from bsmfit.scan.runner import Status
@@ -238,6 +239,13 @@ def test_folder_of_another_scan_is_refused_until_overwritten(scans, tmp_path: Pa
     assert len(scans) == 1
     assert run(*arguments, "--cl", "0.95", "--overwrite").exit_code == 0
     assert read_scan(tmp_path / "scan.nc").attrs["cl"] == 0.95
+
+
+def test_folder_that_another_process_writes_is_refused(scans, tmp_path: Path):
+    with own_folder(tmp_path):
+        line = only_line(run(*SCAN, "--out", str(tmp_path)))
+    assert f"is being written by process {os.getpid()} on" in line
+    assert not scans
 
 
 def test_output_that_is_a_file_is_refused_before_any_computation(scans, tmp_path: Path):

@@ -55,6 +55,7 @@ def test_module_is_run_from_the_source_tree(tmp_path):
         ["show", "dark-scalar"],
         ["--help"],
         ["scan", "--help"],
+        ["batch", "run", "--help"],
     ],
     ids=" ".join,
 )

@@ -156,7 +156,7 @@ def test_a_killed_scan_continues_and_gives_the_same_bits(
             progress=kill_in_third_block,
         )
     kept = sorted(path.name for path in folder.directory.iterdir())
-    assert kept == ["000000-000004.npz", "000004-000008.npz"]
+    assert kept == ["000000-000004.nc", "000004-000008.nc"]
 
     calls: list[tuple[int, int]] = []
     resumed = run_plane(

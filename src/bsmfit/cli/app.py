@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from bsmfit._version import __version__
+from bsmfit.cli.batch import batch
 from bsmfit.cli.catalogue import cite, list_names, show, tables, validate
 from bsmfit.cli.compilation_cache import VARIABLE, start_compilation_cache
 from bsmfit.cli.limit import limit
@@ -30,7 +31,7 @@ __all__ = ["app", "main"]
 
 
 COMPUTING = ("limit", "measure", "rare-decays", "scan", "tables", "validate")
-"""Commands that compile programs."""
+"""Commands that always compile programs."""
 
 
 class Commands(TyperGroup):
@@ -56,6 +57,8 @@ class Commands(TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         if name in COMPUTING and not ctx.params["no_cache"]:
             os.environ.update(start_compilation_cache(os.environ))
+        elif name == "batch" and ctx.params["no_cache"]:
+            os.environ[VARIABLE] = "off"  # it may compile, and so may its workers
         return name, command, rest
 
 
@@ -82,6 +85,7 @@ app.command("list", epilog="Example: bsmfit list channels")(list_names)
 app.command(epilog="Example: bsmfit show na62-dump-mumu")(show)
 app.command(epilog="Example: bsmfit validate")(validate)
 app.command(epilog="Example: bsmfit cite results/my-scan > refs.bib")(cite)
+app.add_typer(batch, name="batch")
 app.add_typer(tables, name="tables")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +74,9 @@ def scan(
     from bsmfit.scan.blocks import BlockFolder
     from bsmfit.scan.exclusion_map import check_masses, default_axes, scan_plane
     from bsmfit.scan.exclusion_point import ExclusionPoint
+    from bsmfit.scan.folder_lock import own_folder
     from bsmfit.scan.plan import ScanPlan, claim_folder
+    from bsmfit.scan.provenance import circumstances
     from bsmfit.scan.store import write_scan
 
     theory = load_model(model, preset, processes=parse_processes(process))
@@ -113,27 +114,28 @@ def scan(
         ordering=point.ordering,
     )
     folder = out or Path("results") / "-".join([theory.name, *plan.channels])
-    claim_folder(folder, plan, overwrite=overwrite)
-    path = folder / "scan.nc"
-    dataset = None if overwrite else _finished(path, plan.identity())
-    if dataset is None:
-        blocks = BlockFolder.from_plan(folder, plan)
-        if overwrite:
+    with own_folder(folder):
+        claim_folder(folder, plan, overwrite=overwrite)
+        path = folder / "scan.nc"
+        dataset = None if overwrite else _finished(path, plan.identity())
+        if dataset is None:
+            blocks = BlockFolder.from_plan(folder, plan)
+            if overwrite:
+                blocks.remove()
+            with progress_bar() as progress:
+                dataset = scan_plane(
+                    theory,
+                    channels,
+                    mass=masses,
+                    coupling=couplings,
+                    cl=cl,
+                    ordering=ordering.value,
+                    blocks=blocks,
+                    progress=progress,
+                )
+            write_scan(dataset.assign_attrs(circumstances()), path)
             blocks.remove()
-        with progress_bar() as progress:
-            dataset = scan_plane(
-                theory,
-                channels,
-                mass=masses,
-                coupling=couplings,
-                cl=cl,
-                ordering=ordering.value,
-                blocks=blocks,
-                progress=progress,
-            )
-        write_scan(dataset.assign_attrs(_circumstances()), path)
-        blocks.remove()
-    _report(dataset, [path, *_write_exports(dataset, folder, figure=figure)])
+        _report(dataset, [path, *_write_exports(dataset, folder, figure=figure)])
 
 
 def _axis(text: str | None, *, name: str) -> Axis | None:
@@ -151,17 +153,6 @@ def _finished(path: Path, identity: str) -> xr.Dataset | None:
         return None
     dataset = read_scan(path)
     return dataset if dataset.attrs.get("plan_hash") == identity else None
-
-
-def _circumstances() -> dict[str, str]:
-    """Return when and on what a result was computed; no number depends on it."""
-    import jax
-
-    return {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "jax_version": jax.__version__,
-        "device": jax.devices()[0].device_kind,
-    }
 
 
 def _write_exports(dataset: xr.Dataset, out: Path, *, figure: bool) -> list[Path]:

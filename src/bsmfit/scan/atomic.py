@@ -8,6 +8,7 @@ a file, and a full disk, a missing permission or a killed process leaves the old
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,9 @@ from pathlib import Path
 
 from bsmfit.errors import OutputError
 
-__all__ = ["atomic_file", "make_folder"]
+__all__ = ["atomic_file", "make_folder", "remove_leftovers"]
+
+_LEFTOVER = re.compile(r"\.part-[0-9a-f]{32}(-.+)?")
 
 
 @contextmanager
@@ -73,6 +76,23 @@ def make_folder(path: Path) -> None:
             probe.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(_message(path, error)) from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left half-written, and nothing else.
+
+    Args:
+        folder: A folder that nobody else writes into now; it need not exist.
+
+    Raises:
+        OutputError: A file cannot be removed.
+    """
+    try:
+        for path in list(folder.iterdir()) if folder.is_dir() else ():
+            if _LEFTOVER.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(_message(folder, error)) from error
 
 
 def _sync(path: Path) -> None:

@@ -1,42 +1,57 @@
 """Rows of a scan kept on disk while it runs, so that a killed scan continues.
 
-A block is a run of whole rows (masses). Its file is written at once and renamed into
-place, and carries the identity of its plan and its rows; a rerun loads the blocks that
-are whole and its own, and computes the others. ``kill -9`` loses one block at most.
+A block is a run of whole rows (masses). Its file is NetCDF, carries the identity of its
+plan and its rows and, behind them, its SHA-256; it is written at once and renamed into
+place. A rerun loads the blocks that are whole and its own, and computes the others.
+``kill -9`` loses the block in flight and no other.
 
-    rows --> .npz file with plan hash --> joined into scan.nc --> blocks removed
+    rows --> sealed .nc file with plan hash --> joined into scan.nc --> blocks removed
+
+Nothing here needs JAX: what is done of a scan is seen without it.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import re
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from bsmfit.errors import OutputError
-from bsmfit.scan.atomic import atomic_file, make_folder
-from bsmfit.scan.plan import ScanPlan
+from bsmfit.scan.atomic import atomic_file, make_folder, remove_leftovers
+from bsmfit.scan.sealed_file import sealed, unsealed
 
-__all__ = ["BLOCK_POINTS", "SINGLE_BLOCK_POINTS", "BlockFolder", "cut_rows"]
+__all__ = [
+    "BLOCK_POINTS",
+    "SINGLE_BLOCK_POINTS",
+    "BlockCut",
+    "BlockFolder",
+    "cut_plane",
+    "cut_rows",
+]
 
 SINGLE_BLOCK_POINTS = 200_000
 BLOCK_POINTS = 50_000
 
-_BLOCK_NAME = re.compile(r"[0-9]{6,}-[0-9]{6,}\.npz")
+_BLOCK_NAME = re.compile(r"[0-9]{6,}-[0-9]{6,}\.nc")
 
-# What zipfile, zlib and numpy raise where a byte of a file is not what it was.
-_DAMAGE = (
-    *(OSError, ValueError, EOFError, KeyError, MemoryError, TypeError, AttributeError),
-    *(RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error),
-)
+# What a reader raises where content is not what it seems: sealed by somebody else.
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
 
 _LOGGER = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """What has an identity: a plan."""
+
+    def identity(self) -> str:
+        """Return the hash of everything that the numbers depend on."""
+        ...
 
 
 def cut_rows(n_mass: int, n_coupling: int, *, multiple_of: int = 1) -> list[range]:
@@ -66,6 +81,59 @@ def cut_rows(n_mass: int, n_coupling: int, *, multiple_of: int = 1) -> list[rang
 
 
 @dataclass(frozen=True)
+class BlockCut:
+    """How a plane is cut: into blocks, and each block into calls of one program.
+
+    Attributes:
+        n_mass: Rows of the plane, >= 1.
+        block_rows: Rows of a block, save the last; a multiple of `chunk_rows`.
+        chunk_rows: Rows of one call of the compiled program, >= 1.
+    """
+
+    n_mass: int
+    block_rows: int
+    chunk_rows: int
+
+    def blocks(self) -> list[range]:
+        """The rows of each block, in order.
+
+        Examples:
+            >>> BlockCut(n_mass=5, block_rows=2, chunk_rows=1).blocks()
+            [range(0, 2), range(2, 4), range(4, 5)]
+        """
+        step, end = self.block_rows, self.n_mass
+        return [range(i, min(i + step, end)) for i in range(0, end, step)]
+
+
+def cut_plane(
+    n_mass: int, n_coupling: int, *, chunk_points: int, block_points: int | None = None
+) -> BlockCut:
+    """Cut a plane for a number of points that are evaluated at once.
+
+    Args:
+        n_mass: Number of rows, >= 1.
+        n_coupling: Points in a row, >= 1.
+        chunk_points: Points of one call, at least a row.
+        block_points: Points of a block, at least a row; as `cut_rows` where None.
+
+    Returns:
+        The cut.
+
+    Examples:
+        >>> cut_plane(1000, 100, chunk_points=400, block_points=1000)
+        BlockCut(n_mass=1000, block_rows=12, chunk_rows=4)
+    """
+    chunk_rows = min(max(1, chunk_points // n_coupling), n_mass)
+    if block_points is None:
+        blocks = cut_rows(n_mass, n_coupling, multiple_of=chunk_rows)
+        return BlockCut(n_mass, len(blocks[0]), chunk_rows)
+    wanted = max(1, block_points // n_coupling)
+    chunk_rows = min(chunk_rows, wanted)
+    block_rows = -(-wanted // chunk_rows) * chunk_rows
+    return BlockCut(n_mass, min(block_rows, n_mass), chunk_rows)
+
+
+@dataclass(frozen=True)
 class BlockFolder:
     """The block files of one plan, in ``<directory>/blocks``.
 
@@ -78,7 +146,7 @@ class BlockFolder:
     identity: str
 
     @classmethod
-    def from_plan(cls, directory: Path, plan: ScanPlan) -> BlockFolder:
+    def from_plan(cls, directory: Path, plan: Identified) -> BlockFolder:
         """Name the blocks of a plan below the folder of its result."""
         return cls(directory / "blocks", plan.identity())
 
@@ -87,17 +155,37 @@ class BlockFolder:
 
         A file of another plan, of other rows or that is damaged does not count.
         """
-        path = self._path(rows)
+        import h5py
+
+        content = self._content(rows)
+        if content is None:
+            return None
         try:
-            with path.open("rb") as stream, np.load(stream) as stored:
-                block = {name: stored[name] for name in stored.files}
-        except FileNotFoundError:
-            return None
+            with h5py.File(io.BytesIO(content), "r") as stored:
+                label = stored.attrs.get("label")
+                variables: dict[str, Any] = {str(k): v for k, v in stored.items()}
+                block = {
+                    name: np.asarray(variable[()])
+                    for name, variable in variables.items()
+                    if variable.attrs.get("CLASS") != b"DIMENSION_SCALE"
+                }
         except _DAMAGE as error:
-            _LOGGER.warning("block %s is damaged and computed again: %s", path, error)
-            return None
-        label = block.pop("label", np.array(""))
-        return block if str(label) == self._label(rows) else None
+            return self._damaged(rows, error)
+        return block if label == self._label(rows) else None
+
+    def is_whole(self, rows: range) -> bool:
+        """Whether the block of these rows is there, undamaged and of this plan."""
+        import h5py
+
+        content = self._content(rows)
+        if content is None:
+            return False
+        try:
+            with h5py.File(io.BytesIO(content), "r") as stored:
+                return stored.attrs.get("label") == self._label(rows)
+        except _DAMAGE as error:
+            self._damaged(rows, error)
+            return False
 
     def save(self, rows: range, block: dict[str, np.ndarray]) -> None:
         """Write the block of these rows.
@@ -105,14 +193,24 @@ class BlockFolder:
         Raises:
             OutputError: It cannot be written.
         """
-        make_folder(self.directory)
-        label = np.array(self._label(rows))
-        with (
-            atomic_file(self._path(rows)) as temporary,
-            temporary.open("wb") as stream,
-        ):
-            contents: dict[str, Any] = {"label": label, **block}
-            np.savez(stream, **contents)
+        import h5netcdf
+
+        if not self.directory.is_dir():
+            make_folder(self.directory)
+        # in memory first: HDF5 does not survive a disk that fills while it writes
+        buffer = io.BytesIO()
+        with h5netcdf.File(buffer, "w") as stored:
+            stored.attrs["label"] = self._label(rows)
+            stored.attrs["plan_hash"] = self.identity
+            for name, array in block.items():
+                axes = _axes(array)
+                for axis, size in zip(axes, array.shape, strict=True):
+                    if axis not in stored.dimensions:
+                        stored.dimensions[axis] = size
+                stored.create_variable(name, axes, array.dtype, data=array)
+        content = buffer.getvalue()
+        with atomic_file(self._path(rows)) as temporary:
+            temporary.write_bytes(sealed(content))
 
     def remove(self) -> None:
         """Remove all blocks, once the whole result is on disk.
@@ -123,17 +221,38 @@ class BlockFolder:
             OutputError: A block cannot be removed.
         """
         try:
-            for path in self.directory.glob("*.npz"):
+            if not self.directory.is_dir():
+                return
+            remove_leftovers(self.directory)
+            for path in list(self.directory.iterdir()):
                 if _BLOCK_NAME.fullmatch(path.name):
                     path.unlink(missing_ok=True)
-            if self.directory.is_dir() and not any(self.directory.iterdir()):
+            if not any(self.directory.iterdir()):
                 self.directory.rmdir()
         except OSError as error:
             msg = f"cannot remove the blocks in {self.directory}: {error.strerror}"
             raise OutputError(msg) from error
 
+    def _content(self, rows: range) -> bytes | None:
+        """What is in the file of a block, where it is what was written."""
+        path = self._path(rows)
+        try:
+            return unsealed(path.read_bytes()) if path.exists() else None
+        except (OSError, ValueError) as error:
+            return self._damaged(rows, error)
+
+    def _damaged(self, rows: range, error: Exception) -> None:
+        path = self._path(rows)
+        _LOGGER.warning("block %s is damaged and computed again: %s", path, error)
+
     def _path(self, rows: range) -> Path:
-        return self.directory / f"{rows.start:06d}-{rows.stop:06d}.npz"
+        return self.directory / f"{rows.start:06d}-{rows.stop:06d}.nc"
 
     def _label(self, rows: range) -> str:
         return f"{self.identity} rows {rows.start}:{rows.stop}"
+
+
+def _axes(array: np.ndarray) -> tuple[str, ...]:
+    """Names of the axes of an array that begins with (mass, coupling)."""
+    more = tuple(f"entry_{size}" for size in array.shape[2:])
+    return ("mass", "coupling", *more)[: array.ndim]

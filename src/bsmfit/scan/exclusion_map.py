@@ -25,6 +25,7 @@ from bsmfit.scan.blocks import BlockFolder
 from bsmfit.scan.exclusion_point import ExclusionPoint
 from bsmfit.scan.grid import Axis, PointList
 from bsmfit.scan.plan import ScanPlan
+from bsmfit.scan.planned_map import PlannedMap
 from bsmfit.scan.runner import CHUNK_POINTS, Progress, run_plane
 from bsmfit.scan.store import build_dataset
 
@@ -34,6 +35,8 @@ __all__ = [
     "caveats",
     "check_masses",
     "default_axes",
+    "label_map",
+    "plan_map",
     "scan_plane",
 ]
 
@@ -92,6 +95,46 @@ def scan_plane(
             searches cover, searches that cannot be combined, or a level outside (0, 1).
         UnknownNameError: An unknown production process or ordering.
     """
+    planned = plan_map(
+        model, channels, mass=mass, coupling=coupling, cl=cl, ordering=ordering
+    )
+    plane = run_plane(
+        planned.point,
+        planned.mass.points(),
+        coupling=planned.coupling.points(),
+        blocks=blocks,
+        chunk_points=planned.chunk_points,
+        progress=progress,
+    )
+    return label_map(planned, plane)
+
+
+def plan_map(
+    model: Model,
+    channels: Sequence[Channel] | Channel,
+    *,
+    mass: AxisLike | None = None,
+    coupling: AxisLike | None = None,
+    cl: float = 0.9,
+    ordering: str = "likelihood-ratio",
+) -> PlannedMap:
+    """Check what was asked of a map, and compute nothing.
+
+    Args:
+        model: The new physics.
+        channels: One or more searches.
+        mass: Mass axis [GeV], as for `scan_plane`.
+        coupling: Coupling axis, likewise.
+        cl: Confidence level, within (0, 1).
+        ordering: As for `scan_plane`.
+
+    Returns:
+        The map, of which blocks can be computed.
+
+    Raises:
+        InputError: As `scan_plane`.
+        UnknownNameError: An unknown production process or ordering.
+    """
     searches = as_channels(channels)
     point = ExclusionPoint.from_model(model, searches, cl=cl, ordering=ordering)
     masses, couplings = default_axes(model, searches, mass=mass, coupling=coupling)
@@ -104,23 +147,36 @@ def scan_plane(
         cl=point.cl,
         ordering=point.ordering,
     )
-    plane = run_plane(
-        point,
-        masses.points(),
-        coupling=couplings.points(),
-        blocks=blocks,
+    return PlannedMap(
+        model=model,
+        channels=tuple(searches),
+        point=point,
+        mass=masses,
+        coupling=couplings,
+        plan=plan,
         chunk_points=_chunk_points(point),
-        progress=progress,
     )
+
+
+def label_map(planned: PlannedMap, plane: dict[str, np.ndarray]) -> xr.Dataset:
+    """Label the numbers of a map.
+
+    Args:
+        planned: The map.
+        plane: Its arrays, all rows.
+
+    Returns:
+        The dataset, as `scan_plane`.
+    """
     dataset = build_dataset(
         plane,
-        plan,
-        mass=masses.points(),
-        coupling=couplings.points(),
-        searches=point.combination.names,
-        ensemble=point.ensemble,
+        planned.plan,
+        mass=planned.mass.points(),
+        coupling=planned.coupling.points(),
+        searches=planned.point.combination.names,
+        ensemble=planned.point.ensemble,
     )
-    return _labelled(dataset, model, searches)
+    return _labelled(dataset, planned.model, planned.channels)
 
 
 def default_axes(

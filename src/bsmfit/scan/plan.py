@@ -166,7 +166,8 @@ class ScanPlan:
         if n_points > MAX_POINTS:
             msg = (
                 f"the plane has {n_points:.3g} points, more than the "
-                f"{MAX_POINTS:.0e} of one scan: cut it into several"
+                f"{MAX_POINTS:.0e} that one result holds in memory: cut its masses "
+                f"into {-(-n_points // MAX_POINTS)} scans"
             )
             raise InputError(msg)
         inputs = {pair for part in (model, *channels) for pair in part.inputs}

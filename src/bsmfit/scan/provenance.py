@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import xarray as xr
 
 from bsmfit.errors import InputError
 
-__all__ = ["data_label", "is_published", "published_label"]
+__all__ = [
+    "VOLATILE_ATTRIBUTES",
+    "circumstances",
+    "data_label",
+    "is_published",
+    "published_label",
+]
+
+VOLATILE_ATTRIBUTES = ("created", "jax_version", "device")
+"""Attributes of a result that no number depends on."""
 
 _CLAIM = " data, bsmfit reinterpretation"
 _DEFAULT = "NA62"
+
+
+def circumstances() -> dict[str, str]:
+    """When and on what a result was computed: the `VOLATILE_ATTRIBUTES`.
+
+    Returns:
+        The attributes.
+    """
+    import jax
+
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "jax_version": jax.__version__,
+        "device": jax.devices()[0].device_kind,
+    }
 
 
 def published_label(channels: Iterable[str], inputs: Iterable[str]) -> str:

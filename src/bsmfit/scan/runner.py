@@ -15,7 +15,7 @@ another model or another data set of the same structure does not compile again.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Protocol, runtime_checkable
 
@@ -27,7 +27,7 @@ from jaxtyping import Array, Float, Int
 
 from bsmfit._x64 import require_x64
 from bsmfit.errors import InputError
-from bsmfit.scan.blocks import BlockFolder, cut_rows
+from bsmfit.scan.blocks import BlockCut, BlockFolder, cut_plane
 
 __all__ = [
     "CHUNK_POINTS",
@@ -35,7 +35,9 @@ __all__ = [
     "PointResult",
     "Progress",
     "Status",
+    "join_rows",
     "run_plane",
+    "run_rows",
 ]
 
 CHUNK_POINTS = 8192
@@ -136,27 +138,60 @@ def run_plane(
     _check_axis(mass, name="mass")
     _check_axis(coupling, name="coupling")
     n_total = mass.size * coupling.size
-    chunk_rows = min(max(1, chunk_points // coupling.size), mass.size)
+    cut = cut_plane(mass.size, coupling.size, chunk_points=chunk_points)
     parts, n_done = [], 0
-    for rows in cut_rows(mass.size, coupling.size, multiple_of=chunk_rows):
+
+    def count(n_point: int) -> None:
+        nonlocal n_done
+        n_done += n_point
+        if progress:
+            progress(n_done, n_total)
+
+    for rows in cut.blocks():
         part = blocks.load(rows) if blocks else None
         if part is None:
-            chunks = []
-            for first in range(rows.start, rows.stop, chunk_rows):
-                some = mass[first : min(first + chunk_rows, rows.stop)]
-                chunks.append(_run_chunk(point, some, coupling, chunk_rows))
-                n_done += some.size * coupling.size
-                if progress:
-                    progress(n_done, n_total)
-            part = _join(chunks)
+            part = run_rows(point, mass, rows, coupling=coupling, cut=cut, count=count)
             if blocks:
                 blocks.save(rows, part)
         else:
-            n_done += (rows.stop - rows.start) * coupling.size
-            if progress:
-                progress(n_done, n_total)
+            count(len(rows) * coupling.size)
         parts.append(part)
-    return _join(parts)
+    return join_rows(parts)
+
+
+def run_rows(
+    point: PointFunction,
+    mass: Float[np.ndarray, " n_mass"],
+    rows: range,
+    *,
+    coupling: Float[np.ndarray, " n_coupling"],
+    cut: BlockCut,
+    count: Callable[[int], None] | None = None,
+) -> dict[str, np.ndarray]:
+    """Evaluate a point function on one block of a plane.
+
+    Args:
+        point: The point function.
+        mass: Masses of the whole plane [GeV].
+        rows: The rows of the block.
+        coupling: Couplings [1].
+        cut: How the plane is cut; all blocks of a cut run one compiled program.
+        count: Called with the number of points that were just done.
+
+    Returns:
+        As `run_plane`, of these rows.
+
+    Raises:
+        PrecisionError: float64 is switched off.
+    """
+    require_x64("run_rows")
+    chunks = []
+    for first in range(rows.start, rows.stop, cut.chunk_rows):
+        some = mass[first : min(first + cut.chunk_rows, rows.stop)]
+        chunks.append(_run_chunk(point, some, coupling, cut.chunk_rows))
+        if count:
+            count(some.size * coupling.size)
+    return join_rows(chunks)
 
 
 @eqx.filter_jit
@@ -205,8 +240,15 @@ def _mask_failures(plane: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return plane | {"status": status, "n_obs": n_obs}
 
 
-def _join(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Stack rows of the plane."""
+def join_rows(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Stack rows of a plane.
+
+    Args:
+        parts: Blocks, in order.
+
+    Returns:
+        The plane.
+    """
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

@@ -12,7 +12,6 @@ over: a file of which a bit was changed, in an axis or an attribute too, is not 
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -29,6 +28,7 @@ from bsmfit.scan.plan import ScanPlan
 from bsmfit.scan.provenance import published_label
 from bsmfit.scan.runner import Status
 from bsmfit.scan.scan_checks import REQUIRED_VARIABLES, check_scan, check_storable
+from bsmfit.scan.sealed_file import sealed, unsealed
 
 __all__ = ["build_dataset", "coupling_name", "read_scan", "write_scan"]
 
@@ -43,7 +43,6 @@ _LONG_NAMES = {
     "n_obs": "observed events",
     "status": "status of the point",
 }
-_SEAL = b"\nbsmfit-sha256:"
 _AGAIN = "delete it, or pass --overwrite to compute it again"
 
 
@@ -150,7 +149,7 @@ def write_scan(dataset: xr.Dataset, path: Path | str) -> None:
         msg = f"a variable or attribute of the dataset cannot be stored: {error}"
         raise InputError(msg) from error
     with atomic_file(path) as temporary:
-        temporary.write_bytes(content + _seal(content))
+        temporary.write_bytes(sealed(content))
 
 
 def read_scan(path: Path | str) -> xr.Dataset:
@@ -185,20 +184,13 @@ def _load(path: Path) -> xr.Dataset:
     except OSError as error:
         msg = f"{path} is not a readable scan: {error.strerror}"
         raise DataFileError(msg) from error
-    content, mark, digest = whole.rpartition(_SEAL)
-    if not mark:
-        msg = f"{path} is not a readable scan: it carries no digest; {_AGAIN}"
-        raise DataFileError(msg)
-    if mark + digest != _seal(content):
-        msg = f"{path} was changed or damaged after it was written; {_AGAIN}"
-        raise DataFileError(msg)
+    try:
+        content = unsealed(whole)
+    except ValueError as error:
+        msg = f"{path} is not a readable scan: it {error}; {_AGAIN}"
+        raise DataFileError(msg) from error
     with xr.open_dataset(io.BytesIO(content), engine="h5netcdf") as stored:
         return stored.load()
-
-
-def _seal(content: bytes | memoryview) -> bytes:
-    """What is written behind the content of a file."""
-    return _SEAL + hashlib.sha256(content).hexdigest().encode()
 
 
 def _attributes(plan: ScanPlan) -> dict[str, str | float]:

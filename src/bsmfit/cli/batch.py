@@ -1,0 +1,307 @@
+"""``bsmfit batch``: maps from a run card, in blocks, by one process or many."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bsmfit.cli.compilation_cache import start_compilation_cache
+from bsmfit.cli.terminal import progress_bar
+
+if TYPE_CHECKING:
+    from bsmfit.scan.batch.batch_run import Outcome
+
+__all__ = ["batch"]
+
+batch = typer.Typer(
+    help="Maps from a run card, in blocks, by one process or many.",
+    no_args_is_help=True,
+)
+
+
+class Scheduler(StrEnum):
+    """Batch systems that submit files are written for."""
+
+    SLURM = "slurm"
+    HTCONDOR = "htcondor"
+
+
+CardArgument = Annotated[Path, typer.Argument(help="Run card, a YAML file.")]
+FolderArgument = Annotated[Path, typer.Argument(help="Folder of the run.")]
+OutOption = Annotated[
+    Path, typer.Option("--out", help="Folder of the run; made where missing.")
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=1024,
+        help="Spawn this many processes, each pinned to its share of the cores. "
+        "Default: compute in this process.",
+    ),
+]
+TakeOverOption = Annotated[
+    bool,
+    typer.Option("--take-over", help="Take the lock of a process on another host."),
+]
+
+
+@batch.callback()
+def _batch() -> None:
+    """Maps from a run card, in blocks, by one process or many."""
+
+
+@batch.command(epilog="Example: bsmfit batch run card.yaml --out result --workers 2")
+def run(
+    card: CardArgument,
+    out: OutOption,
+    workers: WorkersOption = None,
+    block: Annotated[
+        str | None,
+        typer.Option(
+            "--block",
+            metavar="I/N",
+            help="Only every N-th block from the I-th on, as one of N jobs of an "
+            "array; `bsmfit batch merge` joins them.",
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace another run in the folder.")
+    ] = False,
+    take_over: TakeOverOption = False,
+) -> None:
+    """Compute the map of a card; one that was stopped continues.
+
+    Writes blocks/*.nc while it runs and scan.nc when all are there.
+    """
+    from bsmfit.errors import InputError
+
+    if block is not None and (workers is not None or overwrite):
+        option = "--overwrite" if overwrite else "--workers"
+        msg = f"--block and {option} do not go together; leave one of them out"
+        raise InputError(msg)
+    from bsmfit.scan.batch.run_card import read_run_card
+
+    share = None if block is None else _share(block)
+    content = read_run_card(card)
+    _enable()
+    from bsmfit.scan.batch.batch_run import run_batch, run_share
+
+    with progress_bar() as progress:
+        if share is not None:
+            outcome = run_share(
+                content, out, share, take_over=take_over, progress=progress
+            )
+        else:
+            outcome = run_batch(
+                content,
+                out,
+                n_worker=workers or 0,
+                overwrite=overwrite,
+                take_over=take_over,
+                progress=progress,
+            )
+    _tell(outcome, out, is_share=share is not None)
+
+
+@batch.command(epilog="Example: bsmfit batch resume result --workers 2")
+def resume(
+    folder: FolderArgument,
+    workers: WorkersOption = None,
+    take_over: TakeOverOption = False,
+) -> None:
+    """Compute what is missing of a run that was stopped, and merge."""
+    from bsmfit.scan.batch.manifest import Manifest
+    from bsmfit.scan.batch.progress import is_finished
+
+    manifest = Manifest.read(folder)
+    if is_finished(folder, manifest):
+        typer.echo(f"nothing to do: {folder / 'scan.nc'} is complete")
+        return
+    _enable()
+    from bsmfit.scan.batch.batch_run import run_batch
+
+    with progress_bar() as progress:
+        outcome = run_batch(
+            manifest.card,
+            folder,
+            n_worker=workers or 0,
+            take_over=take_over,
+            progress=progress,
+        )
+    _tell(outcome, folder)
+
+
+@batch.command(epilog="Example: bsmfit batch status result")
+def status(
+    folder: FolderArgument,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON in place of text.")
+    ] = False,
+) -> None:
+    """Say how far a run is; every block is checked."""
+    from bsmfit.scan.batch.progress import batch_status
+
+    found = batch_status(folder)
+    if as_json:
+        report = {
+            "n_block": found.n_block,
+            "n_whole": found.n_whole,
+            "is_finished": found.is_finished,
+            "owners": list(found.owners),
+            "plan_hash": found.manifest.plan_hash,
+            "version": found.manifest.version,
+        }
+        typer.echo(json.dumps(report, indent=2))
+        return
+    state = "complete" if found.is_finished else "not complete"
+    typer.echo(f"{folder}: {found.n_whole} of {found.n_block} blocks, {state}")
+    for owner in found.owners:
+        typer.echo(f"at work: {owner}")
+    if not found.is_finished and not found.owners:
+        typer.echo(f"continue: {_resume(folder)}")
+
+
+@batch.command(epilog="Example: bsmfit batch merge result")
+def merge(folder: FolderArgument, take_over: TakeOverOption = False) -> None:
+    """Join the blocks of a run, once all are there, to scan.nc."""
+    _enable()
+    from bsmfit.scan.batch.batch_run import merge_batch
+    from bsmfit.scan.content_digest import content_digest
+
+    digest = content_digest(merge_batch(folder, take_over=take_over))
+    typer.echo(f"wrote {folder / 'scan.nc'}\ncontent {digest}")
+
+
+@batch.command(
+    epilog="Example: bsmfit batch submit card.yaml --out result --scheduler slurm "
+    "--jobs 50"
+)
+def submit(
+    card: CardArgument,
+    out: OutOption,
+    scheduler: Annotated[
+        Scheduler, typer.Option("--scheduler", help="The batch system.")
+    ],
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, max=100_000, help="Jobs in the array.")
+    ],
+    cores: Annotated[
+        int, typer.Option("--cores", min=1, max=1024, help="Cores of each job.")
+    ] = 1,
+    memory: Annotated[
+        int, typer.Option("--memory", min=1, max=4096, help="Memory of each job [GB].")
+    ] = 3,
+    hours: Annotated[
+        int, typer.Option("--hours", min=1, max=720, help="Longest time of a job [h].")
+    ] = 4,
+) -> None:
+    """Write, and do not send, the submit file of an array of jobs."""
+    from bsmfit.errors import InputError
+    from bsmfit.scan.batch.run_card import read_run_card
+    from bsmfit.scan.batch.submit_file import ArrayJob, write_submit_file
+    from bsmfit.scan.folder_lock import own_folder
+
+    content = read_run_card(card)
+    _enable()
+    from bsmfit.scan.batch.open_batch import open_batch
+
+    with own_folder(out):
+        n_block = len(open_batch(content, out).manifest.cut.blocks())
+        if jobs > n_block:
+            msg = (
+                f"--jobs {jobs}: the card has {n_block} blocks; take at most that many "
+                "jobs, or smaller block_points in the card"
+            )
+            raise InputError(msg)
+        job = ArrayJob(
+            card=card.absolute(),
+            directory=out.absolute(),
+            n_job=jobs,
+            n_core=cores,
+            memory_gb=memory,
+            hours=hours,
+        )
+        path = write_submit_file(job, scheduler.value)
+    send = "sbatch" if scheduler is Scheduler.SLURM else "condor_submit"
+    typer.echo(f"wrote {path}: {n_block} blocks in {jobs} jobs")
+    typer.echo(f"send: {send} {shlex.quote(str(path))}")
+    typer.echo(f"afterwards: bsmfit batch merge {shlex.quote(str(out))}")
+
+
+@batch.command(epilog="Example: bsmfit batch schema > card.schema.json")
+def schema() -> None:
+    """Print the JSON schema of run cards, for editors."""
+    from bsmfit.scan.batch.run_card import card_schema
+
+    typer.echo(card_schema())
+
+
+@batch.command(hidden=True)
+def work(
+    folder: FolderArgument,
+    cores: Annotated[str, typer.Option("--cores", help="Cores to stay on.")] = "",
+) -> None:
+    """Compute the blocks named on stdin; started by `run --workers`."""
+    import sys
+
+    from bsmfit.scan.batch.worker_process import live_as_worker, pin_to_cores
+
+    pin_to_cores([int(core) for core in cores.split(",") if core])
+    _enable()
+    live_as_worker(folder, sys.stdin, sys.stdout)
+
+
+def _enable() -> None:
+    """Get ready to compute, where that turns out to be needed."""
+    os.environ.update(start_compilation_cache(os.environ))
+    from bsmfit import enable_x64
+
+    enable_x64()
+
+
+def _share(text: str) -> tuple[int, int]:
+    """Read I/N."""
+    from bsmfit.errors import InputError
+
+    number, slash, n_share = text.partition("/")
+    if not (slash and number.isdecimal() and n_share.isdecimal()):
+        msg = f"--block {text!r} is not I/N; the third of ten jobs is 3/10"
+        raise InputError(msg)
+    if not 1 <= int(number[:9]) <= int(n_share[:9]) < 10**8:
+        msg = f"--block {text}: I is from 1 to N; jobs of ten are 1/10 to 10/10"
+        raise InputError(msg)
+    return int(number), int(n_share)
+
+
+def _resume(folder: Path) -> str:
+    return f"bsmfit batch resume {shlex.quote(str(folder))}"
+
+
+def _tell(outcome: Outcome, folder: Path, *, is_share: bool = False) -> None:
+    """Say what was done; a run that was stopped exits as one by that signal."""
+    n_whole = outcome.n_block - outcome.n_missing
+    done = f"{n_whole} of {outcome.n_block} blocks are done"
+    if outcome.n_missing:
+        typer.echo(
+            f"bsmfit: stopped: {done} and kept; the same command, or "
+            f"{_resume(folder)}, continues",
+            err=True,
+        )
+        raise typer.Exit(128 + (outcome.stopped_by or 0))
+    typer.echo(f"{done}, {outcome.n_computed} of them now")
+    if is_share:
+        typer.echo(f"once all jobs are: bsmfit batch merge {shlex.quote(str(folder))}")
+        return
+    from bsmfit.scan.content_digest import content_digest
+    from bsmfit.scan.store import read_scan
+
+    typer.echo(f"wrote {folder / 'scan.nc'}")
+    typer.echo(f"content {content_digest(read_scan(folder / 'scan.nc'))}")

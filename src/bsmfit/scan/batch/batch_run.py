@@ -1,0 +1,218 @@
+"""From a run card to blocks on disk, and from those to the result.
+
+Every route runs the same three steps, so that it gives the same result to the bit:
+
+    open_batch: card -> plan, folder claimed, batch.json
+    compute: blocks that are missing, one file each, here or in workers or jobs
+    merge: blocks -> scan.nc, blocks removed
+
+A block is a pure function of plan, rows and cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import xarray as xr
+
+from bsmfit.errors import InputError, OutputError
+from bsmfit.scan.atomic import remove_leftovers
+from bsmfit.scan.batch.manifest import RESULT_FILE, Manifest
+from bsmfit.scan.batch.open_batch import Batch, open_batch, reopen_batch
+from bsmfit.scan.batch.progress import is_finished
+from bsmfit.scan.batch.run_card import RunCard
+from bsmfit.scan.batch.stop_request import StopRequest, stop_on_signal
+from bsmfit.scan.batch.workers import run_workers
+from bsmfit.scan.exclusion_map import label_map
+from bsmfit.scan.folder_lock import own_folder, share_folder
+from bsmfit.scan.provenance import circumstances
+from bsmfit.scan.runner import Progress, join_rows
+from bsmfit.scan.store import read_scan, write_scan
+
+__all__ = ["Outcome", "merge_batch", "run_batch", "run_share"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call has done.
+
+    Attributes:
+        n_block: Blocks that this call was responsible for.
+        n_computed: Blocks that it computed.
+        n_missing: Blocks that are still missing.
+        stopped_by: Number of the signal that stopped it, or None.
+    """
+
+    n_block: int
+    n_computed: int
+    n_missing: int
+    stopped_by: int | None = None
+
+
+def run_batch(
+    card: RunCard,
+    directory: Path,
+    *,
+    n_worker: int = 0,
+    overwrite: bool = False,
+    take_over: bool = False,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Compute what is missing of a card's blocks, and merge them.
+
+    Args:
+        card: The card.
+        directory: The folder of the result; made where it does not exist.
+        n_worker: Processes to spawn, each pinned to its share of the cores; 0 computes
+            in this process.
+        overwrite: Replace the run that is in the folder.
+        take_over: Take the lock of another host.
+        progress: Called with (points done, points in all).
+
+    Returns:
+        What was done; the result is in ``scan.nc`` where nothing is missing.
+
+    Raises:
+        OutputError: The folder is held by another process, holds another run or cannot
+            be written to, or workers died again and again.
+        InputError: The card asks for what does not exist.
+    """
+    with stop_on_signal() as stop, own_folder(directory, take_over=take_over):
+        batch = open_batch(card, directory, overwrite=overwrite)
+        blocks = batch.manifest.cut.blocks()
+        if is_finished(directory, batch.manifest):
+            return Outcome(len(blocks), 0, 0)
+        for folder in (directory, directory / "blocks"):
+            remove_leftovers(folder)
+        todo = batch.missing()
+        count = _counter(batch, todo, progress)
+        if n_worker and todo:
+            n_done = run_workers(
+                directory, todo, n_worker=n_worker, stop=stop, count=count
+            )
+        else:
+            n_done = _compute_here(batch, todo, stop=stop, count=count)
+        n_missing = len(todo) - n_done
+        if not n_missing:
+            _merge(batch)
+        return Outcome(len(blocks), n_done, n_missing, stop.signal)
+
+
+def run_share(
+    card: RunCard,
+    directory: Path,
+    share: tuple[int, int],
+    *,
+    take_over: bool = False,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Compute one of N shares of the blocks, as one job of an array does.
+
+    Args:
+        card: The card.
+        directory: The folder that all jobs share.
+        share: (I, N) with 1 <= I <= N: every N-th block from the I-th on.
+        take_over: Take the lock of this share from another host.
+        progress: Called with (points done, points in all).
+
+    Returns:
+        What was done; `merge_batch` joins the shares.
+
+    Raises:
+        InputError: No such share.
+        OutputError: As `run_batch`.
+    """
+    number, n_share = share
+    if not 1 <= number <= n_share:
+        msg = (
+            f"block {number}/{n_share}: write I/N with I from 1 to N; in an array of "
+            f"N = {n_share} jobs they are 1/{n_share} to {n_share}/{n_share}"
+        )
+        raise InputError(msg)
+    name = f"{number}-of-{n_share}"
+    with (
+        stop_on_signal() as stop,
+        share_folder(directory, name, take_over=take_over),
+    ):
+        batch = open_batch(card, directory)
+        n_block = len(batch.manifest.cut.blocks()[number - 1 :: n_share])
+        if is_finished(directory, batch.manifest):
+            return Outcome(n_block, 0, 0)
+        todo = batch.missing(share)
+        count = _counter(batch, todo, progress)
+        n_done = _compute_here(batch, todo, stop=stop, count=count)
+        return Outcome(n_block, n_done, len(todo) - n_done, stop.signal)
+
+
+def merge_batch(directory: Path, *, take_over: bool = False) -> xr.Dataset:
+    """Join the blocks of a folder to its result.
+
+    Args:
+        directory: The folder.
+        take_over: Take the lock of another host.
+
+    Returns:
+        The result, which is also in ``scan.nc``.
+
+    Raises:
+        OutputError: A block is missing, or the folder is held by another process.
+        DataFileError: The folder holds no run.
+    """
+    with own_folder(directory, take_over=take_over):
+        manifest = Manifest.read(directory)
+        if not is_finished(directory, manifest):
+            _merge(reopen_batch(directory))
+    return read_scan(directory / RESULT_FILE)
+
+
+def _compute_here(
+    batch: Batch,
+    todo: Sequence[range],
+    *,
+    stop: StopRequest,
+    count: Callable[[range], None],
+) -> int:
+    """Compute blocks one after the other; the number of them that were."""
+    for n_done, rows in enumerate(todo):
+        if stop:
+            return n_done
+        batch.compute(rows)
+        count(rows)
+    return len(todo)
+
+
+def _merge(batch: Batch) -> None:
+    """Join all blocks, write the result, then remove them."""
+    folder = batch.manifest.folder(batch.directory)
+    blocks = batch.manifest.cut.blocks()
+    parts = [folder.load(rows) for rows in blocks]
+    found = [part for part in parts if part is not None]
+    if len(found) < len(blocks):
+        absent = [i for i, part in enumerate(parts, 1) if part is None]
+        msg = (
+            f"{batch.directory}: {len(absent)} of {len(blocks)} blocks are missing or "
+            f"damaged (the first is number {absent[0]}); `bsmfit batch resume "
+            f"{batch.directory}` computes them"
+        )
+        raise OutputError(msg)
+    dataset = label_map(batch.planned, join_rows(found))
+    write_scan(dataset.assign_attrs(circumstances()), batch.directory / RESULT_FILE)
+    folder.remove()
+
+
+def _counter(
+    batch: Batch, todo: Sequence[range], progress: Progress | None
+) -> Callable[[range], None]:
+    """A function that counts blocks as points, those found on disk included."""
+    n_coupling, n_row = batch.manifest.n_coupling, batch.manifest.cut.n_mass
+    n_done = n_row - sum(map(len, todo))
+
+    def count(rows: range) -> None:
+        nonlocal n_done
+        n_done += len(rows)
+        if progress:
+            progress(n_done * n_coupling, n_row * n_coupling)
+
+    return count

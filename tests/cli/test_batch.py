@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import bsmfit
+from bsmfit.cli.app import app
+
+CARD = """\
+card_version: 1
+model: dark-photon
+channels: [na62-dump-mumu]
+axes:
+  mass: {low: 0.25, high: 0.5, points: 6}
+  coupling: {low: 1.0e-7, high: 1.0e-5, points: 7}
+block_points: 14
+"""
+WITHOUT_JAX = """
+import sys
+sys.argv = ["bsmfit", *sys.argv[1:]]
+from bsmfit.cli.app import main
+try:
+    main()
+except SystemExit as end:
+    print("exit", end.code, "jax" in sys.modules)
+"""
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(app, ["batch", *map(str, arguments)])
+
+
+def content(result) -> str:
+    assert result.exit_code == 0, result.output
+    (line,) = [x for x in result.stdout.splitlines() if x.startswith("content ")]
+    return line
+
+
+@pytest.fixture(scope="module")
+def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("card") / "card.yaml"
+    path.write_text(CARD)
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(card: Path) -> Path:
+    """A run of a real search, in shares; status was asked in between."""
+    out = card.parent / "shares"
+    for number in (2, 1):
+        assert run("run", card, "--out", out, "--block", f"{number}/2").exit_code == 0
+    assert run("merge", out).exit_code == 0
+    return out
+
+
+def test_every_route_gives_the_same_numbers(card, finished, tmp_path):
+    from bsmfit.scan.store import read_scan
+
+    whole = run("run", card, "--out", tmp_path / "whole")
+    assert content(run("merge", finished)) == content(whole)
+    model = bsmfit.load_model("dark-photon")
+    channel = bsmfit.load_channel("na62-dump-mumu")
+    plane = bsmfit.scan_plane(
+        model, channel, mass=(0.25, 0.5, 6), coupling=(1e-7, 1e-5, 7)
+    )
+    stored = read_scan(tmp_path / "whole" / "scan.nc")
+    assert stored.attrs["plan_hash"] == plane.attrs["plan_hash"]
+    for name in ("n_signal", "cls_obs", "n_up_obs"):
+        assert abs(stored[name] / plane[name] - 1.0).max() < 1e-12
+
+
+@pytest.mark.parametrize("command", ["status", "resume"])
+def test_finished_work_is_seen_without_jax(finished, command):
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_JAX, "batch", command, str(finished)],
+        env=os.environ | {"PYTHONPATH": str(Path(bsmfit.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-1] == "exit 0 False", done.stderr
+    assert "complete" in done.stdout
+
+
+def test_status_as_json(finished):
+    report = json.loads(run("status", finished, "--json").stdout)
+    assert report["is_finished"]
+    assert (report["n_block"], report["n_whole"], report["owners"]) == (3, 3, [])
+
+
+def test_submit_files_name_every_share_once(card, tmp_path):
+    out = tmp_path / "farm"
+    arguments = ["submit", card, "--out", out, "--jobs", 3, "--scheduler"]
+    assert "sbatch" in run(*arguments, "slurm").stdout
+    script = (out / "submit.sh").read_text()
+    assert "#SBATCH --array=1-3\n" in script
+    assert "--block ${SLURM_ARRAY_TASK_ID}/3" in script
+    assert (
+        subprocess.run(["bash", "-n", out / "submit.sh"], check=False).returncode == 0
+    )
+    assert "condor_submit" in run(*arguments, "htcondor").stdout
+    script = (out / "submit.sub").read_text()
+    assert "number = $(Process) + 1\n" in script
+    assert "--block $INT(number)/3\n" in script
+    assert script.endswith("queue 3\n")
+    many = run("submit", card, "--out", out, "--jobs", 4, "--scheduler", "slurm")
+    assert (many.exit_code, "the card has 3 blocks" in many.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--block", "4/3"], "I is from 1 to N"),
+        (["--block", "0/3"], "I is from 1 to N"),
+        (["--block", "1-3"], "the third of ten jobs is 3/10"),
+        (["--block", "1/2", "--workers", "2"], "--block and --workers do not go"),
+        (["--block", "1/2", "--overwrite"], "--block and --overwrite do not go"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_line(card, tmp_path, options, message):
+    result = run("run", card, "--out", tmp_path, *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_folder_without_a_run_is_one_line(tmp_path):
+    for command in ("status", "resume", "merge"):
+        result = run(command, tmp_path)
+        assert result.exit_code == 2
+        assert "holds no batch run" in result.stderr
+
+
+def test_stopped_run_says_how_to_go_on(tmp_path, capsys):
+    import typer
+
+    from bsmfit.cli.batch import _tell
+    from bsmfit.scan.batch.batch_run import Outcome
+
+    with pytest.raises(typer.Exit) as end:
+        _tell(Outcome(n_block=9, n_computed=2, n_missing=4, stopped_by=15), tmp_path)
+    assert end.value.exit_code == 143
+    said = capsys.readouterr().err
+    assert "5 of 9 blocks are done and kept" in said
+    assert f"bsmfit batch resume {tmp_path}" in said
+
+
+def test_schema_is_json():
+    assert "channels" in json.loads(run("schema").stdout)["properties"]
