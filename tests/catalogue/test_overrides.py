@@ -6,7 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 import bsmfit
-from bsmfit.catalogue.overrides import all_overridden, projection_names, read_override
+from bsmfit.catalogue.overrides import all_overridden, read_override
+from bsmfit.catalogue.projections import projection_names
 from bsmfit.cli.app import app
 from bsmfit.errors import DataFileError, InputError, UnknownNameError
 

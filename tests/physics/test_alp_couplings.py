@@ -8,8 +8,8 @@ import pytest
 from bsmfit.core.constants import FINE_STRUCTURE, HIGGS_VEV
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.physics.alp_couplings import LowEnergyCouplings, inverse_decay_constant
+from bsmfit.physics.alp_couplings_at_scale import FERMIONS
 from bsmfit.physics.alp_photon_coupling import photon_width
-from bsmfit.physics.alp_running import FERMIONS
 from bsmfit.physics.alp_widths import alp_leptonic_width
 
 

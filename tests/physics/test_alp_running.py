@@ -7,8 +7,8 @@ import pytest
 from scipy.integrate import quad
 
 from bsmfit.errors import InputError
+from bsmfit.physics.alp_couplings_at_scale import COUPLINGS
 from bsmfit.physics.alp_running import (
-    COUPLINGS,
     LOW_COUPLINGS,
     running_matrix,
     strong_coupling,

@@ -8,7 +8,7 @@ import pytest
 from bsmfit.catalogue.tables.physics_tables import load_alp_widths
 from bsmfit.core.constants import HBAR_C
 from bsmfit.errors import InputError, UnknownNameError
-from bsmfit.physics.alp_running import FERMIONS
+from bsmfit.physics.alp_couplings_at_scale import FERMIONS
 from bsmfit.physics.axion_like_particle import AxionLikeParticle
 from bsmfit.physics.mediator import is_physical, lifetime_length
 from bsmfit.physics.model import Model

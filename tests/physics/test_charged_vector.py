@@ -22,7 +22,8 @@ from bsmfit.physics.charged_vector import (
     charged_vector_widths,
 )
 from bsmfit.physics.dark_photon import DarkPhoton
-from bsmfit.physics.vector_charges import CHARGED_FERMIONS, FERMIONS, VectorCharges
+from bsmfit.physics.fermion_charges import CHARGED_FERMIONS, FERMIONS
+from bsmfit.physics.vector_charges import VectorCharges
 
 UNIT = math.sqrt(4.0 * math.pi * FINE_STRUCTURE)
 NEUTRAL = dict.fromkeys(FERMIONS, 0.0)

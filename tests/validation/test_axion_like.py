@@ -44,7 +44,8 @@ def test_the_shape_around_the_pole_is_met(rows):
 
 
 def test_matching_scale_moves_two_logarithms_and_not_one():
-    from bsmfit.physics.alp_running import COUPLINGS, running_matrix
+    from bsmfit.physics.alp_couplings_at_scale import COUPLINGS
+    from bsmfit.physics.alp_running import running_matrix
 
     top, low = (
         dict(zip(COUPLINGS, running_matrix(1e3, matching_scale=mu)[-1], strict=True))

@@ -12,6 +12,7 @@ from bsmfit.catalogue.tables.physics_tables import (
 from bsmfit.errors import InputError
 from bsmfit.physics.charged_vector import ChargedVector
 from bsmfit.physics.kaon_to_pion import KAON_TO_PION
+from bsmfit.physics.vector_charges import VectorCharges
 from bsmfit.records.charged_vector_preset import ChargedVectorPreset, ChargesEntry
 
 __all__ = ["charged_vector_function"]
@@ -43,10 +44,21 @@ def charged_vector_function(
         )
         raise InputError(msg)
     function = ChargedVector(
-        charges=charges.vector(),
+        charges=_vector(charges),
         hadronic_ratio=load_hadronic_ratio(),
         processes=choice.processes,
         form_factor=choice.form_factor,
         kaon_amplitude=choice.kaon_amplitude,
     )
     return function, [data_root() / HADRONIC_RATIO_FILE]
+
+
+def _vector(charges: ChargesEntry) -> VectorCharges:
+    """The charges of a card as the physics takes them."""
+    mixing = charges.kinetic_mixing
+    return VectorCharges.from_charges(
+        charges.by_fermion(),
+        is_in_units_of_e=charges.unit == "e",
+        kinetic_mixing=0.0 if mixing is None else mixing.value,
+        has_loop_mixing=charges.loop_mixing,
+    )

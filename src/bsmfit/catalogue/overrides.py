@@ -12,59 +12,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bsmfit.catalogue.files import data_root, display_path, sha256_of
+from bsmfit.catalogue.files import display_path, sha256_of
+from bsmfit.catalogue.projections import locate_override
 from bsmfit.catalogue.records import channel_names
 from bsmfit.catalogue.yaml_file import read_yaml
 from bsmfit.channels.channel import Channel
 from bsmfit.channels.override import Override
-from bsmfit.core.argument import file_path
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.records.override_card import OverrideCard, OwnNumbers
 
 __all__ = [
     "all_overridden",
-    "locate_override",
     "overridden",
-    "projection_names",
     "read_override",
 ]
 
-_FOLDER = "projections"
 _NUMBERS = tuple(OwnNumbers.model_fields)
-
-
-def projection_names() -> tuple[str, ...]:
-    """Names of the shipped cards of projections.
-
-    Returns:
-        Names, sorted.
-
-    Examples:
-        >>> "na62-dump-1e18" in projection_names()
-        True
-    """
-    return tuple(sorted(path.stem for path in (data_root() / _FOLDER).glob("*.yaml")))
-
-
-def locate_override(name: str | Path) -> Path:
-    """Find a card.
-
-    Args:
-        name: Name of a shipped card, or path of a card.
-
-    Returns:
-        Its path.
-
-    Raises:
-        UnknownNameError: There is no shipped card of that name.
-    """
-    path = file_path("overrides", name)
-    if isinstance(name, Path) or path.suffix in (".yaml", ".yml") or "/" in str(name):
-        return path
-    if name not in projection_names():
-        kind = "projection"
-        raise UnknownNameError.from_choices(kind, name, projection_names())
-    return data_root() / _FOLDER / f"{name}.yaml"
 
 
 def read_override(name: str | Path) -> OverrideCard:

@@ -35,7 +35,7 @@ def list_names(
     ] = None,
 ) -> None:
     """List models, channels, presets and projections by name."""
-    from bsmfit.catalogue.overrides import projection_names
+    from bsmfit.catalogue.projections import projection_names
     from bsmfit.catalogue.records import (
         channel_names,
         model_names,

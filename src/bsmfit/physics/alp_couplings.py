@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
 import equinox as eqx
@@ -30,6 +29,7 @@ from bsmfit.core.argument import choice, real_number
 from bsmfit.core.array_argument import check_range
 from bsmfit.core.constants import FINE_STRUCTURE, HIGGS_VEV
 from bsmfit.errors import InputError
+from bsmfit.physics.alp_couplings_at_scale import SCANNED_COUPLINGS
 from bsmfit.physics.alp_running import (
     COUPLINGS,
     LOW_COUPLINGS,
@@ -37,17 +37,7 @@ from bsmfit.physics.alp_running import (
     strong_coupling,
 )
 
-__all__ = ["SCANNED_COUPLINGS", "LowEnergyCouplings", "inverse_decay_constant"]
-
-SCANNED_COUPLINGS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
-    {
-        "decay_constant": ("GeV", "f_a"),
-        "photon_coupling": ("GeV^-1", r"g_{a\gamma\gamma}"),
-        "yukawa_coupling": ("1", "g_Y"),
-        "gluon_coupling": ("GeV^-1", "1/f_G"),
-    }
-)
-"""Unit and symbol of the coupling that a plane is scanned in, by name."""
+__all__ = ["LowEnergyCouplings", "inverse_decay_constant"]
 
 _LARGEST: Final = 1e6
 

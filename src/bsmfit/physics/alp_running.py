@@ -29,36 +29,28 @@ from scipy.integrate import solve_ivp
 
 from bsmfit.core.argument import real_number
 from bsmfit.core.constants import HIGGS_VEV
+from bsmfit.physics.alp_couplings_at_scale import (
+    COUPLINGS,
+    DOWN_TYPE,
+    ELECTROWEAK_SCALE,
+    FERMIONS,
+    LEPTONS,
+    UP_TYPE,
+)
 from bsmfit.physics.kaon_to_pion import TOP_MASS_MSBAR
 
 _Flow: TypeAlias = Callable[[float, np.ndarray], np.ndarray]
 
 __all__ = [
-    "COUPLINGS",
-    "ELECTROWEAK_SCALE",
-    "FERMIONS",
     "LOW_COUPLINGS",
     "running_matrix",
     "strong_coupling",
     "weak_scale_matching",
 ]
 
-_UP: Final = ("up", "charm", "top")
-_DOWN: Final = ("down", "strange", "bottom")
-_LEPTONS: Final = ("electron", "muon", "tau")
-
-FERMIONS: Final = (*_UP, *_DOWN, *_LEPTONS)
-"""Fermions, by name of their axial coupling."""
-
-COUPLINGS: Final = ("gluon", "weak", "hypercharge", *FERMIONS)
-"""Couplings at the scale of new physics: c_GG, c_WW, c_BB and the nine c_ff."""
-
 LOW_COUPLINGS: Final = ("gluon", "photon", *FERMIONS, "flavour_changing")
 r"""Couplings at 2 GeV (that of the top quark at its mass). The last one is $k$ of
 $[k_D]_{ij} = V_{ti}^*V_{tj}\,k$ below the mass of the W boson."""
-
-ELECTROWEAK_SCALE: Final = 246.0
-"""Lowest scale of new physics [GeV]: below it W bosons and top quark do not run."""
 
 _LARGEST_SCALE: Final = 1e15
 _LOW_SCALE: Final = 2.0
@@ -83,7 +75,7 @@ _AT_TOP: Final = (
 values at the Z pole at one loop; alpha_s(M_Z) = 0.1180."""
 
 _ROW: Final = {name: row for row, name in enumerate((*COUPLINGS, "flavour_changing"))}
-_QUARKS: Final = tuple(_ROW[name] for name in (*_UP, *_DOWN))
+_QUARKS: Final = tuple(_ROW[name] for name in (*UP_TYPE, *DOWN_TYPE))
 
 
 @lru_cache(maxsize=32)
@@ -232,7 +224,7 @@ def _above_top(log_scale: float, state: np.ndarray) -> np.ndarray:
         row[_ROW["weak"]] = 9.0 * two**2 / (16.0 * math.pi**2)
         charges = _HYPERCHARGES[name]
         row[_ROW["hypercharge"]] = 0.75 * one**2 / math.pi**2 * charges
-        if name not in _LEPTONS:
+        if name not in LEPTONS:
             row[_ROW["gluon"]] = 2.0 * strong**2 / math.pi**2
             row[list(_QUARKS)] = strong**2 / math.pi**2
         row[_ROW["top"]] += _YUKAWA.get(name, -6.0) * yukawa
@@ -242,15 +234,15 @@ def _above_top(log_scale: float, state: np.ndarray) -> np.ndarray:
 
 
 def _below_top(*, n_flavours: int) -> _Flow:
-    active = [name for name in (*_UP, *_DOWN) if name != "top"]
+    active = [name for name in (*UP_TYPE, *DOWN_TYPE) if name != "top"]
     if n_flavours < 5:
         active.remove("bottom")
-    charge = {name: 4.0 / 9.0 if name in _UP else 1.0 / 9.0 for name in active}
-    charge |= dict.fromkeys(_LEPTONS, 1.0)
+    charge = {name: 4.0 / 9.0 if name in UP_TYPE else 1.0 / 9.0 for name in active}
+    charge |= dict.fromkeys(LEPTONS, 1.0)
     photon = np.zeros(len(_ROW))
     photon[[_ROW["weak"], _ROW["hypercharge"]]] = 1.0
     for name, square in charge.items():
-        photon[_ROW[name]] = square if name in _LEPTONS else 3.0 * square
+        photon[_ROW[name]] = square if name in LEPTONS else 3.0 * square
     gluon = np.zeros(len(_ROW))
     gluon[_ROW["gluon"]] = 1.0
     gluon[[_ROW[name] for name in active]] = 0.5
@@ -262,7 +254,7 @@ def _below_top(*, n_flavours: int) -> _Flow:
         slope = np.zeros((len(_ROW), len(_ROW)))
         for name, square in charge.items():
             slope[_ROW[name]] = 1.5 * _ALPHA_LIGHT**2 * square / math.pi**2 * photon
-            if name not in _LEPTONS:
+            if name not in LEPTONS:
                 slope[_ROW[name]] += 2.0 * strong**2 / math.pi**2 * gluon
         change = -first * strong**2 / (2.0 * math.pi)
         change -= second * strong**3 / (8.0 * math.pi**2)
@@ -273,9 +265,9 @@ def _below_top(*, n_flavours: int) -> _Flow:
 
 
 _HYPERCHARGES: Final = {
-    **dict.fromkeys(_UP, 17.0 / 36.0),
-    **dict.fromkeys(_DOWN, 5.0 / 36.0),
-    **dict.fromkeys(_LEPTONS, 5.0 / 4.0),
+    **dict.fromkeys(UP_TYPE, 17.0 / 36.0),
+    **dict.fromkeys(DOWN_TYPE, 5.0 / 36.0),
+    **dict.fromkeys(LEPTONS, 5.0 / 4.0),
 }
 """Y_R^2 + Y_L^2."""
 

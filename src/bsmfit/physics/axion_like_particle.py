@@ -23,10 +23,10 @@ from jaxtyping import Array, Float
 from bsmfit.core.argument import choice
 from bsmfit.errors import UnknownNameError
 from bsmfit.physics.alp_couplings import (
-    SCANNED_COUPLINGS,
     LowEnergyCouplings,
     inverse_decay_constant,
 )
+from bsmfit.physics.alp_couplings_at_scale import SCANNED_COUPLINGS
 from bsmfit.physics.alp_dump_production import (
     ALP_DUMP_PROCESSES,
     alp_dump_strength,
@@ -50,7 +50,7 @@ class AxionLikeParticle(eqx.Module):
         widths: Partial widths.
         scale: Scale of new physics $\Lambda$ [GeV].
         scanned: What the second argument is, out of
-            `bsmfit.physics.alp_couplings.SCANNED_COUPLINGS`.
+            `bsmfit.physics.alp_couplings_at_scale.SCANNED_COUPLINGS`.
         processes: Production processes, out of
             `AXION_LIKE_PROCESSES`.
     """
@@ -75,7 +75,7 @@ class AxionLikeParticle(eqx.Module):
 
         Args:
             couplings: Couplings at $\Lambda$ by name of
-                `bsmfit.physics.alp_running.COUPLINGS`, those that are not 0.
+                `bsmfit.physics.alp_couplings_at_scale.COUPLINGS`, those that are not 0.
             widths: Partial widths.
             scale: $\Lambda$ [GeV], 246 to 1e15.
             scanned: What the coupling of the model is.

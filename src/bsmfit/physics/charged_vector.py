@@ -20,7 +20,7 @@ $T_\eta = diag(1,1,-1)/\sqrt6$ and $T_{\eta'} = diag(1,1,2)/2\sqrt3$.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -30,6 +30,7 @@ from bsmfit.core.constants import ELECTRON_MASS, MUON_MASS
 from bsmfit.errors import UnknownNameError
 from bsmfit.physics.bremsstrahlung import BLUEMLEIN_BRUNNER_PROCESSES
 from bsmfit.physics.dark_photon_width import fractions
+from bsmfit.physics.fermion_charges import KaonAmplitude
 from bsmfit.physics.hadronic_final_states import hadronic_ratios
 from bsmfit.physics.hadronic_ratio import HadronicRatio
 from bsmfit.physics.kaon_to_pion import KAON_TO_PION
@@ -44,7 +45,6 @@ from bsmfit.physics.vector_mixing import VECTOR_MIXINGS, mixing_squared
 __all__ = [
     "CHARGED_VECTOR_PROCESSES",
     "ChargedVector",
-    "KaonAmplitude",
     "charged_vector_widths",
 ]
 
@@ -56,10 +56,6 @@ CHARGED_VECTOR_PROCESSES: Final = (
 )
 """Production processes of a vector with any charges, by name. The gauge-invariant
 bremsstrahlung is not among them: its form factors are tabulated for the photon."""
-
-KaonAmplitude = Literal["electromagnetic", "up-quark"]
-"""Amplitude of K+ -> pi+ X: that of the photon, for quark charges proportional to the
-electric ones; or an estimate by the charge of the up quark in the loop."""
 
 
 def charged_vector_widths(

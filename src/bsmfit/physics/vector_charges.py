@@ -20,31 +20,17 @@ from jaxtyping import Array, Float
 
 from bsmfit.core.constants import FINE_STRUCTURE
 from bsmfit.core.safe_sqrt import safe_sqrt
-from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.physics.charged_lepton_loop import loop_mixing_squared
+from bsmfit.physics.fermion_charges import (
+    CHARGED_FERMIONS,
+    CHARGED_LEPTONS,
+    FERMIONS,
+    check_charges,
+)
 from bsmfit.physics.vector_meson_couplings import MesonCouplings
 
-__all__ = ["CHARGED_FERMIONS", "FERMIONS", "FermionCharges", "VectorCharges"]
+__all__ = ["FermionCharges", "VectorCharges"]
 
-CHARGED_FERMIONS: Final = {
-    "up": 2.0 / 3.0,
-    "down": -1.0 / 3.0,
-    "strange": -1.0 / 3.0,
-    "electron": -1.0,
-    "muon": -1.0,
-    "tau": -1.0,
-}
-"""Electric charges by name."""
-
-FERMIONS: Final = (
-    *CHARGED_FERMIONS,
-    "electron_neutrino",
-    "muon_neutrino",
-    "tau_neutrino",
-)
-"""Fermions that have a charge, by name."""
-
-_LEPTONS: Final = ("electron", "muon", "tau")
 _UNIT: Final = math.sqrt(4.0 * math.pi * FINE_STRUCTURE)
 
 
@@ -69,7 +55,7 @@ class FermionCharges(eqx.Module):
     def neutrinos_squared(self) -> Float[Array, ""]:
         """Sum of the squared charges of the three neutrinos [1]."""
         return sum(
-            (self[f"{lepton}_neutrino"] ** 2 for lepton in _LEPTONS),
+            (self[f"{lepton}_neutrino"] ** 2 for lepton in CHARGED_LEPTONS),
             start=jnp.zeros(()),
         )
 
@@ -115,19 +101,9 @@ class VectorCharges(eqx.Module):
             InputError: A fermion without charge, charges that are all zero, or loops
                 that are not finite or not all.
         """
-        for name in charges:
-            if name not in FERMIONS:
-                kind = "fermion with a charge"
-                raise UnknownNameError.from_choices(kind, name, FERMIONS)
-        missing = [name for name in FERMIONS if name not in charges]
-        if missing:
-            msg = f"charges lack {', '.join(missing)}; write 0 for a neutral fermion"
-            raise InputError(msg)
-        if not any(charges.values()) and kinetic_mixing == 0.0:
-            msg = "charges are all 0; such a vector is never made and never decays"
-            raise InputError(msg)
-        if has_loop_mixing:
-            _check_loops(charges)
+        check_charges(
+            charges, kinetic_mixing=kinetic_mixing, has_loop_mixing=has_loop_mixing
+        )
         unit = 1.0 if is_in_units_of_e else 1.0 / _UNIT
         tree = {
             name: unit * charges[name]
@@ -152,7 +128,7 @@ class VectorCharges(eqx.Module):
         """
         if not self.has_loop_mixing:
             return FermionCharges(self.tree)
-        leptons = tuple(self.tree[name] for name in _LEPTONS)
+        leptons = tuple(self.tree[name] for name in CHARGED_LEPTONS)
         mixing = safe_sqrt(loop_mixing_squared(mass, leptons))
         return FermionCharges(
             {
@@ -162,24 +138,3 @@ class VectorCharges(eqx.Module):
                 for name, charge in self.tree.items()
             }
         )
-
-
-def _check_loops(charges: Mapping[str, float]) -> None:
-    """Refuse loops that diverge, or of quarks, which no formula here has."""
-    total = sum(charges[name] for name in _LEPTONS)
-    if abs(total) > 1e-9:
-        msg = (
-            "loop mixing needs charges of electron, muon and tau that add up to 0, not "
-            f"to {total:g}: its size is free otherwise; give a kinetic mixing instead"
-        )
-        raise InputError(msg)
-    quarks = [name for name in ("up", "down", "strange") if charges[name]]
-    if quarks:
-        msg = (
-            f"loop mixing is that of charged leptons, but {', '.join(quarks)} has a "
-            "charge too; give a kinetic mixing instead"
-        )
-        raise InputError(msg)
-    if not any(charges[name] for name in _LEPTONS):
-        msg = "loop mixing needs a charge of electron, muon or tau; all are 0"
-        raise InputError(msg)

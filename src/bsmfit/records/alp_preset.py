@@ -12,9 +12,11 @@ from typing import Annotated, ClassVar
 from pydantic import Field, field_validator
 
 from bsmfit.errors import closest_name
-from bsmfit.physics.alp_couplings import SCANNED_COUPLINGS
-from bsmfit.physics.alp_running import COUPLINGS, ELECTROWEAK_SCALE
-from bsmfit.physics.axion_like_particle import AXION_LIKE_PROCESSES
+from bsmfit.physics.alp_couplings_at_scale import (
+    COUPLINGS,
+    ELECTROWEAK_SCALE,
+    SCANNED_COUPLINGS,
+)
 from bsmfit.records.pair_preset import SeveralCouplingsPreset
 from bsmfit.records.quantity import Quantity, quantity_check
 from bsmfit.records.strict_model import CouplingName, invalid_value
@@ -33,7 +35,15 @@ class AlpPreset(SeveralCouplingsPreset):
             the nine fermions; 0 where not named.
     """
 
-    allowed_processes: ClassVar[tuple[str, ...]] = AXION_LIKE_PROCESSES
+    allowed_processes: ClassVar[tuple[str, ...]] = (
+        "kaon-to-pion",
+        "b-to-kaon",
+        "b-to-kstar",
+        "pi0-mixing",
+        "eta-mixing",
+        "eta-prime-mixing",
+        "primakoff",
+    )
     units: ClassVar[Mapping[str, tuple[str, str]]] = SCANNED_COUPLINGS
 
     scale: Annotated[Quantity, quantity_check("GeV", above=0.0)]

@@ -7,8 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from bsmfit.errors import InputError, closest_name
-from bsmfit.physics.charged_vector import CHARGED_VECTOR_PROCESSES, KaonAmplitude
-from bsmfit.physics.vector_charges import FERMIONS, VectorCharges
+from bsmfit.physics.fermion_charges import FERMIONS, KaonAmplitude, check_charges
 from bsmfit.records.model_preset import DarkPhotonPreset
 from bsmfit.records.quantity import Quantity, quantity_check
 from bsmfit.records.strict_model import StrictModel, invalid_value
@@ -88,8 +87,13 @@ class ChargesEntry(StrictModel):
 
     @model_validator(mode="after")
     def _make_a_vector(self) -> ChargesEntry:
+        mixing = self.kinetic_mixing
         try:
-            self.vector()
+            check_charges(
+                self.by_fermion(),
+                kinetic_mixing=0.0 if mixing is None else mixing.value,
+                has_loop_mixing=self.loop_mixing,
+            )
         except InputError as error:
             raise invalid_value(str(error)) from None
         return self
@@ -101,16 +105,6 @@ class ChargesEntry(StrictModel):
             value = getattr(self, name)
             found[name] = value if value is not None else (self.neutrinos or 0.0)
         return found
-
-    def vector(self) -> VectorCharges:
-        """The charges as the physics takes them."""
-        mixing = self.kinetic_mixing
-        return VectorCharges.from_charges(
-            self.by_fermion(),
-            is_in_units_of_e=self.unit == "e",
-            kinetic_mixing=0.0 if mixing is None else mixing.value,
-            has_loop_mixing=self.loop_mixing,
-        )
 
     @property
     def is_like_the_photon(self) -> bool:
@@ -142,6 +136,19 @@ class ChargedVectorPreset(DarkPhotonPreset):
             estimate by the charge of the up quark in the loop.
     """
 
-    allowed_processes: ClassVar[tuple[str, ...]] = CHARGED_VECTOR_PROCESSES
+    allowed_processes: ClassVar[tuple[str, ...]] = (
+        "proton-bremsstrahlung",
+        "proton-bremsstrahlung-alternative",
+        "pi0-decay",
+        "eta-decay",
+        "eta-prime-decay",
+        "omega-decay",
+        "rho-decay",
+        "phi-decay",
+        "rho-mixing",
+        "omega-mixing",
+        "phi-mixing",
+        "kaon-to-pion",
+    )
 
     kaon_amplitude: KaonAmplitude = "electromagnetic"

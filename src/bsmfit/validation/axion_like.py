@@ -19,10 +19,9 @@ import jax.numpy as jnp
 from bsmfit.catalogue.tables.physics_tables import load_alp_widths
 from bsmfit.core.constants import FINE_STRUCTURE, HBAR_C, HIGGS_VEV
 from bsmfit.physics.alp_couplings import LowEnergyCouplings, inverse_decay_constant
+from bsmfit.physics.alp_couplings_at_scale import COUPLINGS, FERMIONS
 from bsmfit.physics.alp_production import alp_branching_ratio
 from bsmfit.physics.alp_running import (
-    COUPLINGS,
-    FERMIONS,
     running_matrix,
     strong_coupling,
 )
