@@ -150,3 +150,17 @@ def test_gap_between_nearly_equal_masses_is_closed_once_on_each_side(make_datase
     rings = [polygon.outer for polygon in excluded_polygons(dataset)]
     ends = sorted(piece[0, 0] for piece in closing_lines(dataset, rings))
     np.testing.assert_allclose(ends, masses[[40, 50]], rtol=1e-13)
+
+
+def test_masses_that_a_model_leaves_out_are_called_so(make_dataset):
+    dataset = make_dataset()
+    status = dataset["status"].copy()
+    status[40:50, :] = int(Status.EXCLUDED_MASS)
+    figure = exclusion_figure(dataset.assign(status=status))
+    assert len(bands(figure)) == 1
+    assert figure.legends[0].get_texts()[-1].get_text() == "Masses left out"
+    status[60:70, :] = int(Status.NO_SENSITIVITY)
+    figure = exclusion_figure(dataset.assign(status=status))
+    assert len(bands(figure)) == 2
+    last = figure.legends[0].get_texts()[-1].get_text()
+    assert last == "No sensitivity or left out"

@@ -1,9 +1,9 @@
 """Masses at which no search of a figure says anything.
 
-A point without sensitivity, or at a mass that the model excludes from what it says, is
-neither excluded nor allowed. Its mass is drawn as a
-hatched band, from the last mass on one side at which a search does say something to the
-first on the other, so that region and band meet.
+A point without sensitivity, or at a mass that the model leaves out, is neither excluded
+nor allowed. Its mass is drawn as a hatched band, from the last mass on one side at
+which a search does say something to the first on the other, so that region and band
+meet.
 
     status --mass_gaps--> bands
     rings of the region --closing_lines--> its edges there
@@ -97,6 +97,11 @@ def draw_gaps(axes: Axes, datasets: Sequence[xr.Dataset]) -> list[Patch]:
         The artist for the legend; none where there is no gap.
     """
     unit = mass_unit(*datasets)[0]
+    found = {status for d in datasets for status in np.unique(d["status"].values)}
+    label = "No sensitivity"
+    if Status.EXCLUDED_MASS in found:
+        is_other = Status.NO_SENSITIVITY in found
+        label = "No sensitivity or left out" if is_other else "Masses left out"
     bands: list[Patch] = [
         axes.axvspan(
             low * unit,
@@ -105,7 +110,7 @@ def draw_gaps(axes: Axes, datasets: Sequence[xr.Dataset]) -> list[Patch]:
             edgecolor=_HATCH,
             hatch="////",
             linewidth=0.0,
-            label="No sensitivity",
+            label=label,
             zorder=0.5,
         )
         for low, high in mass_gaps(datasets)
