@@ -53,7 +53,10 @@ class ToyChannel:
 
 
 def load_toy_model(
-    name: str, preset: str | None = None, processes: dict[str, float] | None = None
+    name: str,
+    preset: str | None = None,
+    processes: dict[str, float] | None = None,
+    allow_code: bool = False,
 ) -> ToyModel:
     if name != "toy":
         kind = "model"

@@ -18,6 +18,7 @@ from bsmfit.catalogue.files import (
     locate_model,
     sha256_of,
 )
+from bsmfit.catalogue.function_models import function_model, names_a_function
 from bsmfit.catalogue.pair_models import pair_function
 from bsmfit.catalogue.records import read_kaon_setup, read_model_card
 from bsmfit.catalogue.tables.physics_tables import (
@@ -29,6 +30,7 @@ from bsmfit.catalogue.tables.physics_tables import (
     load_scalar_widths,
 )
 from bsmfit.core.argument import choice
+from bsmfit.errors import InputError
 from bsmfit.physics.dark_photon import DarkPhoton
 from bsmfit.physics.dark_scalar import DarkScalar
 from bsmfit.physics.flavour_violating_axion import FlavourViolatingAxion
@@ -62,6 +64,7 @@ def load_model(
     preset: str | None = None,
     *,
     processes: Mapping[str, Any] | None = None,
+    allow_code: bool = False,
 ) -> Model:
     """Build a model from its card.
 
@@ -71,13 +74,16 @@ def load_model(
         processes: Production processes in place of those of the preset, each with a
             factor on its rate, >= 0. Everything else stays that of the preset: form
             factor, and uncertainties of the processes that both have.
+        allow_code: Whether a card may name a Python function of your own
+            (``function: package.module:name``), which is then imported.
 
     Returns:
         The model; where processes are given its preset is called after them.
 
     Raises:
         UnknownNameError: No such model, no such preset, no such process.
-        InputError: A negative factor, or processes that do not go together.
+        InputError: A negative factor, processes that do not go together, or a function
+            that was not allowed.
         DataFileError: The card is not valid.
 
     Examples:
@@ -87,6 +93,12 @@ def load_model(
         >>> load_model("dark-photon", processes=both).preset
         'bremsstrahlung as proton-bremsstrahlung + 0.07 pi0-decay'
     """
+    path = locate_model(name)
+    if names_a_function(path):
+        if preset is not None or processes is not None:
+            msg = f"{name} is a function of your own, without presets and --process"
+            raise InputError(msg)
+        return function_model(path, allow_code=allow_code)
     card = read_model_card(name)
     given = card.default_preset if preset is None else preset
     chosen = choice(f"preset of {card.name},", given, card.presets)

@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from bsmfit.cli.options import (
+    AllowCodeOption,
     LevelOption,
     PresetOption,
     ProcessOption,
@@ -88,6 +89,7 @@ def limit(
     ] = None,
     preset: PresetOption = None,
     process: ProcessOption = None,
+    allow_code: AllowCodeOption = False,
     method: Annotated[
         Method | None,
         typer.Option(
@@ -157,6 +159,7 @@ def limit(
         coupling=coupling,
         preset=preset,
         processes=parse_processes(process),
+        allow_code=allow_code,
         method=(method or Method.AUTO).value,
         ensemble=(ensemble or Ensemble.UNCONDITIONAL).value,
         n_toy=_N_TOY if n_toy is None else n_toy,

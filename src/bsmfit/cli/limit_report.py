@@ -48,6 +48,7 @@ class LimitQuestion:
         coupling: Its coupling, or None.
         preset: Its preset, or None for the default.
         processes: Factor on the rate by production process, or None for the preset's.
+        allow_code: Whether a model card may name a Python function.
         method: ``"auto"``, ``"exact"``, ``"asymptotic"``, ``"toys"`` or ``"bayes"``.
         ensemble: What toys fluctuate.
         n_toy: Toys of each hypothesis.
@@ -61,6 +62,7 @@ class LimitQuestion:
     coupling: float | None
     preset: str | None
     processes: dict[str, float] | None
+    allow_code: bool
     method: str
     ensemble: str
     n_toy: int
@@ -230,7 +232,12 @@ def _with_model(
         raise InputError(msg)
     search.check_model_mass(mass)
     processes = question.processes
-    model = load_model(question.model, question.preset, processes=processes)
+    model = load_model(
+        question.model,
+        question.preset,
+        processes=processes,
+        allow_code=question.allow_code,
+    )
     low, high = model.mass_range
     if not low <= mass <= high:
         msg = f"mass = {mass:g} GeV lies outside {model.name} ({low:g} to {high:g} GeV)"

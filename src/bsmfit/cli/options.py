@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 __all__ = [
+    "AllowCodeOption",
     "ChannelOption",
     "CouplingOption",
     "FigureOption",
@@ -185,6 +186,14 @@ PresetOption = Annotated[
     typer.Option(
         "--preset",
         help="Production preset of the model (see: bsmfit list presets).",
+    ),
+]
+AllowCodeOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code",
+        help="Run the Python function that a model card of yours names "
+        "(function: package.module:name).",
     ),
 ]
 ProcessOption = Annotated[

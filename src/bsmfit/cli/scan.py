@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bsmfit.cli.options import (
+    AllowCodeOption,
     ChannelOption,
     CouplingOption,
     FigureOption,
@@ -56,6 +57,7 @@ def scan(
     background: BackgroundOption = None,
     observed: ObservedOption = None,
     override: OverrideOption = None,
+    allow_code: AllowCodeOption = False,
     overwrite: OverwriteOption = False,
     figure: FigureOption = True,
 ) -> None:
@@ -79,7 +81,9 @@ def scan(
     from bsmfit.scan.provenance import circumstances
     from bsmfit.scan.store import write_scan
 
-    theory = load_model(model, preset, processes=parse_processes(process))
+    theory = load_model(
+        model, preset, processes=parse_processes(process), allow_code=allow_code
+    )
     searches = with_own_numbers(
         as_channels([load_search(name) for name in channel]),
         override=override,

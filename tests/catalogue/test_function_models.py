@@ -1,0 +1,92 @@
+"""Cards that name a function of the user's own."""
+
+from __future__ import annotations
+
+import sys
+
+import jax.numpy as jnp
+import pytest
+from typer.testing import CliRunner
+
+import bsmfit
+from bsmfit.cli.app import app
+from bsmfit.errors import DataFileError, InputError, UnknownNameError
+
+CARD = """\
+name: my-vector
+function: {function}
+summary: a vector of my own
+particle: V
+coupling: g
+mass_range: [0.01, 1.0]
+parameters: {{other: 2.0}}
+nuisances:
+  - {{name: mine, size: 0.2, processes: [proton-bremsstrahlung]}}
+"""
+CODE = """\
+from bsmfit.physics.mediator import Mediator
+
+def my_vector(mass, coupling, other):
+    width = other * coupling**2 * mass
+    return Mediator(mass, width, {"ee": 0.5}, {"proton-bremsstrahlung": coupling**2})
+"""
+
+
+@pytest.fixture
+def card(tmp_path, monkeypatch):
+    """A card beside a module that can be imported once per test."""
+    module = f"theory_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{module}.py").write_text(CODE)
+    path = tmp_path / "card.yaml"
+
+    def write(function=f"{module}:my_vector"):
+        path.write_text(CARD.format(function=function))
+        return path
+
+    write.module = module
+    before = list(sys.path)
+    yield write
+    assert sys.path == before
+    sys.modules.pop(module, None)
+
+
+def test_nothing_is_imported_unless_it_is_allowed(card):
+    with pytest.raises(InputError, match="--allow-code"):
+        bsmfit.load_model(card())
+    assert card.module not in sys.modules
+    arguments = ["limit", "na62-dump-ee", "--model", str(card()), "--mass", "0.1"]
+    refused = CliRunner().invoke(app, [*arguments, "--coupling", "1e-7"])
+    assert refused.exit_code == 2
+    assert "--allow-code" in refused.stderr
+    assert card.module not in sys.modules
+
+
+def test_the_function_is_the_model(card):
+    model = bsmfit.load_model(card(), allow_code=True)
+    found = model(jnp.array(0.1), jnp.array(1e-7))
+    assert float(found.decay_width) == pytest.approx(2.0 * 1e-14 * 0.1, rel=1e-12)
+    assert model.preset == f"{card.module}:my_vector"
+    assert [entry.kappa for entry in model.nuisances] == [1.2]
+    assert [name.split("/")[-1] for name, _ in model.inputs] == [
+        "card.yaml",
+        f"{card.module}.py",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "message"),
+    [
+        ("no_such_module_of_mine:f", DataFileError, "ModuleNotFoundError"),
+        ("os system", DataFileError, "function"),
+        ("{module}:my_vektor", UnknownNameError, "did you mean 'my_vector'"),
+    ],
+)
+def test_what_cannot_be_imported_is_named(card, function, error, message):
+    path = card(function.format(module=card.module))
+    with pytest.raises(error, match=message):
+        bsmfit.load_model(path, allow_code=True)
+
+
+def test_a_function_has_no_presets(card):
+    with pytest.raises(InputError, match="without presets"):
+        bsmfit.load_model(card(), "mine", allow_code=True)
