@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bsmfit.catalogue.files import display_path, sha256_of
 from bsmfit.catalogue.yaml_file import load_yaml, read_yaml
@@ -92,7 +93,7 @@ def _imported(target: str, path: Path) -> Callable[..., Mediator]:
         except Exception as error:
             msg = f"{where} cannot be imported: {type(error).__name__}: {error}"
             raise DataFileError(msg) from error
-    function = getattr(module, name, None)
+    function: Any = getattr(module, name, None)
     if not callable(function):
         known = [key for key, value in vars(module).items() if callable(value)]
         kind = f"{where}, function of {module_name},"
