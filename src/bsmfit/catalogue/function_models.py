@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bsmfit.catalogue.files import display_path, sha256_of
 from bsmfit.catalogue.yaml_file import load_yaml, read_yaml
@@ -93,12 +93,13 @@ def _imported(target: str, path: Path) -> Callable[..., Mediator]:
         except Exception as error:
             msg = f"{where} cannot be imported: {type(error).__name__}: {error}"
             raise DataFileError(msg) from error
-    function: Any = getattr(module, name, None)
+    found: dict[str, Any] = vars(module)
+    function = found.get(name)
     if not callable(function):
-        known = [key for key, value in vars(module).items() if callable(value)]
+        known = [key for key, value in found.items() if callable(value)]
         kind = f"{where}, function of {module_name},"
         raise UnknownNameError.from_choices(kind, name, known)
-    return function
+    return cast("Callable[..., Mediator]", function)
 
 
 @contextmanager
