@@ -18,7 +18,6 @@ DISTRIBUTION_OF = {"yaml": "pyyaml", "pydantic_core": "pydantic-core"}
 
 USED_WITHOUT_IMPORT = {
     "optax": "a fixed part of the project, for fits and samplers of its users",
-    "h5netcdf": "xarray's engine for scan.nc, chosen by name",
 }
 
 ONLY_IN_EXTRAS = {"pyhf": "pyhf"}

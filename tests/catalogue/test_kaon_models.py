@@ -25,10 +25,13 @@ CARD = (model_root() / "dark-scalar.yaml").read_text()
 
 def test_all_kaon_models_are_there():
     assert {model for model, _ in KAON_PRESETS} == {
+        "b-minus-l",
         "dark-photon",
         "dark-photon-invisible",
         "dark-scalar",
         "fv-axion",
+        "l-e-minus-l-mu",
+        "l-mu-minus-l-tau",
     }
 
 

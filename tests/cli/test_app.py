@@ -329,7 +329,7 @@ def test_list_names_models_and_groups_channels_by_command(monkeypatch):
     )
     monkeypatch.setattr(bsmfit.catalogue.records, "pi_nunu_names", lambda: ("toy-pi",))
     monkeypatch.setattr(
-        "bsmfit.catalogue.overrides.projection_names", lambda: ("toy-later",)
+        "bsmfit.catalogue.projections.projection_names", lambda: ("toy-later",)
     )
     assert run("list", "models").stdout == "toy\n"
     channels = ["for scan and limit:", "  toy-ee", "  toy-mumu"]

@@ -69,8 +69,8 @@ def decay_probability(
     Examples:
         >>> from bsmfit.physics.dump_kaons import DUMP_KAON_PROCESSES
         >>> kaon = DUMP_KAON_PROCESSES["dump-kaon-to-pion"]
-        >>> print(f"{1.0 / float(decay_probability(np.array([60.0]), kaon)[0]):.0f}")
-        2145
+        >>> print(f"{1.0 / float(decay_probability(np.array([60.0]), kaon)[0]):.3g}")
+        2.15e+03
     """
     flight = momentum / kaon.mass * (HBAR_C / HBAR) * kaon.lifetime
     return 1.0 / (1.0 + flight / interaction_length)

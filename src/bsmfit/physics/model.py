@@ -14,6 +14,7 @@ production process and not the search.
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import math
 from collections.abc import Callable, Mapping
@@ -158,6 +159,11 @@ class Model(eqx.Module):
         if len(set(names)) < len(names):
             msg = f"{where}: nuisances has a name twice ({', '.join(names)})"
             raise InputError(msg)
+
+    def __hash__(self) -> int:
+        """Without the parameters, arrays; `jax.jit` of a model asks for it."""
+        fields = (f for f in dataclasses.fields(self) if f.name != "parameters")
+        return hash(tuple(getattr(self, f.name) for f in fields))
 
     def with_parameters(self, **values: float) -> Model:
         """The same model with other values of its further parameters.

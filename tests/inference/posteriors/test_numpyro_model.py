@@ -97,14 +97,14 @@ def test_other_data_are_sampled_without_compiling_and_give_the_benchmark(
 
 
 def test_failures_are_named():
-    found = module._failures({"a": 1.0, "b": 1.2}, {"a": 900.0, "b": 30.0}, 2)
+    found = module.chain_failures({"a": 1.0, "b": 1.2}, {"a": 900.0, "b": 30.0}, 2)
     assert "R-hat of 'b' is 1.200" in found[0]
     assert "30 effective samples of 'b'" in found[1]
     assert "2 divergent transitions" in found[2]
     # a chain that never moved has no R-hat
-    found = module._failures({"a": float("nan")}, {"a": float("nan")}, 0)
+    found = module.chain_failures({"a": float("nan")}, {"a": float("nan")}, 0)
     assert len(found) == 2
-    assert not module._failures({"a": 1.001}, {"a": 500.0}, 0)
+    assert not module.chain_failures({"a": 1.001}, {"a": 500.0}, 0)
 
 
 def test_model_has_the_density_of_the_likelihood():
