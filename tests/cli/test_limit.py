@@ -1,8 +1,11 @@
 import json
+import math
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.optimize import brentq
+from scipy.special import gammaincc
 from typer.testing import CliRunner
 
 from bsmfit.catalogue.channels import load_channel
@@ -19,6 +22,33 @@ def run():
         return runner.invoke(app, ["limit", "na62-dump-mumu", *arguments])
 
     return invoke
+
+
+def test_a_background_known_to_a_factor_has_an_observed_limit():
+    """Counts beyond the exact sums: once the program wrote them all out, and hung."""
+    options = ["--observed", "30", "--background", "30", "--json"]
+    result = CliRunner().invoke(app, ["limit", "na62-dump-ee", *options])
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert (report["expected"], report["expected_status"]) == (None, "too_many_events")
+
+    numbers = {"observed": 30, "background": 30.0}
+    channel = load_channel("na62-dump-ee", overrides=numbers)
+    (region,) = channel.unit_regions(None, jnp.zeros(()))
+    theta, weights = np.polynomial.hermite_e.hermegauss(150)
+    spreads = [
+        math.hypot(*(response.size for response in term.responses))
+        for term in (region.signal[0], region.background[0])
+    ]
+    factors = [np.exp(spread * theta) for spread in spreads]
+    assert factors[1].max() > 1e6  # the published error: one event on 0.0094
+
+    def at_most_30(signal):
+        rates = signal * factors[0][:, None] + 30.0 * factors[1][None, :]
+        return weights @ gammaincc(31.0, rates) @ weights
+
+    truth = brentq(lambda s: at_most_30(s) / at_most_30(0.0) - 0.1, 1.0, 100.0)
+    assert report["limit"] == pytest.approx(truth, rel=1e-3)
 
 
 @pytest.mark.parametrize(("n", "known"), [(0, 2.302585), (1, 3.873879), (3, 6.6648)])

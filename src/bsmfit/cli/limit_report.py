@@ -34,7 +34,10 @@ __all__ = ["LimitQuestion", "limit_in_words", "limit_report"]
 _NANOSECOND = 1e-9
 _LARGEST_EXACT = 60
 _MODEL_UNIT = "signal of the model"
-_NO_EXPECTATION = {"unknown_background": "unknown, as the background is"}
+_NO_EXPECTATION = {
+    "unknown_background": "unknown, as the background is",
+    "too_many_events": f"beyond the exact sums, which end at {_LARGEST_EXACT} events",
+}
 
 
 @dataclass(frozen=True)
@@ -355,13 +358,18 @@ def _kernel_limits(
         raise InputError(msg)
     values = [finite(float(value) / scale) for value in expected]
     limit = finite(float(up) / scale)
+    expected_status = status
+    if status == "ok" and values[0] is None:
+        expected_status = "too_many_events"
     if status == "ok" and limit is None:
         status = "unbounded"
     return {
         "limit": limit,
-        "expected": dict(zip(QUANTILE_NAMES, values, strict=True)),
+        "expected": dict(zip(QUANTILE_NAMES, values, strict=True))
+        if expected_status != "too_many_events"
+        else None,
         "status": status,
-        "expected_status": status,
+        "expected_status": expected_status,
         "method": found.method,
         "ensemble": found.ensemble,
         "ordering": None,

@@ -78,15 +78,14 @@ def _by_channel(
 
 
 def _number(key: str, text: str) -> float | int:
-    """A whole number where it is one, else any."""
+    """A count, or any other number."""
     from bsmfit.errors import InputError
 
     is_count = key == "observed"
-    for kind in (int,) if is_count else (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
+    try:
+        return int(text) if is_count else float(text)
+    except ValueError:
+        pass
     example = {"observed": "0", "protons": "1e18", "efficiency": "0.5"}.get(key, "0.1")
     what = "no whole number" if is_count else "no number"
     msg = f"--{key} {text!r} is {what}; write --{key} {example}"
@@ -114,7 +113,8 @@ BackgroundOption = Annotated[
     typer.Option(
         "--background",
         metavar="[CHANNEL=]EVENTS",
-        help="Expected background, instead of the published one.",
+        help="Expected background, instead of the published one, whose relative error "
+        "it keeps; a card of --override sets another.",
     ),
 ]
 ObservedOption = Annotated[

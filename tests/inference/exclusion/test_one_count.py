@@ -170,8 +170,14 @@ def test_failed_points_are_nan_and_say_so() -> None:
     result = COMMON_POINT(jnp.zeros(2), jnp.array(4))
     assert not bool(result.is_converged)
     assert np.isnan(result.n_up_obs)
+    # three events cover what was observed, not what a background of 3 may give
     short = jax.jit(evaluate(make_model(COMMON, 3.0)))(jnp.zeros(2), jnp.array(1))
-    assert not bool(short.is_converged)
+    long = jax.jit(evaluate(make_model(COMMON, 3.0), n_max=14))
+    whole = long(jnp.zeros(2), jnp.array(1))
+    assert bool(short.is_converged)
+    np.testing.assert_allclose(short.n_up_obs, whole.n_up_obs, rtol=1e-9)
+    assert np.isnan(short.n_up_exp).all()
+    assert np.isfinite(whole.n_up_exp).all()
     both = jax.vmap(COMMON_POINT, (None, 0))(jnp.zeros(2), jnp.array([1, 9]))
     np.testing.assert_array_equal(both.is_converged, [True, False])
 

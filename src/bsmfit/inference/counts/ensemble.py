@@ -34,6 +34,7 @@ from bsmfit.inference.counts.joint_counts import JointCounts, averaged_poisson_p
 from bsmfit.inference.counts.marginal import MarginalCounts
 from bsmfit.likelihood.arrays import LikelihoodArrays
 from bsmfit.likelihood.nodes import FactorisedNodes
+from bsmfit.likelihood.poisson_series import averaged_terms
 
 __all__ = [
     "CountNodes",
@@ -118,16 +119,14 @@ def marginal_counts_at(yields: NodeYields, *, n_max: int) -> MarginalCounts:
     safe = jnp.where(nominal > 0.0, nominal, 1.0)
     rates = yields.background[:, :, 0]
     offset = jax.lax.stop_gradient(jnp.min(rates))
-    term = jnp.exp(offset - rates)
     weights = yields.private_weights[:, 0]
-    terms = [weights @ term]
-    for k in range(1, n_max + 1):
-        term = term * rates / k
-        terms.append(weights @ term)
+    terms = averaged_terms(
+        jnp.exp(offset - rates), rates, lambda term: weights @ term, n_max=n_max
+    )
     return MarginalCounts(
         weights=yields.shared_weights,
         response=jnp.where(nominal > 0.0, yields.signal[:, 0] / safe, 1.0),
-        background_terms=jnp.stack(terms),
+        background_terms=terms,
         log_scale=-offset,
     )
 

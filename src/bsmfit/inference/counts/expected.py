@@ -34,8 +34,13 @@ from jaxtyping import Array, Float, Int
 from scipy.special import pdtrc
 
 from bsmfit._x64 import require_x64
+from bsmfit.errors import NoExactMethodError
 from bsmfit.inference.counts.composite_response import normal_score
-from bsmfit.inference.counts.marginal import MarginalCounts, count_probabilities
+from bsmfit.inference.counts.marginal import (
+    LARGEST_COUNT,
+    MarginalCounts,
+    count_probabilities,
+)
 from bsmfit.likelihood.counting import CountingModel
 from bsmfit.likelihood.quadrature import NuisanceQuadrature
 
@@ -154,7 +159,8 @@ def count_ceiling(
 ) -> int:
     """Smallest n_max that covers the observed count and the expected ones.
 
-    A plain number, to be computed before tracing.
+    A plain number, to be computed before tracing. At most `LARGEST_COUNT`: where more
+    events than that are to be expected, there are no expected limits.
 
     Args:
         model: Background and its responses.
@@ -162,14 +168,24 @@ def count_ceiling(
         n_observed: Largest observed count.
 
     Returns:
-        n_max, with a probability above it of less than TAIL_TOLERANCE.
+        n_max, with a probability above it of less than TAIL_TOLERANCE, or
+        `LARGEST_COUNT`.
+
+    Raises:
+        NoExactMethodError: The observed count is above `LARGEST_COUNT`.
     """
+    if n_observed > LARGEST_COUNT:
+        msg = (
+            f"{n_observed} events are beyond the exact sums of one count "
+            f"({LARGEST_COUNT}); use method='asymptotic'"
+        )
+        raise NoExactMethodError(msg)
     response = np.asarray(model.background_log_kappa)
     outer = np.exp(response @ np.asarray(quadrature.signal_nodes).T)
     inner = np.exp(response @ np.asarray(quadrature.background_nodes).T)
     rate = np.einsum("r,rj,ri->ji", np.asarray(model.background), outer, inner)
     n_max = n_observed
-    while (
+    while n_max < LARGEST_COUNT and (
         np.asarray(quadrature.signal_weights)
         @ pdtrc(n_max, rate)
         @ np.asarray(quadrature.background_weights)

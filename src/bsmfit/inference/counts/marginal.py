@@ -31,9 +31,11 @@ from bsmfit._x64 import require_x64
 from bsmfit.inference.counts.composite_response import N_COMPRESSED, compress_response
 from bsmfit.likelihood.counting import CountingModel
 from bsmfit.likelihood.poisson import Level, solve_log_limit
+from bsmfit.likelihood.poisson_series import averaged_terms, weighted_sum
 from bsmfit.likelihood.quadrature import NuisanceQuadrature
 
 __all__ = [
+    "LARGEST_COUNT",
     "MarginalCounts",
     "count_probabilities",
     "marginal_cls",
@@ -42,6 +44,9 @@ __all__ = [
     "marginal_log_limits",
     "marginal_log_probabilities",
 ]
+
+LARGEST_COUNT = 60
+"""Largest count of the sums, which stay finite up to it."""
 
 # exp(-1e4) is exactly 0 and 1e4**60 is finite
 _LARGEST_RATE = 1e4
@@ -102,15 +107,16 @@ def marginal_counts(
     inner = jnp.exp(model.background_log_kappa @ quadrature.background_nodes.T)
     background = jnp.einsum("r,rj,ri->ji", model.background, outer, inner)
     offset = lax.stop_gradient(jnp.min(background))
-    term = jnp.exp(offset - background)
-    terms = [term @ quadrature.background_weights]
-    for k in range(1, n_max + 1):
-        term = term * background / k
-        terms.append(term @ quadrature.background_weights)
+    terms = averaged_terms(
+        jnp.exp(offset - background),
+        background,
+        lambda term: term @ quadrature.background_weights,
+        n_max=n_max,
+    )
     return MarginalCounts(
         weights=weights,
         response=response,
-        background_terms=jnp.stack(terms),
+        background_terms=terms,
         log_scale=-offset,
     )
 
@@ -262,9 +268,5 @@ def _probability(
 ) -> Float[Array, " limit"]:
     """Probability of at most n events with this signal, over exp(log_scale)."""
     rate = jnp.minimum(signal[:, None] * counts.response[None, :], _LARGEST_RATE)
-    term = jnp.exp(-rate)
-    total = term * cumulative[0]
-    for m in range(1, cumulative.shape[0]):
-        term = term * rate / m
-        total = total + term * cumulative[m]
-    return total @ counts.weights
+    by_count = jnp.broadcast_to(cumulative, (cumulative.shape[0], *rate.shape))
+    return weighted_sum(rate, by_count) @ counts.weights

@@ -35,6 +35,7 @@ from bsmfit.likelihood.effective_count import (
     effective_log_limit,
 )
 from bsmfit.likelihood.poisson import Level
+from bsmfit.likelihood.poisson_series import averaged_terms
 
 __all__ = ["LimitsBySpread", "SpreadLimits"]
 
@@ -191,12 +192,13 @@ def _marginal_counts(
     """Whole counts with one log-normal factor on the signal."""
     n_node = _nodes_for(n_max)
     theta, weights = np.polynomial.hermite_e.hermegauss(n_node)
-    term = jnp.exp(-background.values)
-    terms = [term @ background.weights]
-    for k in range(1, n_max + 1):
-        term = term * background.values / k
-        terms.append(term @ background.weights)
-    by_count = jnp.broadcast_to(jnp.stack(terms)[:, None], (n_max + 1, n_node))
+    terms = averaged_terms(
+        jnp.exp(-background.values),
+        background.values,
+        lambda term: term @ background.weights,
+        n_max=n_max,
+    )
+    by_count = jnp.broadcast_to(terms[:, None], (n_max + 1, n_node))
     return MarginalCounts(
         weights=jnp.asarray(weights / weights.sum()),
         response=jnp.exp(spread * jnp.asarray(theta)),

@@ -13,7 +13,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from bsmfit._x64 import require_x64
 from bsmfit.channels.search_region import (
@@ -156,8 +156,8 @@ def exclusion(
             (`bsmfit.inference.counts.expected.count_ceiling`).
 
     Returns:
-        The limits; nan in all of them, and is_converged False, where one is not to be
-        had.
+        The limits; nan where one is not to be had: the observed ones with is_converged
+        False, the expected ones where more than n_max events are to be expected.
 
     Examples:
         >>> import jax.numpy as jnp
@@ -177,28 +177,32 @@ def exclusion(
     counts = marginal_counts(log_signal, model, quadrature=quadrature, n_max=n_max)
     log_limits, is_solved = marginal_log_limits(counts, cl=cl)
     probabilities = count_probabilities(counts)
-    is_covered = 1.0 - jnp.sum(probabilities) < TAIL_TOLERANCE
     is_inside = (n_observed >= 0) & (n_observed <= n_max)
-    is_converged = jnp.all(is_solved) & is_covered & is_inside
+    is_converged = is_solved[jnp.clip(n_observed, 0, n_max)] & is_inside
+    # a background that may give more events than the sums hold
+    is_covered = 1.0 - jnp.sum(probabilities) < TAIL_TOLERANCE
+    is_expected = jnp.all(is_solved) & is_covered
 
     log_total = jax.nn.logsumexp(log_signal)
     signal = jnp.exp(jnp.minimum(log_total, _LARGEST_LOG_SIGNAL))
     log_limit = log_limits[jnp.clip(n_observed, 0, n_max)]
     n_median = count_quantiles(probabilities)[2]
 
-    def where_converged(value: Float[Array, " *field"]) -> Float[Array, " *field"]:
-        return jnp.where(is_converged, value, jnp.nan)
+    def where(
+        is_found: Bool[Array, ""], value: Float[Array, " *field"]
+    ) -> Float[Array, " *field"]:
+        return jnp.where(is_found, value, jnp.nan)
 
     return Exclusion(
         n_signal=signal,
         n_observed=n_observed.astype(signal.dtype),
         is_open=jnp.ones((), bool),
-        n_up_obs=where_converged(jnp.exp(log_limit)),
-        n_up_exp=where_converged(expected_limits(counts, log_limits)),
-        n_up_mean=where_converged(mean_limit(counts, log_limits)),
-        cls_obs=where_converged(marginal_cls(counts, n_observed, signal=signal)),
-        cls_exp=where_converged(marginal_cls(counts, n_median, signal=signal)),
-        log_strength_limit=where_converged(log_limit - log_total),
+        n_up_obs=where(is_converged, jnp.exp(log_limit)),
+        n_up_exp=where(is_expected, expected_limits(counts, log_limits)),
+        n_up_mean=where(is_expected, mean_limit(counts, log_limits)),
+        cls_obs=where(is_converged, marginal_cls(counts, n_observed, signal=signal)),
+        cls_exp=where(is_expected, marginal_cls(counts, n_median, signal=signal)),
+        log_strength_limit=where(is_converged, log_limit - log_total),
         is_converged=is_converged,
         cl=cl,
     )

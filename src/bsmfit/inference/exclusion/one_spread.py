@@ -26,6 +26,7 @@ from bsmfit.channels.search_region import (
     log_total_signal,
 )
 from bsmfit.inference.counts.expected import TAIL_TOLERANCE
+from bsmfit.inference.counts.marginal import LARGEST_COUNT
 from bsmfit.inference.exclusion.limits_by_spread import LimitsBySpread
 from bsmfit.inference.exclusion.nuisance_sort import hermite_rule
 from bsmfit.inference.exclusion.result import Exclusion
@@ -37,7 +38,6 @@ __all__ = ["SpreadKernel"]
 _N_BACKGROUND_NODE = 5
 _SMALLEST_VARIANCE = 1e-12
 _LARGEST_LOG_SIGNAL = 690.0
-_LARGEST_COUNT = 60
 
 
 class SpreadKernel(eqx.Module):
@@ -163,6 +163,6 @@ def _spread(region: SearchRegion) -> Float[Array, ""]:
 def _expected_ceiling(background: float) -> int:
     """Count above which less than a tenth of the tolerated tail lies."""
     n_max = 1
-    while n_max < _LARGEST_COUNT and (pdtrc(n_max, background) >= 0.1 * TAIL_TOLERANCE):
+    while n_max < LARGEST_COUNT and (pdtrc(n_max, background) >= 0.1 * TAIL_TOLERANCE):
         n_max += 1
     return n_max

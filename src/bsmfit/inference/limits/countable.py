@@ -9,13 +9,13 @@ from bsmfit.errors import InputError, NoExactMethodError, UnknownNameError
 from bsmfit.inference.counts.conditioned import FREE_PRIORS, ConditionedNodes
 from bsmfit.inference.counts.conditioned_nodes import choose_conditioned_nodes
 from bsmfit.inference.counts.ensemble import CountNodes
+from bsmfit.inference.counts.marginal import LARGEST_COUNT
 from bsmfit.inference.limits.carriers import Carriers
 from bsmfit.inference.limits.points import Points
 from bsmfit.likelihood.nodes import factorised_nodes
 from bsmfit.likelihood.relevant import acting_responses, relevant_part
 
 __all__ = [
-    "LARGEST_COUNT",
     "check_countable",
     "check_exact_inputs",
     "count_nodes",
@@ -23,8 +23,6 @@ __all__ = [
     "narrowed_to_counted",
 ]
 
-# the sums over counts of one bin end there
-LARGEST_COUNT = 60
 # closer to a whole number, a count means that number
 _WHOLE = 1e-6
 # a posterior of the control bins that nodes do not know better is not used

@@ -35,6 +35,7 @@ from bsmfit.inference.counts.expected import TAIL_TOLERANCE, expected_limits
 from bsmfit.inference.counts.joint_cls import joint_cls
 from bsmfit.inference.counts.joint_counts import LARGEST_JOINT_COUNT
 from bsmfit.inference.counts.marginal import (
+    LARGEST_COUNT,
     count_probabilities,
     marginal_log_limit,
     marginal_log_limits,
@@ -42,7 +43,6 @@ from bsmfit.inference.counts.marginal import (
 )
 from bsmfit.inference.limits.carriers import Carriers
 from bsmfit.inference.limits.countable import (
-    LARGEST_COUNT,
     check_countable,
     check_exact_inputs,
     count_nodes,

@@ -31,6 +31,7 @@ from bsmfit.channels.rare_decay import RareDecayChannel
 from bsmfit.core.argument import instances, level
 from bsmfit.errors import InputError
 from bsmfit.inference.counts.expected import count_ceiling
+from bsmfit.inference.counts.marginal import LARGEST_COUNT
 from bsmfit.inference.exclusion.one_count import exclusion
 from bsmfit.inference.intervals.feldman_cousins import feldman_cousins_belt
 from bsmfit.inference.posteriors.credible import credible_limits
@@ -45,7 +46,6 @@ from bsmfit.likelihood.response import LogNormal
 __all__ = ["RareDecayLimits", "rare_decay_limits"]
 
 _ERRORS = ("sensitivity", "background")
-_LARGEST_COUNT = 60
 _STEP = 0.05
 _WHICH = np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
 """Which of the two uncertainties count: both, one, the other, none."""
@@ -137,10 +137,10 @@ def rare_decay_limits(
         raise InputError(msg)
     counts = _counts(searches)
     largest = float(counts.n_observed.max())
-    if largest > _LARGEST_COUNT:
+    if largest > LARGEST_COUNT:
         msg = (
             f"a search has {largest:g} observed events, beyond the exact sums "
-            f"({_LARGEST_COUNT}); use bsmfit.upper_limit"
+            f"({LARGEST_COUNT}); use bsmfit.upper_limit"
         )
         raise InputError(msg)
     numbers = _all_limits(counts, cl, _planned(counts))
