@@ -71,6 +71,7 @@ def test_yields_made_again_are_the_shipped_ones():
     np.testing.assert_allclose(shipped.table.x, mass_nodes("mumu"))
 
 
+@pytest.mark.slow
 def test_yields_between_mass_nodes_are_right_to_three_permille():
     """In ln Y. The largest miss, 2e-3, is at the shortest lifetimes: few hard pairs are
     20 cm apart at the calorimeter."""
