@@ -12,6 +12,7 @@ from bsmfit.catalogue.records import (
     read_model_card,
 )
 from bsmfit.errors import UnknownNameError
+from bsmfit.records.given_rate_preset import GivenRatePreset
 from bsmfit.records.model_card import ModelCard
 from bsmfit.records.model_preset import (
     DarkPhotonPreset,
@@ -79,7 +80,7 @@ def _describe_model(name: str) -> list[Section]:
         if isinstance(choice, HeavyNeutralLeptonPreset):
             rows.append(("nature", choice.nature))
             rows.append(("vertex length", quantity_in_words(choice.vertex_length)))
-        if isinstance(choice, SeveralCouplingsPreset):
+        if isinstance(choice, SeveralCouplingsPreset | GivenRatePreset):
             rows += choice.in_words()
         rows += [
             (

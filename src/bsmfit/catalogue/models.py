@@ -35,13 +35,16 @@ from bsmfit.physics.dark_photon import DarkPhoton
 from bsmfit.physics.dark_scalar import DarkScalar
 from bsmfit.physics.flavour_violating_axion import FlavourViolatingAxion
 from bsmfit.physics.gauge_invariant_bremsstrahlung import GAUGE_INVARIANT
+from bsmfit.physics.given_rate import LIFETIME, GivenRate
 from bsmfit.physics.heavy_neutral_lepton import DisplacedVertex, HeavyNeutralLepton
 from bsmfit.physics.invisible_dark_photon import InvisibleDarkPhoton
 from bsmfit.physics.mediator import Mediator
 from bsmfit.physics.model import Model, ProductionNuisance
+from bsmfit.physics.model_parameter import ModelParameter
 from bsmfit.physics.scaled_production import ScaledProduction
 from bsmfit.records.alp_preset import AlpPreset
 from bsmfit.records.charged_vector_preset import ChargedVectorPreset
+from bsmfit.records.given_rate_preset import GivenRatePreset
 from bsmfit.records.model_card import ModelCard
 from bsmfit.records.model_preset import (
     DarkPhotonPreset,
@@ -125,6 +128,7 @@ def load_model(
             for path in (locate_model(name), *files)
         ),
         **_axes(card, taken),
+        **_parameters(taken),
     )
 
 
@@ -148,12 +152,30 @@ def _axes(card: ModelCard, choice: Preset) -> dict[str, Any]:
     return axes
 
 
+def _parameters(choice: Preset) -> dict[str, Any]:
+    """Further parameters of a preset, and what is known of its axes."""
+    if not isinstance(choice, GivenRatePreset):
+        return {}
+    lifetime, rate = choice.lifetime, choice.rate
+    note = ModelParameter(
+        LIFETIME, unit="ps", symbol=r"\tau", low=0.0, axis=lifetime.axis()
+    )
+    return {
+        "parameters": {LIFETIME: lifetime.value},
+        "parameter_notes": (note,),
+        "highest_coupling": 1.0,
+        "coupling_axis": rate.axis(),
+    }
+
+
 def _function(
     card: ModelCard, choice: Preset
 ) -> tuple[Callable[..., Mediator], list[Path]]:
     """The function of a preset, and the tables that it uses."""
     if isinstance(choice, ChargedVectorPreset) and card.charges is not None:
         return charged_vector_function(card.charges, choice)
+    if isinstance(choice, GivenRatePreset):
+        return GivenRate(choice.processes, choice.final_state), []
     if isinstance(choice, AlpPreset):
         return alp_function(choice)
     if isinstance(choice, SeveralCouplingsPreset):

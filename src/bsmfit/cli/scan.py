@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,10 @@ from bsmfit.cli.options import (
     OrderingOption,
     OutOption,
     OverwriteOption,
+    ParameterOption,
     PresetOption,
     ProcessOption,
+    parse_parameters,
     parse_processes,
 )
 from bsmfit.cli.own_numbers import (
@@ -37,6 +40,7 @@ from bsmfit.errors import InputError
 if TYPE_CHECKING:
     import xarray as xr
 
+    from bsmfit.physics.model import Model
     from bsmfit.scan.grid import Axis
 
 __all__ = ["scan"]
@@ -48,6 +52,7 @@ def scan(
     out: OutOption = None,
     mass: MassOption = None,
     coupling: CouplingOption = None,
+    parameter: ParameterOption = None,
     cl: LevelOption = 0.9,
     ordering: OrderingOption = Ordering.LIKELIHOOD_RATIO,
     preset: PresetOption = None,
@@ -67,6 +72,7 @@ def scan(
     Writes scan.nc (limits, CLs and status of every point), contour.csv and
     contour_expected.csv (excluded islands as polygons) and contour.png and .pdf. A
     scan that was stopped continues; one that is in the folder already is not repeated.
+    A model whose rate and lifetime are given is scanned in both at one --mass.
     """
     from bsmfit import enable_x64
 
@@ -74,7 +80,12 @@ def scan(
     from bsmfit.catalogue.models import load_model
     from bsmfit.channels.combination import as_channels
     from bsmfit.scan.blocks import BlockFolder
-    from bsmfit.scan.exclusion_map import check_masses, default_axes, scan_plane
+    from bsmfit.scan.exclusion_map import (
+        check_masses,
+        choose_parameter,
+        default_axes,
+        scan_plane,
+    )
     from bsmfit.scan.exclusion_point import ExclusionPoint
     from bsmfit.scan.folder_lock import own_folder
     from bsmfit.scan.plan import ScanPlan, claim_folder
@@ -84,6 +95,9 @@ def scan(
     theory = load_model(
         model, preset, processes=parse_processes(process), allow_code=allow_code
     )
+    values, axes = parse_parameters(parameter)
+    if values:
+        theory = theory.with_parameters(**values)
     searches = with_own_numbers(
         as_channels([load_search(name) for name in channel]),
         override=override,
@@ -109,6 +123,12 @@ def scan(
         coupling=_axis(coupling, name="coupling"),
     )
     check_masses(theory, channels, masses)
+    first = axes or (
+        _usual_parameter(theory, values) if masses.low == masses.high else None
+    )
+    chosen = choose_parameter(theory, masses, first)
+    if chosen is not None:
+        theory = theory.with_parameters(**{chosen[0]: chosen[1].low})
     plan = ScanPlan.from_parts(
         theory,
         channels,
@@ -116,6 +136,7 @@ def scan(
         coupling=couplings,
         cl=cl,
         ordering=point.ordering,
+        parameter=chosen,
     )
     folder = out or Path("results") / "-".join([theory.name, *plan.channels])
     with own_folder(folder):
@@ -134,12 +155,23 @@ def scan(
                     coupling=couplings,
                     cl=cl,
                     ordering=ordering.value,
+                    parameter=None if chosen is None else {chosen[0]: chosen[1]},
                     blocks=blocks,
                     progress=progress,
                 )
             write_scan(dataset.assign_attrs(circumstances()), path)
             blocks.remove()
         _report(dataset, [path, *_write_exports(dataset, folder, figure=figure)])
+
+
+def _usual_parameter(theory: Model, fixed: Mapping[str, float]) -> str | None:
+    """The parameter that is scanned at one mass: the first with a usual axis."""
+    names = [
+        note.name
+        for note in getattr(theory, "parameter_notes", ())
+        if note.axis is not None and note.name not in fixed
+    ]
+    return names[0] if names else None
 
 
 def _axis(text: str | None, *, name: str) -> Axis | None:
@@ -183,9 +215,13 @@ def _report(dataset: xr.Dataset, paths: list[Path]) -> None:
     from rich.text import Text
 
     from bsmfit.scan.contour import coupling_edges, excluded_polygons
-    from bsmfit.scan.store import coupling_name
+    from bsmfit.scan.store import coupling_name, first_axis_name
 
-    table = Table("limit", "islands", "mass [GeV]", "lowest", "highest")
+    first = first_axis_name(dataset)
+    unit = str(dataset[first].attrs["units"])
+    unit = "" if unit == "1" else unit
+    heading = f"{first} [{unit}]" if unit else first
+    table = Table("limit", "islands", heading, "lowest", "highest")
     table.title = Text(f"{dataset.attrs['title']} ({coupling_name(dataset)})")
     for quantity in ("observed", "expected"):
         edges = coupling_edges(dataset, quantity)
@@ -198,8 +234,8 @@ def _report(dataset: xr.Dataset, paths: list[Path]) -> None:
             cells = [
                 str(len(excluded_polygons(dataset, quantity))),
                 f"{edges.mass[inside][0]:.4g} to {edges.mass[inside][-1]:.4g}",
-                f"{edges.lower[lowest]:.3g} at {at_low:.3g} GeV",
-                f"{edges.upper[highest]:.3g} at {at_high:.3g} GeV",
+                f"{edges.lower[lowest]:.3g} at {at_low:.3g} {unit}".rstrip(),
+                f"{edges.upper[highest]:.3g} at {at_high:.3g} {unit}".rstrip(),
             ]
         table.add_row(quantity, *cells)
     console = Console()
@@ -232,10 +268,15 @@ def _without_result(dataset: xr.Dataset) -> list[str]:
     import numpy as np
 
     from bsmfit.scan.runner import Status
+    from bsmfit.scan.store import first_axis_name
 
+    first = first_axis_name(dataset)
+    units = str(dataset[first].attrs.get("units", "1"))
+    factor, unit = (1e3, " MeV") if first == "mass" else (1.0, f" {units}")
+    what, unit = "masses" if first == "mass" else first, "" if units == "1" else unit
     status = dataset["status"].values
     lines, is_closed = [], np.zeros(status.shape[0], bool)
-    mass_mev = 1e3 * dataset["mass"].values
+    points = factor * dataset[first].values
     for code, words in (
         (Status.NO_SENSITIVITY, "no sensitivity"),
         (Status.EXCLUDED_MASS, "left out by the model"),
@@ -246,11 +287,11 @@ def _without_result(dataset: xr.Dataset) -> list[str]:
             continue
         edges = np.flatnonzero(np.diff(is_such, prepend=False, append=False))
         ranges = [
-            f"{mass_mev[first]:.4g} to {mass_mev[after - 1]:.4g} MeV"
-            for first, after in zip(edges[::2], edges[1::2], strict=True)
+            f"{points[start]:.4g} to {points[after - 1]:.4g}{unit}"
+            for start, after in zip(edges[::2], edges[1::2], strict=True)
         ]
         lines.append(
-            f"{words}: masses {', '.join(ranges)} ({int(is_such.sum())} of "
+            f"{words}: {what} {', '.join(ranges)} ({int(is_such.sum())} of "
             f"{is_such.size}), not excluded"
         )
     counts = [

@@ -4,6 +4,9 @@
 
     polygon_id, ring_id, mass_gev, <coupling>
 
+or, in a plane of a further parameter at one mass, with its name in place of mass_gev:
+`lifetime_ps`.
+
 `ring_id` 0 is the outer ring of an island (counter-clockwise), 1 and up are its holes
 (clockwise). Vertices are never sorted by mass: the regions excluded by a dump search
 are islands, with two couplings or more at one mass.
@@ -26,11 +29,12 @@ from bsmfit.scan.contour import Polygon, excluded_polygons
 from bsmfit.scan.provenance import data_label
 from bsmfit.scan.runner import Status
 from bsmfit.scan.scan_checks import check_scan
-from bsmfit.scan.store import coupling_name
+from bsmfit.scan.store import coupling_name, first_axis_name
 
 __all__ = ["ContourFile", "read_contour", "write_contour"]
 
-_COLUMNS = ("polygon_id", "ring_id", "mass_gev")
+_COLUMNS = ("polygon_id", "ring_id")
+_MASS = "mass_gev"
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class ContourFile:
 
     Attributes:
         coupling_name: Name of the coupling, the last column.
+        first_name: Name of the first axis, the last but one: ``"mass_gev"``.
         header: The ``#`` lines, key to value.
         polygons: The excluded islands.
     """
@@ -46,6 +51,7 @@ class ContourFile:
     coupling_name: str
     header: dict[str, str]
     polygons: tuple[Polygon, ...]
+    first_name: str = _MASS
 
 
 def write_contour(
@@ -74,7 +80,8 @@ def write_contour(
     check_scan(dataset)
     header = _header(dataset, quantity, search)
     lines = [f"# {key}: {value}" for key, value in header.items()]
-    lines.append(",".join((*_COLUMNS, coupling_name(dataset))))
+    columns = (*_COLUMNS, _first_column(dataset), coupling_name(dataset))
+    lines.append(",".join(columns))
     polygons = excluded_polygons(dataset, quantity, search=search)
     for polygon_id, polygon in enumerate(polygons):
         for ring_id, ring in enumerate((polygon.outer, *polygon.holes)):
@@ -101,8 +108,9 @@ def read_contour(path: Path | str) -> ContourFile:
     comments = [line[1:].partition(":") for line in lines if line.startswith("#")]
     header = {key.strip(): value.strip() for key, _, value in comments}
     table = [line.split(",") for line in lines if line and not line.startswith("#")]
-    if not table or tuple(table[0][:3]) != _COLUMNS or len(table[0]) != 4:
-        msg = f"{path}: the columns must be {', '.join(_COLUMNS)} and the coupling"
+    if not table or tuple(table[0][:2]) != _COLUMNS or len(table[0]) != 4:
+        known = ", ".join((*_COLUMNS, _MASS))
+        msg = f"{path}: the columns must be {known} (or a parameter) and the coupling"
         raise DataFileError(msg)
     rings: dict[int, dict[int, list[tuple[float, float]]]] = {}
     for number, row in enumerate(table[1:], start=1):
@@ -117,7 +125,7 @@ def read_contour(path: Path | str) -> ContourFile:
             raise DataFileError(msg)
         rings.setdefault(polygon_id, {}).setdefault(ring_id, []).append(vertex)
     polygons = tuple(_polygon(path, rings[key]) for key in sorted(rings))
-    return ContourFile(table[0][3], header, polygons)
+    return ContourFile(table[0][3], header, polygons, table[0][2])
 
 
 def _lines(path: Path) -> list[str]:
@@ -144,10 +152,17 @@ def _polygon(path: Path, rings: dict[int, list[tuple[float, float]]]) -> Polygon
     return Polygon(arrays[0], tuple(arrays[1:]))
 
 
+def _first_column(dataset: xr.Dataset) -> str:
+    """Name of the column of the first axis."""
+    name = first_axis_name(dataset)
+    return _MASS if name == "mass" else name
+
+
 def _header(dataset: xr.Dataset, quantity: str, search: str | None) -> dict[str, str]:
     """Return what a reader must know about the contour."""
     attributes = dataset.attrs
     coupling = coupling_name(dataset)
+    first = dataset[first_axis_name(dataset)]
     status = dataset["status"].values
     n_failed, n_closed = (status != 0).sum(), (status == Status.NO_SENSITIVITY).sum()
     closed = f", {n_closed} of them where no search has sensitivity" if n_closed else ""
@@ -163,13 +178,16 @@ def _header(dataset: xr.Dataset, quantity: str, search: str | None) -> dict[str,
         "cl": f"{attributes['cl']:g}",
         "method": str(attributes["method"]),
         "ensemble": str(attributes["ensemble"]),
-        "units": f"mass_gev: GeV; {coupling}: {dataset[coupling].attrs['units']}",
+        "units": f"{_first_column(dataset)}: {first.attrs['units']}; "
+        f"{coupling}: {dataset[coupling].attrs['units']}",
         "rings": "closed; ring_id 0 outer (counter-clockwise), others holes",
         "points": f"{status.size} in the plane, {n_failed} without result{closed}",
         "version": f"bsmfit {attributes['version']}",
         "inputs": str(attributes["inputs"]),
         "plan": str(attributes["plan_hash"]),
     }
+    if first.name != "mass":
+        header["mass"] = f"{float(dataset['mass']):g} GeV"
     if search is not None:
         header["search"] = f"{search} alone, of the channels above"
     if "ordering" in attributes:

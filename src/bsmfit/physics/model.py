@@ -36,6 +36,7 @@ from bsmfit.core.argument import (
 from bsmfit.core.array_argument import check_range, known_values, scalar
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.physics.mediator import Mediator, check_physical
+from bsmfit.physics.model_parameter import ModelParameter
 
 __all__ = ["Model", "ProductionNuisance", "abstract_mediator"]
 
@@ -112,6 +113,11 @@ class Model(eqx.Module):
         parameters: Values of further arguments of the function, by name: a third
             coupling, a ratio of masses. They are fixed here; `with_parameters` changes
             them and `bsmfit.scan.further_parameter` scans them or profiles over them.
+        parameter_notes: Unit, range and usual axis of parameters, where known.
+        highest_coupling: Largest value that the coupling can have: 1 of a branching
+            ratio.
+        coupling_axis: Coupling axis of a scan that names none, in place of that of the
+            searches: low, high, number of points in equal ratios.
     """
 
     function: Callable[..., Mediator]
@@ -131,6 +137,11 @@ class Model(eqx.Module):
     coupling_symbol: str = eqx.field(static=True, default="")
     parameters: dict[str, Float[Array, ""]] = eqx.field(
         default_factory=dict, converter=lambda given: _as_parameters(given)
+    )
+    parameter_notes: tuple[ModelParameter, ...] = eqx.field(static=True, default=())
+    highest_coupling: float = eqx.field(static=True, default=float("inf"))
+    coupling_axis: tuple[float, float, int] | None = eqx.field(
+        static=True, default=None
     )
 
     def __check_init__(self) -> None:
@@ -182,7 +193,22 @@ class Model(eqx.Module):
             if name not in self.parameters:
                 kind = f"parameter of model {self.name!r},"
                 raise UnknownNameError.from_choices(kind, name, self.parameters)
+            if not isinstance(values[name], jax.Array):
+                self.parameter_note(name).checked(values[name])
         return replace(self, parameters={**self.parameters, **values})
+
+    def parameter_note(self, name: str) -> ModelParameter:
+        """What is known of a further parameter.
+
+        Args:
+            name: Its name.
+
+        Returns:
+            Unit, symbol, range and usual axis; nothing but the name where none is
+            stated.
+        """
+        known = {note.name: note for note in self.parameter_notes}
+        return known.get(name, ModelParameter(name))
 
     def defines(self, mass: Float[Array, " *point"]) -> Bool[Array, " *point"]:
         """Whether the model says anything at a mass: outside its excluded windows.

@@ -23,19 +23,20 @@ from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 
 from bsmfit.core.argument import real_number
 from bsmfit.plot.ticks import set_log_ticks
-from bsmfit.scan.store import coupling_name
+from bsmfit.scan.store import coupling_name, first_axis_name
 
 __all__ = [
     "coupling_label",
     "finish_axes",
+    "first_axis_unit",
     "has_equal_steps",
-    "mass_unit",
     "new_figure",
     "paper_style",
 ]
 
 _COUPLING_LABELS = 3  # fewest labels of an axis
-_MASS_LABELS = 4
+_FIRST_LABELS = 4
+_LONG_LIFETIME_PS = 1e4  # above, labels are in ns
 # a single mass stands in the middle of an axis of this factor to either side
 _ROOM_FACTOR = 1.1
 _TITLE_LEFT = 0.02  # of the width of the figure
@@ -68,17 +69,22 @@ def new_figure(width_inch: float) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def mass_unit(*datasets: xr.Dataset) -> tuple[float, str]:
-    """Choose MeV where all masses are at most 1 GeV.
+def first_axis_unit(*datasets: xr.Dataset) -> tuple[float, str]:
+    """Choose MeV where all masses are at most 1 GeV, and ns for longer lifetimes.
 
     Args:
-        *datasets: Results of scans.
+        *datasets: Results of scans, with the same first axis.
 
     Returns:
-        The unit as units per GeV, and its name.
+        The unit of the figure, as units per unit of the dataset, and its name.
     """
-    highest = max(float(dataset["mass"].max()) for dataset in datasets)
-    return (1e3, "MeV") if highest <= 1.0 else (1.0, "GeV")
+    name = first_axis_name(datasets[0])
+    highest = max(float(dataset[name].max()) for dataset in datasets)
+    if name == "mass":
+        return (1e3, "MeV") if highest <= 1.0 else (1.0, "GeV")
+    units = str(datasets[0][name].attrs.get("units", "1"))
+    is_long = units == "ps" and highest > _LONG_LIFETIME_PS
+    return (1e-3, "ns") if is_long else (1.0, units)
 
 
 def has_equal_steps(dataset: xr.Dataset) -> bool:
@@ -93,7 +99,7 @@ def has_equal_steps(dataset: xr.Dataset) -> bool:
     Returns:
         True for a linear axis.
     """
-    masses = dataset["mass"].values
+    masses = dataset[first_axis_name(dataset)].values
     steps = np.diff(masses)
     if steps.size < 2:
         return False
@@ -147,11 +153,11 @@ def finish_axes(
         handles: Artists for the legend.
         title: Text above the axes, with the left end of the figure.
     """
-    unit, unit_name = mass_unit(*datasets)
-    name = coupling_name(datasets[0])
-    masses = np.concatenate([dataset["mass"].values for dataset in datasets]) * unit
+    unit, unit_name = first_axis_unit(*datasets)
+    name, first = coupling_name(datasets[0]), first_axis_name(datasets[0])
+    points = np.concatenate([dataset[first].values for dataset in datasets]) * unit
     couplings = np.concatenate([dataset[name].values for dataset in datasets])
-    mass_ends = _mass_limits(float(masses.min()), float(masses.max()))
+    first_ends = _first_limits(float(points.min()), float(points.max()))
     axes.set_yscale("log")
     axes.set_ylim(couplings.min(), couplings.max())
     ends = float(couplings.min()), float(couplings.max())
@@ -162,10 +168,12 @@ def finish_axes(
         axes.xaxis.set_minor_locator(AutoMinorLocator())
     else:
         axes.set_xscale("log")
-        set_log_ticks(axes.xaxis, *mass_ends, n_least=_MASS_LABELS, is_plain=True)
-    axes.set_xlim(*mass_ends)
-    symbol = datasets[0]["mass"].attrs.get("symbol", "$m$")
-    axes.set_xlabel(f"{symbol} [{unit_name}]")
+        is_plain = first == "mass"
+        set_log_ticks(axes.xaxis, *first_ends, n_least=_FIRST_LABELS, is_plain=is_plain)
+    axes.set_xlim(*first_ends)
+    other = "$m$" if first == "mass" else first.replace("_", " ")
+    symbol = datasets[0][first].attrs.get("symbol", other)
+    axes.set_xlabel(symbol if unit_name == "1" else f"{symbol} [{unit_name}]")
     axes.set_ylabel(coupling_label(datasets[0]))
     figure = axes.get_figure(root=True)
     if figure is not None:  # the title is often wider than the axes
@@ -173,8 +181,8 @@ def finish_axes(
         _add_legend(figure, handles)
 
 
-def _mass_limits(low: float, high: float) -> tuple[float, float]:
-    """Ends of the mass axis; some room around a single mass."""
+def _first_limits(low: float, high: float) -> tuple[float, float]:
+    """Ends of the first axis; some room around a single point."""
     if low < high:
         return low, high
     return low / _ROOM_FACTOR, high * _ROOM_FACTOR

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from bsmfit.core.argument import file_path, instance, instances
 from bsmfit.errors import InputError
-from bsmfit.plot.axes import finish_axes, mass_unit, new_figure, paper_style
+from bsmfit.plot.axes import finish_axes, first_axis_unit, new_figure, paper_style
 from bsmfit.plot.layers import draw_results, draw_scan
 from bsmfit.plot.mass_gaps import draw_gaps
 from bsmfit.plot.published import PublishedContour, published_contours
@@ -105,7 +105,7 @@ def exclusion_figure(
         handles = draw_scan(axes, dataset)
         for contour in overlaid:
             (line,) = axes.plot(
-                contour.mass * mass_unit(dataset)[0],
+                contour.mass * first_axis_unit(dataset)[0],
                 contour.coupling,
                 linestyle="none",
                 marker=".",

@@ -21,7 +21,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 
-from bsmfit.plot.axes import mass_unit
+from bsmfit.plot.axes import first_axis_unit
 from bsmfit.plot.mass_gaps import closing_lines
 from bsmfit.scan.contour import contour_lines, excluded_polygons, search_names
 
@@ -55,7 +55,7 @@ def draw_results(
     Returns:
         The artists for the legend.
     """
-    unit = mass_unit(*datasets)[0]
+    unit = first_axis_unit(*datasets)[0]
     handles: list[Patch | Line2D] = []
     for i, (dataset, label) in enumerate(zip(datasets, labels, strict=True)):
         colour = _PALETTE[i % len(_PALETTE)]
@@ -79,7 +79,7 @@ def draw_scan(axes: Axes, dataset: xr.Dataset) -> list[Patch | Line2D]:
     Returns:
         The artists for the legend, in its order.
     """
-    unit = mass_unit(dataset)[0]
+    unit = first_axis_unit(dataset)[0]
     bands = [_draw_band(axes, dataset, unit, n_sigma=n) for n in (1, 2)]
     region = _fill(
         axes,

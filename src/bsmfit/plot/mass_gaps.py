@@ -20,9 +20,10 @@ from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from bsmfit.plot.axes import mass_unit
+from bsmfit.plot.axes import first_axis_unit
 from bsmfit.scan.contour import log_ratio
 from bsmfit.scan.runner import Status
+from bsmfit.scan.store import first_axis_name
 
 __all__ = ["closing_lines", "draw_gaps", "mass_gaps"]
 
@@ -73,7 +74,7 @@ def closing_lines(
     """
     is_masked = np.ma.getmaskarray(log_ratio(dataset, search=search))
     has_any = np.any(~is_masked, axis=1)
-    masses = dataset["mass"].values
+    masses = dataset[first_axis_name(dataset)].values
     ends = [end for span in _spans(masses, has_any, is_open=False) for end in span]
     inner = {end for end in ends if masses[0] < end < masses[-1]}
     pieces = []
@@ -96,7 +97,7 @@ def draw_gaps(axes: Axes, datasets: Sequence[xr.Dataset]) -> list[Patch]:
     Returns:
         The artist for the legend; none where there is no gap.
     """
-    unit = mass_unit(*datasets)[0]
+    unit = first_axis_unit(*datasets)[0]
     found = {status for d in datasets for status in np.unique(d["status"].values)}
     label = "No sensitivity"
     if Status.EXCLUDED_MASS in found:
@@ -122,7 +123,8 @@ def _sensitive_spans(dataset: xr.Dataset, *, is_open: bool) -> list[Span]:
     """Runs of masses with or without any sensitivity."""
     closed = (Status.NO_SENSITIVITY, Status.EXCLUDED_MASS)
     has_any = np.any(~np.isin(dataset["status"].values, closed), axis=1)
-    return _spans(dataset["mass"].values, has_any, is_open=is_open)
+    points = dataset[first_axis_name(dataset)].values
+    return _spans(points, has_any, is_open=is_open)
 
 
 def _spans(

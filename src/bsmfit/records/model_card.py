@@ -14,6 +14,7 @@ from pydantic import Field, TypeAdapter, field_validator, model_validator
 from bsmfit.errors import closest_name
 from bsmfit.records.alp_preset import AlpPreset
 from bsmfit.records.charged_vector_preset import ChargedVectorPreset, ChargesEntry
+from bsmfit.records.given_rate_preset import GivenRatePreset
 from bsmfit.records.model_preset import (
     MODEL_PRESETS,
     DarkPhotonPreset,
@@ -40,6 +41,7 @@ _PRESETS = {
     **PAIR_PRESETS,
     "axion-like-particle": AlpPreset,
     _CHARGED_VECTOR: ChargedVectorPreset,
+    "given-rate": GivenRatePreset,
 }
 
 

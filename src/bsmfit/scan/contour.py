@@ -32,7 +32,7 @@ from bsmfit.core.argument import choice
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.scan.runner import Status
 from bsmfit.scan.scan_checks import check_scan
-from bsmfit.scan.store import coupling_name
+from bsmfit.scan.store import coupling_name, first_axis_name
 
 __all__ = [
     "QUANTITIES",
@@ -65,7 +65,7 @@ class Polygon:
 
     Attributes:
         outer: Closed ring of (mass [GeV], coupling) vertices, counter-clockwise in the
-            logarithms; the first vertex is repeated at the end.
+            logarithms (of a plane of a parameter: its value in place of the mass); the first vertex is repeated at the end.
         holes: Closed rings of the parts that are not excluded, clockwise.
     """
 
@@ -78,7 +78,7 @@ class CouplingEdges:
     """The outermost edges of the excluded couplings, by mass.
 
     Attributes:
-        mass: Masses [GeV].
+        mass: Masses [GeV], or the values of the parameter on the first axis.
         lower: Lowest excluded coupling; nan where nothing is excluded.
         upper: Highest excluded coupling; nan where nothing is excluded.
         n_crossings: Number of edges at this mass: 2 for one closed interval, 1 where it
@@ -260,7 +260,8 @@ def coupling_edges(
         if candidates.size:
             lower[i] = 10.0 ** candidates.min()
             upper[i] = 10.0 ** candidates.max()
-    return CouplingEdges(dataset["mass"].values, lower, upper, n_crossings)
+    first = dataset[first_axis_name(dataset)].values
+    return CouplingEdges(first, lower, upper, n_crossings)
 
 
 def _variable(dataset: xr.Dataset, name: str) -> np.ndarray:
@@ -312,7 +313,7 @@ def _generator(
 ) -> contourpy.ContourGenerator:
     """Prepare the tracing of the field in the logarithms of mass and coupling."""
     return contourpy.contour_generator(
-        x=np.log10(dataset["mass"].values),
+        x=np.log10(dataset[first_axis_name(dataset)].values),
         y=np.log10(dataset[coupling_name(dataset)].values),
         z=field.T,
         line_type=line_type,

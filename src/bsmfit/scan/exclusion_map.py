@@ -8,7 +8,7 @@ of search.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import jax
@@ -18,12 +18,18 @@ import xarray as xr
 
 from bsmfit.channels.channel import Channel, DefaultAxis
 from bsmfit.channels.combination import as_channels, production_processes
+from bsmfit.core.argument import instance
 from bsmfit.errors import InputError
 from bsmfit.physics.excluded_masses import windows_in_words
 from bsmfit.physics.model import Model
 from bsmfit.scan.blocks import BlockFolder
 from bsmfit.scan.exclusion_point import ExclusionPoint
-from bsmfit.scan.grid import Axis, PointList
+from bsmfit.scan.grid import Axis, PointList, parse_axis
+from bsmfit.scan.parameter_axis import (
+    ParameterPoint,
+    check_couplings,
+    check_parameter_axis,
+)
 from bsmfit.scan.plan import ScanPlan
 from bsmfit.scan.planned_map import PlannedMap
 from bsmfit.scan.runner import CHUNK_POINTS, Progress, run_plane
@@ -34,6 +40,7 @@ __all__ = [
     "as_axis",
     "caveats",
     "check_masses",
+    "choose_parameter",
     "default_axes",
     "label_map",
     "plan_map",
@@ -65,10 +72,11 @@ def scan_plane(
     coupling: AxisLike | None = None,
     cl: float = 0.9,
     ordering: str = "likelihood-ratio",
+    parameter: str | Mapping[str, AxisLike] | None = None,
     blocks: BlockFolder | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:
-    """Scan a plane of mass and coupling.
+    """Scan a plane of mass and coupling, or of a parameter and coupling at one mass.
 
     Args:
         model: The new physics.
@@ -80,13 +88,16 @@ def scan_plane(
         cl: Confidence level, within (0, 1).
         ordering: What is more signal-like where several regions are combined:
             ``"likelihood-ratio"`` or ``"sum"`` of counts.
+        parameter: A further parameter of the model on the first axis in place of the
+            mass, which is one number then: its name and axis,
+            ``{"lifetime_ps": (10.0, 1e6, 100)}``, or the name alone for its usual axis.
         blocks: Where finished rows are kept; nothing is kept where None. They are
             found again by the digest of the plan, which covers what the model and the
             channels compute.
         progress: Called with (points done, points in all).
 
     Returns:
-        Dataset over (mass, coupling): signal, limits or CLs, status, and in its
+        Dataset over (mass, coupling), or (parameter, coupling): signal, limits or CLs, status, and in its
         attributes everything the numbers depend on. Several searches have CLs of all
         together and of each alone, and no limit in events.
 
@@ -96,11 +107,17 @@ def scan_plane(
         UnknownNameError: An unknown production process or ordering.
     """
     planned = plan_map(
-        model, channels, mass=mass, coupling=coupling, cl=cl, ordering=ordering
+        model,
+        channels,
+        mass=mass,
+        coupling=coupling,
+        cl=cl,
+        ordering=ordering,
+        parameter=parameter,
     )
     plane = run_plane(
         planned.point,
-        planned.mass.points(),
+        planned.first.points(),
         coupling=planned.coupling.points(),
         blocks=blocks,
         chunk_points=planned.chunk_points,
@@ -117,6 +134,7 @@ def plan_map(
     coupling: AxisLike | None = None,
     cl: float = 0.9,
     ordering: str = "likelihood-ratio",
+    parameter: str | Mapping[str, AxisLike] | None = None,
 ) -> PlannedMap:
     """Check what was asked of a map, and compute nothing.
 
@@ -127,6 +145,7 @@ def plan_map(
         coupling: Coupling axis, likewise.
         cl: Confidence level, within (0, 1).
         ordering: As for `scan_plane`.
+        parameter: As for `scan_plane`.
 
     Returns:
         The map, of which blocks can be computed.
@@ -139,6 +158,10 @@ def plan_map(
     point = ExclusionPoint.from_model(model, searches, cl=cl, ordering=ordering)
     masses, couplings = default_axes(model, searches, mass=mass, coupling=coupling)
     check_masses(model, searches, masses)
+    chosen = choose_parameter(model, masses, parameter)
+    if chosen is not None:
+        # what is scanned is no choice that the plan depends on
+        model = model.with_parameters(**{chosen[0]: chosen[1].low})
     plan = ScanPlan.from_parts(
         model,
         searches,
@@ -146,16 +169,53 @@ def plan_map(
         coupling=couplings,
         cl=point.cl,
         ordering=point.ordering,
+        parameter=chosen,
     )
+    at_mass = jnp.asarray(masses.low)
     return PlannedMap(
         model=model,
         channels=tuple(searches),
-        point=point,
-        mass=masses,
+        point=point if chosen is None else ParameterPoint(point, at_mass, chosen[0]),
+        first=masses if chosen is None else chosen[1],
         coupling=couplings,
         plan=plan,
         chunk_points=_chunk_points(point),
     )
+
+
+def choose_parameter(
+    model: Model,
+    masses: Axis | PointList,
+    parameter: str | Mapping[str, AxisLike] | None,
+) -> tuple[str, Axis | PointList] | None:
+    """Name and axis of the parameter on the first axis of a plane.
+
+    Args:
+        model: The new physics.
+        masses: The mass axis.
+        parameter: As for `scan_plane`.
+
+    Returns:
+        Both, or None where the mass is on the first axis.
+
+    Raises:
+        UnknownNameError: The model has no such parameter.
+        InputError: Several masses beside a parameter, or values that cannot be.
+    """
+    if parameter is None:
+        return None
+    if not isinstance(parameter, str):
+        hint = 'write {"lifetime_ps": (10.0, 1e6, 100)}'
+        given = instance("parameter", parameter, Mapping, hint=hint)
+        parameter = {str(name): as_axis(axis) for name, axis in given.items()}
+    name, axis = check_parameter_axis(model, parameter)
+    if masses.low < masses.high:
+        msg = (
+            f"{name} is on the first axis of the plane, so the mass is one number: "
+            "give --mass 0.22, or mass=0.22"
+        )
+        raise InputError(msg)
+    return name, axis
 
 
 def label_map(planned: PlannedMap, plane: dict[str, np.ndarray]) -> xr.Dataset:
@@ -171,10 +231,13 @@ def label_map(planned: PlannedMap, plane: dict[str, np.ndarray]) -> xr.Dataset:
     dataset = build_dataset(
         plane,
         planned.plan,
-        mass=planned.mass.points(),
+        mass=parse_axis(planned.plan.mass, name="mass").points()
+        if planned.plan.parameter
+        else planned.first.points(),
         coupling=planned.coupling.points(),
-        searches=planned.point.combination.names,
-        ensemble=planned.point.ensemble,
+        parameter=planned.first.points() if planned.plan.parameter else None,
+        searches=planned.exclusion.combination.names,
+        ensemble=planned.exclusion.ensemble,
     )
     return _labelled(dataset, planned.model, planned.channels)
 
@@ -203,6 +266,8 @@ def default_axes(
     if coupling is None:
         known = [_default_coupling(c, model) for c in channels]
         given = [axis for axis in known if axis is not None]
+        if model.coupling_axis is not None:
+            given = [DefaultAxis(*model.coupling_axis)]
         if not given:
             msg = (
                 f"{channels[0].name} has no default couplings for {model.name!r}; give "
@@ -213,6 +278,7 @@ def default_axes(
         couplings = _spanning(given)
     else:
         couplings = as_axis(coupling)
+    check_couplings(model, couplings)
     if mass is not None:
         return as_axis(mass), couplings
     masses = _spanning([channel.default_mass for channel in channels])
@@ -341,9 +407,16 @@ def _labelled(
 ) -> xr.Dataset:
     """Symbols, units and caveats."""
     dataset.attrs["caveats"] = json.dumps(caveats(model, channels))
-    if model.parameters:
-        values = {name: float(value) for name, value in model.parameters.items()}
+    scanned = str(dataset.attrs.get("first_axis", "mass"))
+    values = {name: float(value) for name, value in model.parameters.items()}
+    values.pop(scanned, None)
+    if values:
         dataset.attrs["parameters"] = json.dumps(values)
+    if scanned != "mass":
+        note = model.parameter_note(scanned)
+        dataset[scanned].attrs["units"] = note.unit
+        if note.symbol:
+            dataset[scanned].attrs["symbol"] = f"${note.symbol}$"
     is_published = all(channel.is_published for channel in channels)
     dataset.attrs["is_published"] = int(is_published)
     if not is_published:

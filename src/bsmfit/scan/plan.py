@@ -106,6 +106,9 @@ class ScanPlan:
         cl: Confidence level, within (0, 1).
         ordering: What is more signal-like: ``"count"`` for one region.
         inputs: Pairs (data file, SHA-256), sorted.
+        parameter: Further parameter of the model on the first axis, in place of the
+            mass, which is one number then; "" where the mass is on it.
+        parameter_axis: Its axis as `parse_axis` reads it; "" likewise.
         numbers: SHA-256 of what the model and the channels compute, so that a constant
             captured by a function, an efficiency or an exposure changed by hand is
             another scan.
@@ -121,6 +124,8 @@ class ScanPlan:
     cl: float
     ordering: str = "count"
     inputs: tuple[tuple[str, str], ...] = ()
+    parameter: str = ""
+    parameter_axis: str = ""
     numbers: str = ""
     version: str = __version__
 
@@ -134,6 +139,7 @@ class ScanPlan:
         coupling: Axis | PointList,
         cl: float,
         ordering: str = "count",
+        parameter: tuple[str, Axis | PointList] | None = None,
     ) -> ScanPlan:
         """Plan the scan of a model against a combination of channels.
 
@@ -144,6 +150,8 @@ class ScanPlan:
             coupling: Coupling axis [1].
             cl: Confidence level, within (0, 1).
             ordering: What is more signal-like.
+            parameter: Name and axis of a further parameter on the first axis in place
+                of the mass, which is one number then.
 
         Returns:
             The plan.
@@ -162,7 +170,8 @@ class ScanPlan:
         if twice:
             msg = f"channel {twice[0]!r} is given twice; its data would count twice"
             raise InputError(msg)
-        n_points = mass.points().size * coupling.points().size
+        first = mass if parameter is None else parameter[1]
+        n_points = first.points().size * coupling.points().size
         if n_points > MAX_POINTS:
             msg = (
                 f"the plane has {n_points:.3g} points, more than the "
@@ -181,6 +190,8 @@ class ScanPlan:
             cl=cl,
             ordering=ordering,
             inputs=tuple(sorted(inputs)),
+            parameter="" if parameter is None else parameter[0],
+            parameter_axis="" if parameter is None else str(parameter[1]),
             numbers=computation_digest(model, sorted(channels, key=_name)),
         )
 

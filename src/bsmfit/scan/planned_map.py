@@ -10,6 +10,7 @@ from bsmfit.channels.channel import Channel
 from bsmfit.physics.model import Model
 from bsmfit.scan.blocks import BlockCut, cut_plane
 from bsmfit.scan.exclusion_point import ExclusionPoint
+from bsmfit.scan.parameter_axis import ParameterPoint
 from bsmfit.scan.grid import Axis, PointList
 from bsmfit.scan.plan import ScanPlan
 from bsmfit.scan.runner import run_rows
@@ -25,7 +26,7 @@ class PlannedMap:
         model: The new physics.
         channels: The searches.
         point: The chain of one point.
-        mass: Mass axis [GeV].
+        first: The first axis: masses [GeV], or the values of a parameter.
         coupling: Coupling axis.
         plan: What the numbers depend on.
         chunk_points: Points that this device evaluates at once.
@@ -33,11 +34,17 @@ class PlannedMap:
 
     model: Model
     channels: tuple[Channel, ...]
-    point: ExclusionPoint
-    mass: Axis | PointList
+    point: ExclusionPoint | ParameterPoint
+    first: Axis | PointList
     coupling: Axis | PointList
     plan: ScanPlan
     chunk_points: int
+
+    @property
+    def exclusion(self) -> ExclusionPoint:
+        """The chain of one point as a function of mass and coupling."""
+        point = self.point
+        return point.point if isinstance(point, ParameterPoint) else point
 
     def cut(self, block_points: int | None = None) -> BlockCut:
         """Cut the plane into blocks.
@@ -49,7 +56,7 @@ class PlannedMap:
             The cut.
         """
         return cut_plane(
-            self.mass.points().size,
+            self.first.points().size,
             self.coupling.points().size,
             chunk_points=self.chunk_points,
             block_points=block_points,
@@ -65,5 +72,5 @@ class PlannedMap:
         Returns:
             The arrays of the block, as `bsmfit.scan.runner.run_rows`.
         """
-        masses, couplings = self.mass.points(), self.coupling.points()
-        return run_rows(self.point, masses, rows, coupling=couplings, cut=cut)
+        first, couplings = self.first.points(), self.coupling.points()
+        return run_rows(self.point, first, rows, coupling=couplings, cut=cut)

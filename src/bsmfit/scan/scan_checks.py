@@ -84,7 +84,7 @@ def check_scan(
         "cls_exp": (plane, (*plane, "quantile")),
         "cls_exp_quantiles": ((*plane, "quantile"),),
         "cls_obs_single": (("search", *plane),),
-        "n_obs": (("mass",),),
+        "n_obs": (plane[:1],),
     }
     known = dict.fromkeys([*REQUIRED_VARIABLES, *allowed])
     for key in (key for key in known if key in scan.variables):
@@ -129,14 +129,15 @@ def check_storable(dataset: xr.Dataset) -> None:
 def _plane(scan: xr.Dataset, name: str) -> tuple[str, str]:
     """Names of both axes."""
     dims = tuple(str(dim) for dim in scan["n_signal"].dims)
-    if len(dims) == 2 and dims[0] == "mass":
+    first = str(scan.attrs.get("first_axis", "mass"))
+    if len(dims) == 2 and dims[0] == first:
         return dims[0], dims[1]
-    more = [dim for dim in dims if dim != "mass"][:-1]
+    more = [dim for dim in dims if dim != first][:-1]
     advice = f"select one, dataset.isel({more[0]}=0)" if more else _HINT
     if len(dims) == 2:
-        advice = f'transpose it, dataset.transpose("mass", "{dims[0]}", ...)'
+        advice = f'transpose it, dataset.transpose("{first}", "{dims[0]}", ...)'
     msg = (
-        f"{name}: n_signal and status must have the axes mass and coupling, not "
+        f"{name}: n_signal and status must have the axes {first} and coupling, not "
         f"{', '.join(dims) or 'none'}; {advice}"
     )
     raise InputError(msg)

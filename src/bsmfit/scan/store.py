@@ -30,7 +30,13 @@ from bsmfit.scan.runner import Status
 from bsmfit.scan.scan_checks import REQUIRED_VARIABLES, check_scan, check_storable
 from bsmfit.scan.sealed_file import sealed, unsealed
 
-__all__ = ["build_dataset", "coupling_name", "read_scan", "write_scan"]
+__all__ = [
+    "build_dataset",
+    "coupling_name",
+    "first_axis_name",
+    "read_scan",
+    "write_scan",
+]
 
 _LONG_NAMES = {
     "n_signal": "expected signal events",
@@ -52,6 +58,7 @@ def build_dataset(
     *,
     mass: np.ndarray,
     coupling: np.ndarray,
+    parameter: np.ndarray | None = None,
     searches: Sequence[str] = (),
     method: str = "exact",
     ensemble: str = "marginal",
@@ -61,8 +68,9 @@ def build_dataset(
     Args:
         plane: What `run_plane` returned.
         plan: The plan of the scan.
-        mass: Masses [GeV].
+        mass: Masses [GeV]; one where a parameter is on the first axis.
         coupling: Couplings [1].
+        parameter: Values of the parameter of the plan on the first axis, if one is.
         searches: Names of the searches, of a combination.
         method: How the limit was computed: ``"exact"``, ``"asymptotic"``, ...
         ensemble: What the nuisances do in the ensemble: ``"marginal"``, ...
@@ -71,16 +79,18 @@ def build_dataset(
         Dataset with the dimensions (mass, <coupling>) and ``quantile``; the variables
         n_signal, cls_obs, cls_exp, n_obs (mass) and status; n_up_obs and n_up_exp of
         one region, cls_exp_quantiles and cls_obs_single (``search``) of several; and
-        the plan in its attributes.
+        the plan in its attributes. Where the plan has a parameter on its first axis,
+        its name stands for ``mass``, which is a coordinate without dimension.
     """
     name = plan.coupling_name
-    axes = ("mass", name)
+    first = plan.parameter or "mass"
+    axes = (first, name)
     dims = {
         "n_up_exp": (*axes, "quantile"),
         "cls_exp": (*axes, "quantile")[: plane["cls_exp"].ndim],
         "cls_exp_quantiles": (*axes, "quantile"),
         "cls_obs_single": ("search", *axes),
-        "n_obs": ("mass",),
+        "n_obs": (first,),
     }
     if "cls_obs_single" in plane:
         by_search = np.moveaxis(plane["cls_obs_single"], -1, 0)
@@ -93,7 +103,7 @@ def build_dataset(
     dataset = xr.Dataset(
         variables,
         coords={
-            "mass": ("mass", mass, {"long_name": "mass", "units": "GeV"}),
+            **_first_axis(plan, mass, parameter),
             name: (name, coupling, {"long_name": name, "units": "1"}),
             "quantile": (
                 "quantile",
@@ -120,6 +130,11 @@ def build_dataset(
 def coupling_name(dataset: xr.Dataset) -> str:
     """Return the name of the coupling, the second dimension of the plane."""
     return str(dataset["n_signal"].dims[1])
+
+
+def first_axis_name(dataset: xr.Dataset) -> str:
+    """Return the name of the first dimension of the plane: the mass or a parameter."""
+    return str(dataset["n_signal"].dims[0])
 
 
 def write_scan(dataset: xr.Dataset, path: Path | str) -> None:
@@ -193,12 +208,27 @@ def _load(path: Path) -> xr.Dataset:
         return stored.load()
 
 
+def _first_axis(
+    plan: ScanPlan, mass: np.ndarray, parameter: np.ndarray | None
+) -> dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]]:
+    """The mass as an axis, or a parameter as one and the mass as a number."""
+    words = {"long_name": "mass", "units": "GeV"}
+    if not plan.parameter or parameter is None:
+        return {"mass": (("mass",), mass, words)}
+    name = plan.parameter
+    return {
+        name: ((name,), parameter, {"long_name": name, "units": "1"}),
+        "mass": ((), mass[0], words),
+    }
+
+
 def _attributes(plan: ScanPlan) -> dict[str, str | float]:
     """Return the attributes that say what a result is."""
     channels = " + ".join(plan.channels)
+    at_mass = f" at {float(plan.mass.split(':')[0]):g} GeV" if plan.parameter else ""
     return {
         "Conventions": "CF-1.11",
-        "title": f"{plan.model}: exclusion by {channels} at {100 * plan.cl:.8g} % CL",
+        "title": f"{plan.model}{at_mass}: exclusion by {channels} at {100 * plan.cl:.8g} % CL",
         "source": f"bsmfit {plan.version}",
         "comment": published_label(plan.channels, dict(plan.inputs)),
         "model": plan.model,
@@ -206,6 +236,7 @@ def _attributes(plan: ScanPlan) -> dict[str, str | float]:
         "channels": json.dumps(plan.channels),
         "cl": plan.cl,
         "ordering": plan.ordering,
+        "first_axis": plan.parameter or "mass",
         "version": plan.version,
         "inputs": json.dumps(dict(plan.inputs), sort_keys=True),
         "plan": plan.to_json(),

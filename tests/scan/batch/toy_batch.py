@@ -86,7 +86,7 @@ def label_toy(planned: PlannedMap, plane: dict[str, np.ndarray]) -> xr.Dataset:
     return build_dataset(
         plane,
         planned.plan,
-        mass=planned.mass.points(),
+        mass=planned.first.points(),
         coupling=planned.coupling.points(),
     )
 

@@ -82,7 +82,7 @@ def plan_card(card: RunCard) -> tuple[PlannedMap, Manifest]:
         cl=card.cl,
         ordering=card.ordering,
     )
-    if card.ordering != "likelihood-ratio" and planned.point.ordering == "count":
+    if card.ordering != "likelihood-ratio" and planned.exclusion.ordering == "count":
         msg = (
             f"ordering {card.ordering} has no effect on one search with one region; "
             "leave it out, or combine several"
