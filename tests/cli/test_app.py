@@ -87,7 +87,10 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[ScanPlan]:
     """Put toys in place of catalogue and physics; return the scans that were run."""
     done: list[ScanPlan] = []
 
-    def scan_toy(model, channels, *, mass, coupling, cl, ordering, blocks, progress):
+    def scan_toy(
+        model, channels, *, mass, coupling, cl, ordering, parameter, blocks, progress
+    ):
+        assert parameter is None
         assert ordering == "likelihood-ratio"
         assert isinstance(mass, Axis)
         m, g = mass.points()[:, None], coupling.points()[None, :]

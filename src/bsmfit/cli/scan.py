@@ -123,9 +123,8 @@ def scan(
         coupling=_axis(coupling, name="coupling"),
     )
     check_masses(theory, channels, masses)
-    first = axes or (
-        _usual_parameter(theory, values) if masses.low == masses.high else None
-    )
+    is_one_mass = masses.low == masses.high
+    first = axes or (_usual_parameter(theory, values) if is_one_mass else None)
     chosen = choose_parameter(theory, masses, first)
     if chosen is not None:
         theory = theory.with_parameters(**{chosen[0]: chosen[1].low})
@@ -252,13 +251,15 @@ def _gain(dataset: xr.Dataset) -> list[str]:
     """Say what the combination excludes beyond the union of its searches."""
     from bsmfit.scan.contour import search_names
     from bsmfit.scan.excluded_area import combination_gain
+    from bsmfit.scan.store import first_axis_name
 
     if not search_names(dataset):
         return []
     gain = combination_gain(dataset)
+    first = first_axis_name(dataset)
     return [
         f"combined by {dataset.attrs['ordering']}: the excluded area in the logarithms "
-        f"of mass and coupling is {gain.ratio:.4g} times that of the union of the "
+        f"of {first} and coupling is {gain.ratio:.4g} times that of the union of the "
         "single searches, which has no confidence level"
     ]
 

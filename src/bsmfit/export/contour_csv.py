@@ -186,6 +186,8 @@ def _header(dataset: xr.Dataset, quantity: str, search: str | None) -> dict[str,
         "inputs": str(attributes["inputs"]),
         "plan": str(attributes["plan_hash"]),
     }
+    if "parameters" in attributes:
+        header["parameters"] = str(attributes["parameters"])
     if first.name != "mass":
         header["mass"] = f"{float(dataset['mass']):g} GeV"
     if search is not None:

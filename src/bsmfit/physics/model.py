@@ -176,18 +176,18 @@ class Model(eqx.Module):
         fields = (f for f in dataclasses.fields(self) if f.name != "parameters")
         return hash(tuple(getattr(self, f.name) for f in fields))
 
-    def with_parameters(self, **values: float) -> Model:
+    def with_parameters(self, **values: float | Float[Array, ""]) -> Model:
         """The same model with other values of its further parameters.
 
         Args:
-            **values: Values by name.
+            **values: Values by name; arrays, traced ones too, pass as they are.
 
         Returns:
             The model; no program is compiled again for it.
 
         Raises:
             UnknownNameError: A parameter that the model does not have.
-            InputError: A value that is no finite number.
+            InputError: A value that is no finite number, or outside its range.
         """
         for name in values:
             if name not in self.parameters:

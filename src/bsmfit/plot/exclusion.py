@@ -7,6 +7,7 @@ No pyplot: a figure belongs to its caller and nothing global changes.
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from collections.abc import Sequence
@@ -195,6 +196,9 @@ def _title(dataset: xr.Dataset, width_inch: float) -> str:
     label = data_label(dataset)
     texts = [label if preset == "default" else f"{label} ({preset})"]
     texts.append(str(attributes["title"]))
+    values = json.loads(attributes.get("parameters", "{}"))
+    if values:
+        texts.append(", ".join(f"{name} = {value:g}" for name, value in values.items()))
     ordering = attributes.get("ordering", "likelihood-ratio")
     if search_names(dataset) and ordering not in ("likelihood-ratio", "count"):
         by = _ORDERINGS.get(ordering, ordering)

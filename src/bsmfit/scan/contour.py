@@ -65,7 +65,8 @@ class Polygon:
 
     Attributes:
         outer: Closed ring of (mass [GeV], coupling) vertices, counter-clockwise in the
-            logarithms (of a plane of a parameter: its value in place of the mass); the first vertex is repeated at the end.
+            logarithms; the first vertex is repeated at the end. In a plane of a
+            parameter its values stand in place of the masses.
         holes: Closed rings of the parts that are not excluded, clockwise.
     """
 

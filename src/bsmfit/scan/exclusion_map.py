@@ -97,9 +97,9 @@ def scan_plane(
         progress: Called with (points done, points in all).
 
     Returns:
-        Dataset over (mass, coupling), or (parameter, coupling): signal, limits or CLs, status, and in its
-        attributes everything the numbers depend on. Several searches have CLs of all
-        together and of each alone, and no limit in events.
+        Dataset over (mass, coupling), or (parameter, coupling): signal, limits or CLs,
+        status, and in its attributes everything the numbers depend on. Several searches
+        have CLs of all together and of each alone, and no limit in events.
 
     Raises:
         InputError: An axis that is empty, reversed or outside what the model and the

@@ -47,7 +47,7 @@ class ParameterPoint(eqx.Module):
         Returns:
             The result for the runner.
         """
-        model = self.point.model.with_parameters(**{self.parameter: value})  # pyright: ignore[reportArgumentType] a traced number
+        model = self.point.model.with_parameters(**{self.parameter: value})
         return dataclasses.replace(self.point, model=model)(self.mass, coupling)
 
 

@@ -10,8 +10,8 @@ from bsmfit.channels.channel import Channel
 from bsmfit.physics.model import Model
 from bsmfit.scan.blocks import BlockCut, cut_plane
 from bsmfit.scan.exclusion_point import ExclusionPoint
-from bsmfit.scan.parameter_axis import ParameterPoint
 from bsmfit.scan.grid import Axis, PointList
+from bsmfit.scan.parameter_axis import ParameterPoint
 from bsmfit.scan.plan import ScanPlan
 from bsmfit.scan.runner import run_rows
 

@@ -228,7 +228,8 @@ def _attributes(plan: ScanPlan) -> dict[str, str | float]:
     at_mass = f" at {float(plan.mass.split(':')[0]):g} GeV" if plan.parameter else ""
     return {
         "Conventions": "CF-1.11",
-        "title": f"{plan.model}{at_mass}: exclusion by {channels} at {100 * plan.cl:.8g} % CL",
+        "title": f"{plan.model}{at_mass}: exclusion by {channels} at "
+        f"{100 * plan.cl:.8g} % CL",
         "source": f"bsmfit {plan.version}",
         "comment": published_label(plan.channels, dict(plan.inputs)),
         "model": plan.model,

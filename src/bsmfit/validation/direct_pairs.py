@@ -10,7 +10,6 @@ anything.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 
 import jax
@@ -21,12 +20,11 @@ from jaxtyping import Array, Bool, Float
 from bsmfit.detector.spectrometer import (
     Spectrometer,
     is_pair_accepted,
-    is_track_accepted,
 )
 from bsmfit.detector.two_body_decay import daughter_momenta, flight_direction
 from bsmfit.physics.production_spectrum import SpectrumPoints
 
-__all__ = ["Pairs", "direct_yields", "either_muon", "strict_pair"]
+__all__ = ["Pairs", "direct_yields", "strict_pair"]
 
 Pairs = tuple[Float[Array, "n 3"], Float[Array, "n 3"], Float[Array, "n 3"]]
 """Vertices [m] and momenta [GeV] of the positive and of the negative track."""
@@ -113,30 +111,3 @@ def strict_pair(pairs: Pairs, spectrometer: Spectrometer) -> Bool[Array, " n"]:
     return is_pair_accepted(
         vertex, (first, second), charge=1.0, spectrometer=spectrometer
     )
-
-
-def either_muon(pairs: Pairs, spectrometer: Spectrometer) -> Bool[Array, " n"]:
-    """One track on the calorimeter or in the last chamber is enough.
-
-    That is what a public program accepts as a pair of muons: neither both tracks nor a
-    momentum are asked for. For comparison with its contours only.
-
-    Args:
-        pairs: Vertices and momenta.
-        spectrometer: Planes; its momentum cut is applied.
-
-    Returns:
-        True for the accepted pairs.
-    """
-    vertex, first, second = pairs
-    last = {
-        name: getattr(spectrometer, name)[-1:]
-        for name in ("straw_z", "straw_hole_x", "straw_inner_radius")
-    }
-    last["straw_outer_radius"] = spectrometer.straw_outer_radius[-1:]
-    accepted = jnp.zeros(vertex.shape[0], bool)
-    for detector in ("lkr", "straw"):
-        alone = dataclasses.replace(spectrometer, **last, required=(detector,))
-        accepted |= is_track_accepted(vertex, first, 1.0, alone)
-        accepted |= is_track_accepted(vertex, second, -1.0, alone)
-    return accepted
