@@ -41,6 +41,11 @@ COUPLINGS = {
     ("l-mu-minus-l-tau", "gauge_coupling"): (1e-5, None),
     ("l-e-minus-l-mu", "gauge_coupling"): (1e-5, None),
     ("protophobic", "epsilon"): (1e-6, None),
+    ("b-to-k-a-to-ee", "branching_ratio"): (1e-9, 1),
+    ("b-to-k-a-to-mumu", "branching_ratio"): (1e-9, 1),
+    ("k-to-pi-a", "branching_ratio"): (1e-9, 1),
+    ("k-to-pi-a-to-gammagamma", "branching_ratio"): (1e-9, 1),
+    ("k-to-pi-a-to-mumu", "branching_ratio"): (1e-9, 1),
 }
 MASS = {"na62-dump-mumu": 0.3, "na62-dump-ee": 0.3, "na62-pi0-invisible": 0.13}
 MASS |= {"na62-dump-hadrons": 0.6}
@@ -53,6 +58,13 @@ MASS |= dict.fromkeys(("dark-photon", "dark-coupling", "scalar-300-mev"), 0.05)
 MASS |= {"photon-100-mev": 0.25}
 # a final state that not every model with a process of the search has
 ONE_DECAY = {"na62-dump-gammagamma": "gammagamma"}
+# models of one decay have no signal where another one is looked for
+MODELS_OF_ONE_DECAY = ("b-to-k-a", "k-to-pi-a")
+LOOKED_FOR = {
+    **dict.fromkeys(("na62-dump-mumu", "charm-dump-mumu", "na62-pi-mumu"), "mumu"),
+    **dict.fromkeys(("na62-dump-ee", "charm-dump-ee", "nucal-dump-ee"), "ee"),
+    "na62-dump-hadrons": "pi+pi-",
+}
 # other numbers in the code of na62-pi-mumu, most of them for decays that no model has
 ALIKE = {"na48-pi-mumu", "na62-pi-gammagamma", "e787-pi-gammagamma"}
 WITH_PRESETS = [
@@ -64,6 +76,9 @@ WITH_PRESETS = [
 
 def shares_a_process(model, preset, channel):
     if channel in ONE_DECAY and ONE_DECAY[channel] not in decays_of(model, preset):
+        return False
+    has_one_decay = model.startswith(MODELS_OF_ONE_DECAY) and channel in LOOKED_FOR
+    if has_one_decay and LOOKED_FOR[channel] not in decays_of(model, preset):
         return False
     return bool(made_by(model, preset) & processes_of(channel))
 
@@ -151,7 +166,11 @@ def mediators():
         change = jax.jvp(filled_at, (first,), (jnp.ones_like(first),))[1]
         return jax.vmap(filled_at)(couplings), change
 
-    return lambda model, preset, *point: at(models[model, preset].function, *point)
+    def function_of(model):
+        further = model.parameters
+        return eqx.Partial(model.function, **further) if further else model.function
+
+    return lambda model, preset, *point: at(function_of(models[model, preset]), *point)
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,9 @@ def test_all_kaon_models_are_there():
         "dark-photon-invisible",
         "dark-scalar",
         "fv-axion",
+        "k-to-pi-a",
+        "k-to-pi-a-to-gammagamma",
+        "k-to-pi-a-to-mumu",
         "l-e-minus-l-mu",
         "l-mu-minus-l-tau",
     }

@@ -125,7 +125,9 @@ def scan(
     check_masses(theory, channels, masses)
     is_one_mass = masses.low == masses.high
     first = axes or (_usual_parameter(theory, values) if is_one_mass else None)
-    chosen = choose_parameter(theory, masses, first)
+    chosen = None
+    if first is not None:
+        chosen = choose_parameter(theory, masses, first)
     if chosen is not None:
         theory = theory.with_parameters(**{chosen[0]: chosen[1].low})
     plan = ScanPlan.from_parts(

@@ -17,10 +17,13 @@ from bsmfit.core.constants import HBAR
 from bsmfit.physics.beauty_to_strange import beauty_scalar_branching_ratio
 from bsmfit.physics.mediator import Mediator
 
-__all__ = ["LIFETIME", "GivenRate"]
+__all__ = ["LIFETIME", "VISIBLE", "GivenRate"]
 
 LIFETIME = "lifetime_ps"
 """Name of the parameter."""
+
+VISIBLE = "visible"
+"""Final state of decays that are seen and that no search looks for."""
 
 _PICOSECOND = 1e-12
 _KAON, _KSTAR = "b-to-kaon", "b-to-kstar"
@@ -37,12 +40,12 @@ class GivenRate(eqx.Module):
 
     Attributes:
         processes: Production processes.
-        final_state: What it decays to, or None for decays that no search here looks
-            for and that spoil an invisible particle; "invisible" leaves no trace.
+        final_state: What it decays to; `VISIBLE` for decays that no search looks for,
+            and that are seen where a particle must be invisible.
     """
 
     processes: tuple[str, ...] = eqx.field(static=True)
-    final_state: str | None = eqx.field(static=True)
+    final_state: str = eqx.field(static=True)
 
     def __call__(
         self,
@@ -62,11 +65,10 @@ class GivenRate(eqx.Module):
             The mediator; its branching ratio is 1, since `ratio` has it already.
         """
         one = jnp.ones_like(mass)
-        shares = {} if self.final_state is None else {self.final_state: one}
         return Mediator(
             mass=mass,
             decay_width=one * (HBAR / _PICOSECOND) / lifetime_ps,
-            branching_ratios=shares,
+            branching_ratios={self.final_state: one},
             production={
                 name: ratio * self._share(name, mass) for name in self.processes
             },

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from bsmfit.physics.final_states import KNOWN_FINAL_STATES
+from bsmfit.physics.given_rate import VISIBLE
 from bsmfit.records.model_preset import Preset
 from bsmfit.records.strict_model import StrictModel, Text, invalid_value
 
@@ -74,21 +75,23 @@ class GivenRatePreset(Preset):
     """A preset of a particle made at a given rate.
 
     Attributes:
-        final_state: What it decays to; None for visible decays that nobody looks for.
+        final_state: What it decays to; "visible" for decays that are seen and that no
+            search looks for.
         lifetime: Its lifetime.
         rate: Axis of the rate.
     """
 
     allowed_processes: ClassVar[tuple[str, ...]] = (*_BEAUTY, *_KAONS)
 
-    final_state: Text | None = None
+    final_state: Text
     lifetime: LifetimeEntry
     rate: RateEntry
 
     @model_validator(mode="after")
     def _is_one_rate(self) -> GivenRatePreset:
-        if self.final_state not in (None, *KNOWN_FINAL_STATES):
-            known = ", ".join(KNOWN_FINAL_STATES)
+        states = (VISIBLE, *KNOWN_FINAL_STATES)
+        if self.final_state not in states:
+            known = ", ".join(states)
             text = f"is {self.final_state!r}, no final state (known: {known})"
             raise invalid_value(text, key="final_state")
         kinds = [any(p in kind for p in self.processes) for kind in (_BEAUTY, _KAONS)]
@@ -103,7 +106,8 @@ class GivenRatePreset(Preset):
     def in_words(self) -> list[tuple[str, str]]:
         """Rows that describe the preset."""
         life = self.lifetime
+        words = f"{life.value:g} ps; axis {life.low:g} to {life.high:g} ps"
         return [
-            ("decay", self.final_state or "visible, not looked for"),
-            ("lifetime", f"{life.value:g} ps; axis {life.low:g} to {life.high:g} ps"),
+            ("decay", self.final_state),
+            ("lifetime", f"{words}  [assumed] a choice of the preset"),
         ]

@@ -90,7 +90,7 @@ class PointResult(eqx.Module):
 class PointFunction(Protocol):
     """A pure function from one mass [GeV] and one coupling [1] to a `PointResult`.
 
-    What the runner calls a mass is the value on the first axis of the plane, whatever it is.
+    The mass is any value on the first axis of the plane, as far as the runner goes.
 
     To be an `equinox.Module`, so that its arrays are traced and its structure, not its
     identity, decides whether a compiled program fits.
