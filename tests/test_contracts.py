@@ -101,11 +101,16 @@ def decays_of(model, preset):
 
 
 def pairs():
-    """Every model with every search that it has, and every preset with one of them."""
+    """Every model with every search that it has, and every preset with one of them.
+
+    Models of one decay, which all have one function, with one search by preset.
+    """
     seen = set()
     for model, preset in WITH_PRESETS:
         for channel in sorted(set(bsmfit.channel_names()) - ALIKE):
-            new = {(model, channel), (model, preset, "")} - seen
+            is_one_decay = model.startswith(MODELS_OF_ONE_DECAY)
+            by_search = () if is_one_decay else ((model, channel),)
+            new = {*by_search, (model, preset, "")} - seen
             if new and shares_a_process(model, preset, channel):
                 seen |= new
                 yield model, preset, channel
