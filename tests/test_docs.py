@@ -81,6 +81,14 @@ def test_own_model(run):
 
 
 @pytest.mark.slow
+def test_model_independent(run):
+    names = run("model-independent.md")
+    edges, plane = names["edges"], names["plane"]
+    assert plane["n_signal"].dims == ("lifetime_ps", "branching_ratio")
+    assert edges.lower[4] < 1e-6 < edges.lower[-1]
+
+
+@pytest.mark.slow
 def test_kaon_modes(run):
     found = run("kaon-modes.md")["found"]
     # physics/pi-nunu.md: published 10.6 +4.1 -3.5, ours 2 % higher (1e-11)
