@@ -57,7 +57,7 @@ class ModelParameter:
         Raises:
             InputError: No finite number, or one outside the range.
         """
-        number = real_number(self.name, value)
+        number = real_number(f"parameter {self.name!r}", value)
         hint = "" if self.unit == "1" else f" (in {self.unit})"
         if number <= self.low:
             msg = f"{self.name} = {number:g} must be above {self.low:g}{hint}"
