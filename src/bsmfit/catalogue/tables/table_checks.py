@@ -162,13 +162,14 @@ def metadata_number(
         DataFileError: The key is missing, or it is no number in the range.
     """
     value = metadata.get(key)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    number = value if is_number and abs(value) < 10**300 else math.nan
-    if not low <= number <= high:
+    number = math.nan
+    if isinstance(value, int | float) and abs(value) < 10**300:
+        number = float(value)
+    if isinstance(value, bool) or not low <= number <= high:
         allowed = range_words(low, high, False, False)
         given = "missing" if key not in metadata else shown(value)
         _refuse(path, f"metadata: {key}", f"is {given}, no number {allowed}")
-    return float(number)
+    return number
 
 
 def _refuse(path: Path, name: str, problem: str) -> NoReturn:
