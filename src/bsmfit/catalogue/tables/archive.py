@@ -145,6 +145,9 @@ def _checked_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     ):
         msg = "an array is neither stored nor deflated"
         raise ValueError(msg)
+    if any(entry.flag_bits & 1 for entry in found):
+        msg = "an array is encrypted"
+        raise ValueError(msg)
     return dict(zip(names, found, strict=True))
 
 
