@@ -100,6 +100,10 @@ def check_scan(
             )
             raise InputError(msg)
     level(scan.attrs["cl"], name=f"of {name}")
+    for key in REQUIRED_ATTRIBUTES:
+        if key != "cl" and not isinstance(scan.attrs[key], str):
+            msg = f"{name}: the attribute {key} is no text; {_HINT}"
+            raise InputError(msg)
     _check_channels(scan.attrs["channels"], name)
     _check_listing(scan, "inputs", dict, name)
     _check_listing(scan, "caveats", list, name)
@@ -166,7 +170,7 @@ def _check_channels(channels: object, name: str) -> None:
     """Refuse an attribute that does not list the searches."""
     try:
         names = json.loads(channels) if isinstance(channels, str) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         names = None
     if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
         msg = f"{name}: the attribute channels is no list of names; {_HINT}"
