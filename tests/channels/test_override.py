@@ -1,7 +1,6 @@
 """Own numbers in place of those of a search."""
 
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
 import bsmfit
@@ -120,18 +119,3 @@ def test_more_background_than_the_sums_reach_is_refused():
     search = bsmfit.load_channel("na62-pi-invisible-2016-2022-count")
     with pytest.raises(InputError, match="at most 60"):
         Override(background_factor=2.0).apply(search)
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"protons": "expected"},
-        {"background": "expected"},
-        {"protons": np.array([1e18, 2e18])},
-        {"observed": np.array([1, 2])},
-    ],
-    ids=str,
-)
-def test_value_of_another_kind_is_an_input_error(given):
-    with pytest.raises(InputError, match=r"is not a"):
-        bsmfit.load_channel("na62-dump-mumu", overrides=given)
