@@ -464,6 +464,8 @@ OTHERS: list[str] = [
     ],
     "sampled_limit(None, cl=0.9)",
     "write_posterior(None, 'a.nc', cl=0.9)",
+    "load_channel('na62-dump-mumu', overrides={'protons': 'expected'})",
+    "load_channel('na62-dump-mumu', overrides={'background': 'expected'})",
     *[f"read_contour({x})" for x in [*PATHS, "'/nowhere.csv'", "'/'"]],
     *[f"to_pyhf_workspace({x})" for x in LIKELIHOODS],
     "to_pyhf_workspace(grid)",

@@ -1,6 +1,6 @@
 """Run the command line with ``python -m bsmfit``, installed or from the source tree."""
 
-from bsmfit.cli.app import main
+from bsmfit.cli.start import main
 
 __all__: list[str] = []
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bsmfit.errors import DataFileError, OutputError
-from bsmfit.export.contour_csv import read_contour, write_contour
+from bsmfit.export.contour_csv import _digest_line, read_contour, write_contour
 from bsmfit.scan.contour import excluded_polygons
 
 
@@ -105,7 +105,7 @@ def test_path_may_be_a_text(make_dataset, tmp_path: Path):
 )
 def test_malformed_file_is_refused(tmp_path: Path, text: str):
     path = tmp_path / "contour.csv"
-    path.write_text(text)
+    path.write_text(f"{_digest_line(text.splitlines())}\n{text}")
     with pytest.raises(DataFileError, match=r"contour\.csv"):
         read_contour(path)
 
@@ -113,3 +113,18 @@ def test_malformed_file_is_refused(tmp_path: Path, text: str):
 def test_unwritable_folder_is_an_output_error(make_dataset, tmp_path: Path):
     with pytest.raises(OutputError, match="cannot write"):
         write_contour(make_dataset(), tmp_path / "nowhere" / "contour.csv")
+
+
+def test_changed_vertex_and_lost_lines_are_refused(make_dataset, tmp_path: Path):
+    path = tmp_path / "contour.csv"
+    write_contour(make_dataset(), path)
+    text = path.read_text()
+    lines = text.splitlines(keepends=True)
+    vertex = lines[-1].replace("0.", "1.", 1)
+    assert vertex != lines[-1]
+    for changed in ("".join([*lines[:-1], vertex]), "".join(lines[:-4]), text[:40]):
+        path.write_text(changed)
+        with pytest.raises(DataFileError, match="SHA-256 of its lines"):
+            read_contour(path)
+    path.write_bytes(text.replace("\n", "\r\n").encode())
+    assert read_contour(path).polygons

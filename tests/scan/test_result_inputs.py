@@ -9,6 +9,7 @@ import pytest
 
 from bsmfit.errors import DataFileError
 from bsmfit.scan.result_inputs import read_inputs
+from bsmfit.scan.sealed_file import sealed
 from bsmfit.scan.store import write_scan
 
 
@@ -41,6 +42,7 @@ def test_file_that_is_no_result_is_refused(content, tmp_path):
 def test_damaged_attribute_is_refused(text, tmp_path):
     with h5py.File(tmp_path / "scan.nc", "w") as file:
         file.attrs["inputs"] = text
+    seal(tmp_path / "scan.nc")
     with pytest.raises(DataFileError, match="not the result of a scan, or is damaged"):
         read_inputs(tmp_path)
 
@@ -48,8 +50,20 @@ def test_damaged_attribute_is_refused(text, tmp_path):
 def test_result_without_inputs_and_pipe_are_refused(tmp_path):
     with h5py.File(tmp_path / "other.nc", "w") as file:
         file["a"] = 1
+    seal(tmp_path / "other.nc")
     with pytest.raises(DataFileError, match="KeyError"):
         read_inputs(tmp_path / "other.nc")
     os.mkfifo(tmp_path / "scan.nc")
     with pytest.raises(DataFileError, match="no regular file"):
         read_inputs(tmp_path)
+
+
+def test_result_without_a_digest_is_refused(tmp_path):
+    with h5py.File(tmp_path / "scan.nc", "w") as file:
+        file.attrs["inputs"] = "{}"
+    with pytest.raises(DataFileError, match="carries no digest"):
+        read_inputs(tmp_path)
+
+
+def seal(path):
+    path.write_bytes(sealed(path.read_bytes()))

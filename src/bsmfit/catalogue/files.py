@@ -9,15 +9,13 @@ path (a `Path`, a suffix ``.yaml``, or a separator) is one, anything else is a n
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from importlib import resources
-from io import BufferedReader
 from pathlib import Path
 
+from bsmfit.catalogue.digests import DIGEST_FILE, shipped_digests
 from bsmfit.core.argument import file_path, text
+from bsmfit.core.regular_file import open_regular, read_regular
 from bsmfit.errors import DataFileError, UnknownNameError
 
 __all__ = [
@@ -25,6 +23,7 @@ __all__ = [
     "data_root",
     "display_path",
     "hash_files",
+    "is_shipped",
     "list_geometries",
     "list_models",
     "list_record_folders",
@@ -33,7 +32,7 @@ __all__ = [
     "locate_model",
     "locate_record",
     "model_root",
-    "open_regular",
+    "read_bytes",
     "read_text",
     "sha256_of",
 ]
@@ -175,6 +174,33 @@ def locate_model(name: str | Path) -> Path:
     return model_root() / f"{name}.yaml"
 
 
+def read_bytes(path: Path, *, max_bytes: int) -> bytes:
+    """Read a regular file, if it is what it was when it was shipped.
+
+    Args:
+        path: The file; what its user wrote is taken as it is.
+        max_bytes: Its largest size.
+
+    Returns:
+        Its content.
+
+    Raises:
+        DataFileError: It is missing, no regular file, unreadable, too large, or a
+            shipped file that was changed.
+    """
+    name = display_path(path)
+    content = read_regular(path, max_bytes=max_bytes, name=name)
+    known = shipped_digests(data_root()).get(name) if is_shipped(path) else None
+    if known is not None and hashlib.sha256(content).hexdigest() != known:
+        msg = (
+            f"{name} was changed or damaged: its SHA-256 is not that in "
+            f"data/{DIGEST_FILE}; install bsmfit again, or give the path of a copy of "
+            "your own (where the change is meant: python tools/write_digests.py)"
+        )
+        raise DataFileError(msg)
+    return content
+
+
 def read_text(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> str:
     """Read a UTF-8 text file.
 
@@ -186,61 +212,13 @@ def read_text(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> str:
         Its text, without a byte-order mark.
 
     Raises:
-        DataFileError: It is missing, no regular file, unreadable, too large, empty or
-            not UTF-8.
+        DataFileError: As `read_bytes`, or it is empty or not UTF-8.
     """
-    with open_regular(path) as stream:
-        content = stream.read(max_bytes + 1)
-    if len(content) > max_bytes:
-        msg = (
-            f"{display_path(path)} has more than {max_bytes / 1e6:g} MB, the most that "
-            "is read here: give the right file, or one without what is not needed"
-        )
-        raise DataFileError(msg)
-    text = _decode(path, content)
+    text = _decode(path, read_bytes(path, max_bytes=max_bytes))
     if not text.strip():
         msg = f"{display_path(path)} is empty"
         raise DataFileError(msg)
     return text
-
-
-@contextmanager
-def open_regular(path: Path) -> Iterator[BufferedReader]:
-    """Open a regular file; a pipe, which might never end, and a device are refused.
-
-    Args:
-        path: The file.
-
-    Yields:
-        Its bytes.
-
-    Raises:
-        DataFileError: It is missing, no regular file or unreadable.
-    """
-    try:
-        # non-blocking: opening a pipe that nobody writes to would wait for ever
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            mode = os.fstat(descriptor).st_mode
-            if stat.S_ISDIR(mode):
-                msg = f"{display_path(path)} is a directory; give a file in it"
-                raise DataFileError(msg)
-            if not stat.S_ISREG(mode):
-                msg = (
-                    f"{display_path(path)} is no regular file but a pipe or a device; "
-                    "save what comes from it and give that file"
-                )
-                raise DataFileError(msg)
-            with os.fdopen(descriptor, "rb", closefd=False) as stream:
-                yield stream
-        finally:
-            os.close(descriptor)
-    except FileNotFoundError:
-        msg = f"{display_path(path)} does not exist{_siblings(path)}"
-        raise DataFileError(msg) from None
-    except OSError as error:
-        msg = f"{display_path(path)} cannot be read: {error.strerror or error}"
-        raise DataFileError(msg) from error
 
 
 def sha256_of(path: Path) -> str:
@@ -255,7 +233,7 @@ def sha256_of(path: Path) -> str:
     Raises:
         DataFileError: It cannot be read.
     """
-    with open_regular(path) as stream:
+    with open_regular(path, name=display_path(path)) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -289,6 +267,18 @@ def display_path(path: Path) -> str:
     return path.as_posix()
 
 
+def is_shipped(path: Path) -> bool:
+    """Whether a file is among those of the package.
+
+    Args:
+        path: The file.
+
+    Returns:
+        True below `data_root` and `model_root`.
+    """
+    return path.is_relative_to(data_root()) or path.is_relative_to(model_root())
+
+
 def _resource(name: str) -> Path:
     root = Path(str(resources.files("bsmfit").joinpath("_resources", name)))
     if not root.is_dir():
@@ -318,15 +308,6 @@ def _is_path(name: str | Path) -> bool:
     if isinstance(name, Path):
         return True
     return "/" in name or "\\" in name or name.lower().endswith(_YAML_SUFFIXES)
-
-
-def _siblings(path: Path) -> str:
-    folder = path.parent
-    if not folder.is_dir():
-        return f", nor does its folder {folder.as_posix()}"
-    names = sorted(p.name for p in folder.iterdir() if p.suffix == path.suffix)
-    listing = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-    return f"; its folder has {listing}" if names else ""
 
 
 def _decode(path: Path, content: bytes) -> str:

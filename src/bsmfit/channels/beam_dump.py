@@ -36,7 +36,7 @@ from bsmfit.channels.search_region import (
     SignalTerm,
     safe_log,
 )
-from bsmfit.core.argument import real_number, whole_number
+from bsmfit.core.argument import LARGEST_EXPOSURE, real_number, whole_number
 from bsmfit.detector.yields import YieldTable
 from bsmfit.errors import InputError
 from bsmfit.physics.mediator import Mediator, lifetime_length
@@ -360,7 +360,7 @@ class BeamDumpChannel(Channel):
         """The same search with another number of protons: a projection.
 
         Args:
-            protons_on_target: Protons, > 0.
+            protons_on_target: Protons, > 0 and at most 1e24.
 
         Returns:
             A channel that says in its name that it is none that was published.
@@ -371,7 +371,11 @@ class BeamDumpChannel(Channel):
             'na62-dump-mumu+1e+18-protons'
         """
         value = real_number(
-            "protons_on_target", protons_on_target, low=0.0, is_low_open=True
+            "protons_on_target",
+            protons_on_target,
+            low=0.0,
+            high=LARGEST_EXPOSURE,
+            is_low_open=True,
         )
         return self.changed(f"{value:g}-protons", protons_on_target=jnp.asarray(value))
 

@@ -38,7 +38,7 @@ from bsmfit.channels.search_region import (
     SignalTerm,
     safe_log,
 )
-from bsmfit.core.argument import real_number, whole_number
+from bsmfit.core.argument import LARGEST_EXPOSURE, real_number, whole_number
 from bsmfit.core.constants import HBAR_C, KAON_CHARGED_MASS, PION_CHARGED_MASS
 from bsmfit.detector.pair_acceptance import LIGHTEST, PairAcceptance, PairShare
 from bsmfit.errors import InputError
@@ -460,7 +460,9 @@ class FourElectronChannel(Channel):
         Returns:
             The changed channel.
         """
-        value = real_number("kaons", kaon_decays, low=0.0, is_low_open=True)
+        value = real_number(
+            "kaons", kaon_decays, low=0.0, high=LARGEST_EXPOSURE, is_low_open=True
+        )
         return self.changed(f"{value:g}-kaons", kaon_decays=jnp.asarray(value))
 
     def with_background_factor(self, factor: float) -> FourElectronChannel:

@@ -139,7 +139,10 @@ class Override:
             value = getattr(self, key)
             if value is None:
                 continue
-            if key == "observed" and value == EXPECTED:
+            is_expected = (
+                key == "observed" and isinstance(value, str) and value == EXPECTED
+            )
+            if is_expected:
                 method, words = "with_expected_count", "count that can be set to this"
             change = getattr(channel, method, None)
             if change is None:
@@ -151,7 +154,7 @@ class Override:
                     f"meaning there; it has {', '.join([*known, 'nuisances'])}"
                 )
                 raise InputError(msg)
-            channel = change() if value == EXPECTED else change(value)
+            channel = change() if is_expected else change(value)
         for entry in self.nuisances:
             own = getattr(channel, "with_nuisance", None)
             channel = with_nuisance(channel, entry) if own is None else own(entry)

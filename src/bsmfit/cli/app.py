@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -19,6 +20,7 @@ from bsmfit._version import __version__
 from bsmfit.cli.batch import batch
 from bsmfit.cli.catalogue import cite, list_names, show, tables, validate
 from bsmfit.cli.compilation_cache import VARIABLE, start_compilation_cache
+from bsmfit.cli.interrupt import Stopped, how_to_go_on
 from bsmfit.cli.limit import limit
 from bsmfit.cli.measure import EXAMPLE as MEASURE_EXAMPLE
 from bsmfit.cli.measure import measure
@@ -45,12 +47,10 @@ class Commands(TyperGroup):
             _stop(str(error), code=2)
         except OSError as error:
             _stop(_system_message(error), code=2)
-        except KeyboardInterrupt:
-            _stop(
-                "interrupted; finished blocks are kept, and the same command "
-                "(without --overwrite) continues from them",
-                code=130,
-            )
+        except KeyboardInterrupt as error:
+            number = error.number if isinstance(error, Stopped) else signal.SIGINT
+            typer.echo(how_to_go_on([str(ctx.invoked_subcommand)]), err=True)
+            raise typer.Exit(128 + number) from None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find a command; one that computes is given the programs that are kept."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bsmfit.cli.compilation_cache import start_compilation_cache
+from bsmfit.cli.options import parse_path
 from bsmfit.cli.terminal import progress_bar
 
 if TYPE_CHECKING:
@@ -32,10 +33,20 @@ class Scheduler(StrEnum):
     HTCONDOR = "htcondor"
 
 
-CardArgument = Annotated[Path, typer.Argument(help="Run card, a YAML file.")]
-FolderArgument = Annotated[Path, typer.Argument(help="Folder of the run.")]
+CardArgument = Annotated[
+    Path, typer.Argument(parser=parse_path, help="Run card, a YAML file.")
+]
+FolderArgument = Annotated[
+    Path, typer.Argument(parser=parse_path, help="Folder of the run.")
+]
 OutOption = Annotated[
-    Path, typer.Option("--out", help="Folder of the run; made where missing.")
+    Path,
+    typer.Option(
+        "--out",
+        parser=parse_path,
+        metavar="PATH",
+        help="Folder of the run; made where missing.",
+    ),
 ]
 WorkersOption = Annotated[
     int | None,
@@ -254,7 +265,7 @@ def work(
 
     from bsmfit.scan.batch.worker_process import live_as_worker, pin_to_cores
 
-    pin_to_cores([int(core) for core in cores.split(",") if core])
+    pin_to_cores(_cores(cores))
     _enable()
     live_as_worker(folder, sys.stdin, sys.stdout)
 
@@ -265,6 +276,17 @@ def _enable() -> None:
     from bsmfit import enable_x64
 
     enable_x64()
+
+
+def _cores(text: str) -> list[int]:
+    """Read numbers of cores, with commas between them."""
+    from bsmfit.errors import InputError
+
+    given = text.split(",") if text else []
+    if not all(core.isdecimal() and len(core) < 6 for core in given):
+        msg = f"--cores {text!r} is no list of cores; the first two are 0,1"
+        raise InputError(msg)
+    return [int(core) for core in given]
 
 
 def _share(text: str) -> tuple[int, int]:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from bsmfit.cli.options import parse_path
+
 __all__ = ["cite", "list_names", "show", "tables", "validate"]
 
 tables = typer.Typer(
@@ -135,7 +137,10 @@ def validate() -> None:
 
 
 def cite(
-    result: Annotated[Path, typer.Argument(help="A scan.nc, or the folder it is in.")],
+    result: Annotated[
+        Path,
+        typer.Argument(parser=parse_path, help="A scan.nc, or the folder it is in."),
+    ],
 ) -> None:
     """Print the BibTeX of everything that went into a result."""
     from bsmfit.catalogue.citations import bibliography
@@ -156,6 +161,8 @@ def build(
         Path | None,
         typer.Option(
             "--out",
+            parser=parse_path,
+            metavar="PATH",
             help="Folder of the new tables. Default: beside each record, where "
             "scans read them.",
         ),

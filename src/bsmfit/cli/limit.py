@@ -16,6 +16,8 @@ from bsmfit.cli.options import (
     LevelOption,
     PresetOption,
     ProcessOption,
+    check_n_toy,
+    check_seed,
     parse_processes,
 )
 from bsmfit.cli.own_numbers import (
@@ -109,12 +111,20 @@ def limit(
     n_toy: Annotated[
         int | None,
         typer.Option(
-            "--toys", min=1, help="Toys of each hypothesis.", show_default=str(_N_TOY)
+            "--toys",
+            callback=check_n_toy,
+            help="Toys of each hypothesis.",
+            show_default=str(_N_TOY),
         ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option("--seed", help="Seed of the toys.", show_default=str(_SEED)),
+        typer.Option(
+            "--seed",
+            callback=check_seed,
+            help="Seed of the toys.",
+            show_default=str(_SEED),
+        ),
     ] = None,
     cl: LevelOption = 0.9,
     as_json: Annotated[

@@ -1,7 +1,7 @@
 """The options that commands share, with their help texts and ranges.
 
 A number outside its range is one line on stderr and exit code 2, by the checks that the
-Python functions have: ``typer.Option("--mass", callback=check_mass)``.
+Python functions have: ``typer.Option("--seed", callback=check_seed)``.
 """
 
 from __future__ import annotations
@@ -27,13 +27,11 @@ __all__ = [
     "ParameterOption",
     "PresetOption",
     "ProcessOption",
-    "check_coupling",
     "check_level",
-    "check_mass",
     "check_n_toy",
-    "check_observed",
     "check_seed",
     "parse_parameters",
+    "parse_path",
     "parse_processes",
 ]
 
@@ -43,28 +41,6 @@ class Ordering(StrEnum):
 
     LIKELIHOOD_RATIO = "likelihood-ratio"
     SUM = "sum"
-
-
-def check_mass(ctx: Any, param: Any, value: float | None) -> float | None:
-    """Refuse a mass that is not above 0 and at most 1000 GeV; None passes."""
-    del ctx
-    from bsmfit.core.argument import real_number
-
-    if value is None:
-        return None
-    hint = "give GeV: 300 MeV is 0.3"
-    name = _flag(param)
-    return real_number(name, value, low=0.0, high=1000.0, is_low_open=True, hint=hint)
-
-
-def check_coupling(ctx: Any, param: Any, value: float | None) -> float | None:
-    """Refuse a coupling that is not above 0 and finite; None passes."""
-    del ctx
-    from bsmfit.core.argument import real_number
-
-    if value is None:
-        return None
-    return real_number(_flag(param), value, low=0.0, is_low_open=True)
 
 
 def check_level(ctx: Any, param: Any, value: float | None) -> float | None:
@@ -89,18 +65,34 @@ def check_seed(ctx: Any, param: Any, value: int | None) -> int | None:
     return _check_whole(param, value, low=0, high=2**63 - 1)
 
 
-def check_observed(ctx: Any, param: Any, value: int | None) -> int | None:
-    """Refuse a count that is not from 0 to 1e9; None passes."""
-    del ctx
-    return _check_whole(param, value, low=0, high=10**9)
-
-
 def _check_whole(param: Any, value: int | None, *, low: int, high: int) -> int | None:
     from bsmfit.core.argument import whole_number
 
     return (
         None if value is None else whole_number(_flag(param), value, low=low, high=high)
     )
+
+
+def parse_path(given: str) -> Path:
+    """A path that was written down; ``Path("")`` would be the working folder.
+
+    Args:
+        given: What was written.
+
+    Returns:
+        The path.
+
+    Raises:
+        typer.BadParameter: It is empty, or holds a null character.
+
+    Examples:
+        >>> parse_path("result").name
+        'result'
+    """
+    if not given.strip() or "\0" in given:
+        msg = "the path is empty; write . for the folder you are in"
+        raise typer.BadParameter(msg)
+    return Path(given)
 
 
 def parse_processes(given: list[str] | None) -> dict[str, float] | None:
@@ -265,6 +257,8 @@ OutOption = Annotated[
     Path | None,
     typer.Option(
         "--out",
+        parser=parse_path,
+        metavar="PATH",
         help="Folder of the result; made where missing. "
         "Default: results/MODEL-CHANNELS.",
     ),

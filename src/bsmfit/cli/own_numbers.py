@@ -82,8 +82,9 @@ def _number(key: str, text: str) -> float | int:
     from bsmfit.errors import InputError
 
     is_count = key == "observed"
+    given = "" if "_" in text else text  # Python would read 1_0 as ten
     try:
-        return int(text) if is_count else float(text)
+        return int(given) if is_count else float(given)
     except ValueError:
         pass
     example = {"observed": "0", "protons": "1e18", "efficiency": "0.5"}.get(key, "0.1")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bsmfit.cli.interrupt import Stopped
 from bsmfit.cli.options import (
     AllowCodeOption,
     ChannelOption,
@@ -79,6 +80,7 @@ def scan(
     enable_x64()
     from bsmfit.catalogue.models import load_model
     from bsmfit.channels.combination import as_channels
+    from bsmfit.scan.batch.stop_request import stop_on_signal
     from bsmfit.scan.blocks import BlockFolder
     from bsmfit.scan.exclusion_map import (
         check_masses,
@@ -148,7 +150,13 @@ def scan(
             blocks = BlockFolder.from_plan(folder, plan)
             if overwrite:
                 blocks.remove()
-            with progress_bar() as progress:
+            with stop_on_signal() as stop, progress_bar() as show:
+
+                def progress(done: int, total: int) -> None:
+                    show(done, total)
+                    if stop.signal is not None:  # the block in flight is on disk now
+                        raise Stopped(stop.signal)
+
                 dataset = scan_plane(
                     theory,
                     channels,

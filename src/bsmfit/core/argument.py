@@ -26,6 +26,7 @@ from bsmfit.errors import InputError, UnknownNameError
 __all__ = [
     "HIGHEST_LEVEL",
     "LARGEST_COUNT",
+    "LARGEST_EXPOSURE",
     "LARGEST_FACTOR",
     "LOWEST_LEVEL",
     "MOST_TOYS",
@@ -50,6 +51,9 @@ HIGHEST_LEVEL = 1.0 - 1e-9
 
 LARGEST_COUNT = 1e15
 """Most events of a count or a background: doubles tell neighbouring integers apart."""
+
+LARGEST_EXPOSURE = 1e24
+"""Most protons on target or kaon decays: a thousand times any that is proposed."""
 
 MOST_TOYS = 10**8
 """Most toys of one hypothesis, whose random numbers take a gigabyte."""

@@ -14,6 +14,7 @@ are islands, with two couplings or more at one mass.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ import numpy as np
 import xarray as xr
 
 from bsmfit.core.argument import file_path
+from bsmfit.core.regular_file import read_regular
 from bsmfit.errors import DataFileError
 from bsmfit.scan.atomic import atomic_file
 from bsmfit.scan.contour import Polygon, excluded_polygons
@@ -31,8 +33,12 @@ from bsmfit.scan.runner import Status
 from bsmfit.scan.scan_checks import check_scan
 from bsmfit.scan.store import coupling_name, first_axis_name
 
-__all__ = ["ContourFile", "read_contour", "write_contour"]
+__all__ = ["MAX_CONTOUR_BYTES", "ContourFile", "read_contour", "write_contour"]
 
+MAX_CONTOUR_BYTES = 200_000_000
+"""Largest contour that is read."""
+
+_DIGEST = "# sha256 of the other lines:"
 _COLUMNS = ("polygon_id", "ring_id")
 _MASS = "mass_gev"
 
@@ -86,6 +92,7 @@ def write_contour(
     for polygon_id, polygon in enumerate(polygons):
         for ring_id, ring in enumerate((polygon.outer, *polygon.holes)):
             lines += [f"{polygon_id},{ring_id},{m:.12g},{g:.12g}" for m, g in ring]
+    lines.insert(len(header), _digest_line(lines))
     with atomic_file(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -101,7 +108,8 @@ def read_contour(path: Path | str) -> ContourFile:
 
     Raises:
         InputError: `path` is not a path.
-        DataFileError: The file is missing, malformed or has a ring that is not closed.
+        DataFileError: The file is missing, malformed, changed since it was
+            written, or has a ring that is not closed.
     """
     path = file_path("path", path)
     lines = _lines(path)
@@ -130,17 +138,27 @@ def read_contour(path: Path | str) -> ContourFile:
 
 def _lines(path: Path) -> list[str]:
     """The lines of a text file."""
-    if path.exists() and not path.is_file():
-        msg = f"{path} cannot be read: it is not a regular file"
-        raise DataFileError(msg)
+    content = read_regular(path, max_bytes=MAX_CONTOUR_BYTES)
     try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}"
-        raise DataFileError(msg) from error
+        lines = content.decode("utf-8").splitlines()
     except UnicodeDecodeError as error:
         msg = f"{path} cannot be read: byte {error.start} is not UTF-8 text"
         raise DataFileError(msg) from error
+    kept = [line for line in lines if not line.startswith(_DIGEST)]
+    if _digest_line(kept) not in lines:
+        was = "changed after it was written" if len(kept) < len(lines) else "no digest"
+        msg = (
+            f"{path} has {was}, or was cut off: the SHA-256 of its lines is not in "
+            f"its header; write it again from scan.nc with bsmfit.write_contour"
+        )
+        raise DataFileError(msg)
+    return kept
+
+
+def _digest_line(lines: list[str]) -> str:
+    """The line with the digest of all others, whatever ends a line."""
+    content = "\n".join(lines).encode()
+    return f"{_DIGEST} {hashlib.sha256(content).hexdigest()}"
 
 
 def _polygon(path: Path, rings: dict[int, list[tuple[float, float]]]) -> Polygon:

@@ -23,7 +23,7 @@ import numpy as np
 
 from bsmfit.errors import OutputError
 from bsmfit.scan.atomic import atomic_file, make_folder, remove_leftovers
-from bsmfit.scan.sealed_file import sealed, unsealed
+from bsmfit.scan.sealed_file import read_sealed, sealed
 
 __all__ = [
     "BLOCK_POINTS",
@@ -40,7 +40,10 @@ BLOCK_POINTS = 50_000
 _BLOCK_NAME = re.compile(r"[0-9]{6,}-[0-9]{6,}\.nc")
 
 # What a reader raises where content is not what it seems: sealed by somebody else.
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
+_DAMAGE = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError),
+    *(MemoryError, OverflowError),
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -237,7 +240,7 @@ class BlockFolder:
         """What is in the file of a block, where it is what was written."""
         path = self._path(rows)
         try:
-            return unsealed(path.read_bytes()) if path.exists() else None
+            return read_sealed(path) if path.exists() else None
         except (OSError, ValueError) as error:
             return self._damaged(rows, error)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from bsmfit._version import __version__
+from bsmfit.core.regular_file import read_regular
 from bsmfit.errors import InputError, OutputError
 from bsmfit.scan.atomic import atomic_file, make_folder
 from bsmfit.scan.grid import Axis, PointList
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 PLAN_FILE = "plan.json"
+_MAX_BYTES = 10_000_000
 RESULT_FILES = (
     "scan.nc",
     "blocks",
@@ -207,7 +209,9 @@ class ScanPlan:
             fields["channels"] = tuple(fields["channels"])
             fields["inputs"] = tuple(sorted(fields["inputs"].items()))
             return cls(**fields)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            *(ValueError, KeyError, TypeError, AttributeError, RecursionError),
+        ) as error:
             msg = f"not the plan of a scan: {error}"
             raise InputError(msg) from error
 
@@ -262,7 +266,8 @@ def _check_same_plan(path: Path, plan: ScanPlan) -> None:
     """Refuse a folder whose results are not those of this plan."""
     advice = "choose another folder or pass --overwrite to replace what is there"
     try:
-        found = ScanPlan.from_json(path.read_text(encoding="utf-8"))
+        content = read_regular(path, max_bytes=_MAX_BYTES)
+        found = ScanPlan.from_json(content.decode("utf-8"))
     except (OSError, ValueError) as error:
         msg = f"{path.parent} holds results without a readable {path.name}; {advice}"
         raise OutputError(msg) from error

@@ -100,7 +100,13 @@ def check_scan(
             )
             raise InputError(msg)
     level(scan.attrs["cl"], name=f"of {name}")
+    for key in REQUIRED_ATTRIBUTES:
+        if key != "cl" and not isinstance(scan.attrs[key], str):
+            msg = f"{name}: the attribute {key} is no text; {_HINT}"
+            raise InputError(msg)
     _check_channels(scan.attrs["channels"], name)
+    _check_listing(scan, "inputs", dict, name)
+    _check_listing(scan, "caveats", list, name)
     return scan
 
 
@@ -165,8 +171,20 @@ def _check_channels(channels: object, name: str) -> None:
     """Refuse an attribute that does not list the searches."""
     try:
         names = json.loads(channels) if isinstance(channels, str) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         names = None
     if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
         msg = f"{name}: the attribute channels is no list of names; {_HINT}"
+        raise InputError(msg)
+
+
+def _check_listing(scan: xr.Dataset, key: str, kind: type, name: str) -> None:
+    """Refuse an attribute that is there and not JSON of its kind."""
+    given = scan.attrs.get(key)
+    try:
+        found = json.loads(given) if isinstance(given, str) else given
+    except (ValueError, RecursionError):
+        found = given
+    if given is not None and not isinstance(found, kind):
+        msg = f"{name}: the attribute {key} is no JSON of its kind; {_HINT}"
         raise InputError(msg)

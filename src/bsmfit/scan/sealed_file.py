@@ -7,8 +7,14 @@ changed, in a number, an axis or an attribute, is not taken for what was written
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
-__all__ = ["sealed", "unsealed"]
+from bsmfit.core.regular_file import read_regular
+
+__all__ = ["MAX_SEALED_BYTES", "read_sealed", "sealed", "unsealed"]
+
+MAX_SEALED_BYTES = 4_000_000_000
+"""Largest file of results that is read; a map of 10^8 points is below it."""
 
 _SEAL = b"\nbsmfit-sha256:"
 
@@ -55,6 +61,22 @@ def unsealed(whole: bytes) -> bytes:
         msg = "was changed or damaged after it was written"
         raise ValueError(msg)
     return content
+
+
+def read_sealed(path: Path) -> bytes:
+    """The content of a file that carries its digest.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The content.
+
+    Raises:
+        DataFileError: It is missing, no regular file, unreadable or too large.
+        ValueError: It carries no digest, or another one than that of the content.
+    """
+    return unsealed(read_regular(path, max_bytes=MAX_SEALED_BYTES))
 
 
 def _mark(content: bytes) -> bytes:

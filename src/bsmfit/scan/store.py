@@ -28,7 +28,7 @@ from bsmfit.scan.plan import ScanPlan
 from bsmfit.scan.provenance import published_label
 from bsmfit.scan.runner import Status
 from bsmfit.scan.scan_checks import REQUIRED_VARIABLES, check_scan, check_storable
-from bsmfit.scan.sealed_file import sealed, unsealed
+from bsmfit.scan.sealed_file import read_sealed, sealed
 
 __all__ = [
     "build_dataset",
@@ -49,6 +49,10 @@ _LONG_NAMES = {
     "n_obs": "observed events",
     "status": "status of the point",
 }
+_DAMAGE = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError),
+    *(MemoryError, OverflowError),
+)
 _AGAIN = "delete it, or pass --overwrite to compute it again"
 
 
@@ -195,17 +199,18 @@ def _load(path: Path) -> xr.Dataset:
         msg = f"{path} is not a readable scan: there is no such file"
         raise DataFileError(msg)
     try:
-        whole = path.read_bytes()
-    except OSError as error:
-        msg = f"{path} is not a readable scan: {error.strerror}"
-        raise DataFileError(msg) from error
-    try:
-        content = unsealed(whole)
+        content = read_sealed(path)
+    except DataFileError:
+        raise
     except ValueError as error:
         msg = f"{path} is not a readable scan: it {error}; {_AGAIN}"
         raise DataFileError(msg) from error
-    with xr.open_dataset(io.BytesIO(content), engine="h5netcdf") as stored:
-        return stored.load()
+    try:
+        with xr.open_dataset(io.BytesIO(content), engine="h5netcdf") as stored:
+            return stored.load()
+    except _DAMAGE as error:  # sealed by somebody else
+        msg = f"{path} is not a readable scan ({type(error).__name__}); {_AGAIN}"
+        raise DataFileError(msg) from error
 
 
 def _first_axis(

@@ -21,7 +21,7 @@ from bsmfit.catalogue.records import (
     read_dump_geometry,
 )
 from bsmfit.catalogue.spectrometers import selected_detector
-from bsmfit.catalogue.tables.table_files import write_archive
+from bsmfit.catalogue.tables.archive import write_archive
 from bsmfit.core.constants import ELECTRON_MASS, MUON_MASS
 from bsmfit.detector.acceptance_table import (
     AcceptanceTable,

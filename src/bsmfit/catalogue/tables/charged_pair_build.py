@@ -17,8 +17,8 @@ from bsmfit._version import __version__
 from bsmfit.catalogue.files import display_path, locate_geometry, sha256_of
 from bsmfit.catalogue.records import read_geometry
 from bsmfit.catalogue.spectrometers import selected_spectrometer
+from bsmfit.catalogue.tables.archive import write_archive
 from bsmfit.catalogue.tables.region_tables import RegionTables
-from bsmfit.catalogue.tables.table_files import write_archive
 from bsmfit.detector.acceptance_table import AcceptanceTable, TableSettings
 from bsmfit.detector.charged_pair_acceptance import PhotonCuts
 from bsmfit.detector.charged_pair_table import (

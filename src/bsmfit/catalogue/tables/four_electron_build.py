@@ -23,7 +23,9 @@ from bsmfit.catalogue.records import (
     read_kaon_setup,
 )
 from bsmfit.catalogue.spectrometers import make_spectrometer
-from bsmfit.catalogue.tables.table_files import read_archive, write_archive
+from bsmfit.catalogue.tables.archive import write_archive
+from bsmfit.catalogue.tables.table_checks import HEAVIEST, check_nodes, check_values
+from bsmfit.catalogue.tables.table_files import read_archive
 from bsmfit.catalogue.yaml_file import read_yaml
 from bsmfit.detector.four_electron_selection import N_POINT, FourElectronCuts
 from bsmfit.detector.four_electron_table import (
@@ -72,6 +74,7 @@ _ARRAYS = (
     "standard",
     "standard_error",
 )
+_LARGEST_LOG = 1e3
 _SMALL = ("axion_error", "cascade", "cascade_error", "standard_error")
 
 
@@ -253,6 +256,32 @@ def read_four_electron_table(path: Path) -> FourElectronTable:
         DataFileError: The file is not such a table.
     """
     arrays = read_archive(path, _ARRAYS)
+    n_time = check_nodes(
+        path,
+        arrays,
+        "log_times",
+        low=-_LARGEST_LOG,
+        high=_LARGEST_LOG,
+        unit="(a logarithm)",
+        is_even=True,
+    )
+    n_axion, n_scalar = (
+        check_nodes(path, arrays, name, low=0.0, high=HEAVIEST, unit="GeV")
+        for name in ("axion_masses", "scalar_masses")
+    )
+    n_share = check_nodes(path, arrays, "fractions", low=0.0, high=1.0, unit="1")
+    shapes = {
+        "axion": (n_axion, n_time + 1),
+        "cascade": (n_scalar, n_share, n_time + 1),
+        "axion_error": (n_axion,),
+        "cascade_error": (n_scalar, n_share),
+        "standard": (2,),
+        "standard_error": (2,),
+    }
+    for name, shape in shapes.items():
+        is_log = name in ("axion", "cascade")
+        low = -_LARGEST_LOG if is_log else 0.0
+        check_values(path, arrays, name, shape, low=low, high=_LARGEST_LOG)
     return FourElectronTable(**{name: arrays[name].astype(float) for name in _ARRAYS})
 
 

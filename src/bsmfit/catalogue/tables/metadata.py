@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bsmfit.catalogue.files import display_path, open_regular
+from bsmfit.catalogue.files import display_path
+from bsmfit.catalogue.tables.archive import read_arrays
 from bsmfit.errors import DataFileError
 
-__all__ = ["numbers_of", "read_metadata"]
+__all__ = ["metadata_of", "numbers_of", "read_metadata"]
 
-_ENTRY = "metadata.npy"
-_MAX_BYTES = 1_000_000
+_MAX_BYTES = 4_000_000
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -38,24 +35,30 @@ def read_metadata(path: Path) -> dict[str, Any]:
         >>> read_metadata(table)["final_state"]
         'mumu'
     """
+    return metadata_of(path, read_arrays(path, ("metadata",)))
+
+
+def metadata_of(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The metadata among the arrays of a table.
+
+    Args:
+        path: The table file, for messages.
+        arrays: Its arrays, ``metadata`` among them.
+
+    Returns:
+        The content of its metadata.
+
+    Raises:
+        DataFileError: It is no mapping.
+    """
+    text = arrays["metadata"]
+    if text.dtype.kind != "U" or text.size != 1 or text.nbytes > _MAX_BYTES:
+        msg = f"{display_path(path)}: its metadata is no text, or larger than any is"
+        raise DataFileError(msg)
     try:
-        with open_regular(path) as stream, zipfile.ZipFile(stream) as archive:
-            if archive.getinfo(_ENTRY).file_size > _MAX_BYTES:
-                msg = f"{display_path(path)}: its metadata is larger than any we write"
-                raise DataFileError(msg)
-            content = archive.read(_ENTRY)  # whole, so that its checksum is compared
-        text = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
         metadata = json.loads(str(text))
-    except KeyError:
-        msg = f"{display_path(path)}: has no array 'metadata'"
-        raise DataFileError(msg) from None
-    except DataFileError:
-        raise
-    except (
-        *(ValueError, EOFError, RuntimeError, NotImplementedError),
-        *(zipfile.BadZipFile, zlib.error),
-    ) as error:
-        msg = f"{display_path(path)}: not a readable table file ({error})"
+    except (ValueError, RecursionError) as error:
+        msg = f"{display_path(path)}: its metadata is damaged ({error})"
         raise DataFileError(msg) from None
     if not isinstance(metadata, dict):
         msg = f"{display_path(path)}: its metadata is no mapping of keys to values"

@@ -23,7 +23,7 @@ from bsmfit.catalogue.records import (
     read_pi_invisible_record,
 )
 from bsmfit.catalogue.spectrometers import make_spectrometer
-from bsmfit.catalogue.tables.table_files import write_archive
+from bsmfit.catalogue.tables.archive import write_archive
 from bsmfit.detector.invisible_table import (
     DataSample,
     InvisibleSearch,

@@ -6,22 +6,29 @@ that says how they were made. Yields are read into the form the channels evaluat
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
+import math
 from pathlib import Path
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from bsmfit.catalogue.files import data_root, display_path
 from bsmfit.catalogue.records import locate_channel
+from bsmfit.catalogue.tables.archive import read_arrays
+from bsmfit.catalogue.tables.metadata import metadata_of
+from bsmfit.catalogue.tables.table_checks import (
+    HEAVIEST,
+    check_names,
+    check_nodes,
+    check_values,
+    metadata_number,
+)
+from bsmfit.core.argument import LARGEST_COUNT
 from bsmfit.core.interpolation import MonotoneTable
 from bsmfit.detector.acceptance_table import AcceptanceTable
 from bsmfit.detector.invisible_table import InvisibleTable
 from bsmfit.detector.yields import YieldTable
-from bsmfit.errors import DataFileError, OutputError
+from bsmfit.errors import DataFileError
 from bsmfit.physics.production_spectrum import MesonSpectrum
 
 __all__ = [
@@ -36,7 +43,6 @@ __all__ = [
     "read_meson_spectra",
     "read_yield_table",
     "table_path",
-    "write_archive",
 ]
 
 MESON_SPECTRA = {400.0: "meson_spectra_400GeV", 70.0: "meson_spectra_70GeV"}
@@ -47,6 +53,9 @@ BEAUTY_SPECTRA = {400.0: "beauty_spectra_400GeV/pp_bbbar.npz"}
 
 KAON_SPECTRA = {400.0: "pp_kaons"}
 """Sample of the spectra of kaons by beam momentum [GeV], in the folder of mesons."""
+
+_LARGEST = 1e5  # momenta [GeV], lengths [m], densities [1/GeV^2]: none comes near
+_LARGEST_LOG = 1e3
 
 _ACCEPTANCE_ARRAYS = (
     "masses",
@@ -71,12 +80,7 @@ def read_archive(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
     Raises:
         DataFileError: It cannot be read, lacks an array, or has one that is not finite.
     """
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        msg = f"{display_path(path)}: not a readable table file ({error})"
-        raise DataFileError(msg) from None
+    arrays = read_arrays(path)
     for key in (*keys, "metadata"):
         if key not in arrays:
             msg = f"{display_path(path)}: has no array {key!r}"
@@ -102,6 +106,16 @@ def read_acceptance_table(path: Path) -> AcceptanceTable:
         DataFileError: The file is not an acceptance table.
     """
     arrays = read_archive(path, _ACCEPTANCE_ARRAYS)
+    shape = (
+        check_nodes(path, arrays, "masses", low=0.0, high=HEAVIEST, unit="GeV"),
+        check_nodes(path, arrays, "momenta", low=0.0, high=_LARGEST, unit="GeV"),
+        check_nodes(path, arrays, "angles", low=0.0, high=math.pi, unit="rad"),
+        check_nodes(path, arrays, "vertices", low=-_LARGEST, high=_LARGEST, unit="m"),
+    )
+    check_values(path, arrays, "acceptance", shape, low=0.0, high=1.0)
+    check_values(path, arrays, "error", shape, low=0.0, high=1.0)
+    if "alignment" in arrays:
+        check_values(path, arrays, "alignment", shape, low=-1.0, high=1.0)
     return AcceptanceTable(
         **{name: arrays[name] for name in _ACCEPTANCE_ARRAYS if name != "error"},
         error=arrays["error"].astype(np.float32),
@@ -125,14 +139,35 @@ def read_yield_table(path: Path) -> YieldTable:
     """
     keys = ("masses", "reduced_lifetimes", "processes", "reduced_log_yield")
     arrays = read_archive(path, keys)
-    metadata = json.loads(str(arrays["metadata"]))
+    metadata = metadata_of(path, arrays)
+    processes = check_names(path, arrays, "processes")
+    shape = (
+        check_nodes(path, arrays, "masses", low=0.0, high=HEAVIEST, unit="GeV"),
+        check_nodes(
+            path,
+            arrays,
+            "reduced_lifetimes",
+            low=-_LARGEST_LOG,
+            high=_LARGEST_LOG,
+            unit="(a logarithm)",
+            is_even=True,
+        ),
+        len(processes),
+    )
+    # the logarithm of nothing is stored as -10000
+    name = "reduced_log_yield"
+    check_values(path, arrays, name, shape, low=-2e4, high=_LARGEST_LOG)
+    distance = metadata_number(path, metadata, "distance_m", low=0.1, high=_LARGEST)
+    momentum = metadata_number(
+        path, metadata, "beam_momentum_gev", low=1.0, high=_LARGEST
+    )
     return YieldTable(
-        processes=tuple(str(name) for name in arrays["processes"]),
+        processes=processes,
         table=MonotoneTable.from_nodes(
             arrays["masses"], arrays["reduced_lifetimes"], arrays["reduced_log_yield"]
         ),
-        distance=jnp.asarray(metadata["distance_m"], float),
-        beam_momentum=jnp.asarray(metadata["beam_momentum_gev"], float),
+        distance=jnp.asarray(distance),
+        beam_momentum=jnp.asarray(momentum),
     )
 
 
@@ -159,10 +194,34 @@ def read_invisible_table(path: Path) -> InvisibleTable:
         "neutrino_acceptance",
     )
     arrays = read_archive(path, names)
-    metadata = json.loads(str(arrays["metadata"]))
+    metadata = metadata_of(path, arrays)
+    n_mass = check_nodes(path, arrays, "masses", low=0.0, high=HEAVIEST, unit="GeV")
+    n_rate = check_nodes(
+        path,
+        arrays,
+        "log_rates",
+        low=-_LARGEST_LOG,
+        high=_LARGEST_LOG,
+        unit="(a logarithm)",
+        is_even=True,
+    )
+    for name in ("acceptance_ratio", "acceptance_error", "neutrino_density"):
+        check_values(path, arrays, name, (n_mass,), low=0.0, high=_LARGEST)
+    check_values(path, arrays, "resolution", (n_mass,), low=0.0, high=1.0, unit="GeV2")
+    check_values(
+        path,
+        arrays,
+        "escape",
+        (n_mass, n_rate, 2),
+        low=-_LARGEST_LOG,
+        high=_LARGEST_LOG,
+    )
+    samples = arrays["neutrino_acceptance"].shape[:1]
+    check_values(path, arrays, "neutrino_acceptance", samples, low=0.0, high=1.0)
+    share = metadata_number(path, metadata, "first_region_share", low=0.0, high=1.0)
     return InvisibleTable(
         **{name: arrays[name].astype(float) for name in names},
-        first_region_share=float(metadata["first_region_share"]),
+        first_region_share=share,
     )
 
 
@@ -223,15 +282,25 @@ def read_beauty_spectra(beam_momentum: float = 400.0) -> dict[str, MesonSpectrum
 
 def _read_spectra(path: Path) -> dict[str, MesonSpectrum]:
     arrays = read_archive(path, ("momentum_edges", "angle_edges", "n_events"))
+    momenta = check_nodes(
+        path, arrays, "momentum_edges", low=0.0, high=_LARGEST, unit="GeV"
+    )
+    angles = check_nodes(path, arrays, "angle_edges", low=0.0, high=math.pi, unit="rad")
+    check_values(path, arrays, "n_events", (), low=1.0, high=LARGEST_COUNT, kinds="iuf")
+    names = [name for name in arrays if name.startswith("counts_")]
+    for name in names:
+        shape = (momenta - 1, angles - 1)
+        check_values(
+            path, arrays, name, shape, low=0.0, high=LARGEST_COUNT, kinds="iuf"
+        )
     return {
-        key.removeprefix("counts_").replace("_", "-"): MesonSpectrum(
+        name.removeprefix("counts_").replace("_", "-"): MesonSpectrum(
             momentum_edges=arrays["momentum_edges"].astype(float),
             angle_edges=arrays["angle_edges"].astype(float),
-            counts=arrays[key].astype(float),
+            counts=arrays[name].astype(float),
             n_event=float(arrays["n_events"]),
         )
-        for key in arrays
-        if key.startswith("counts_")
+        for name in names
     }
 
 
@@ -246,34 +315,3 @@ def table_path(kind: str, channel: str | Path) -> Path:
         Path of the file, which need not exist.
     """
     return locate_channel(channel).parent / f"{kind}.npz"
-
-
-def write_archive(
-    path: Path, arrays: dict[str, np.ndarray], metadata: dict[str, Any]
-) -> None:
-    """Write a table file; identical content gives an identical file.
-
-    Args:
-        path: Where to.
-        arrays: Arrays by name.
-        metadata: How they were made.
-
-    Raises:
-        OutputError: The file cannot be written; an older one is left as it was.
-    """
-    everything = {**arrays, "metadata": np.array(json.dumps(metadata, sort_keys=True))}
-    part = path.with_suffix(".part")
-    try:
-        with zipfile.ZipFile(part, "w") as archive:
-            for name, array in everything.items():
-                buffer = io.BytesIO()
-                np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
-                # A fixed date makes the file a function of its content.
-                entry = zipfile.ZipInfo(f"{name}.npy")
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, buffer.getvalue(), compresslevel=9)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        msg = f"cannot write {path}: {error.strerror}"
-        raise OutputError(msg) from error

@@ -23,6 +23,7 @@ from bsmfit.catalogue.records import (
     read_dump_geometry,
 )
 from bsmfit.catalogue.tables.acceptance_build import daughter_mass_of
+from bsmfit.catalogue.tables.archive import write_archive
 from bsmfit.catalogue.tables.physics_tables import load_proton_form_factor
 from bsmfit.catalogue.tables.region_tables import RegionTables
 from bsmfit.catalogue.tables.table_files import (
@@ -32,7 +33,6 @@ from bsmfit.catalogue.tables.table_files import (
     meson_spectra_path,
     read_beauty_spectra,
     read_meson_spectra,
-    write_archive,
 )
 from bsmfit.detector.acceptance_table import AcceptanceTable
 from bsmfit.detector.contraction import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from bsmfit.errors import InputError, NoExactMethodError, UnknownNameError
+from bsmfit.core.argument import choice
+from bsmfit.errors import InputError, NoExactMethodError
 from bsmfit.inference.counts.conditioned import FREE_PRIORS, ConditionedNodes
 from bsmfit.inference.counts.conditioned_nodes import choose_conditioned_nodes
 from bsmfit.inference.counts.ensemble import CountNodes
@@ -40,9 +41,7 @@ def check_exact_inputs(points: Points, free_prior: str) -> None:
         InputError: Values are traced, or there is no such prior.
         NoExactMethodError: A region lists its events one by one.
     """
-    if free_prior not in FREE_PRIORS:
-        kind = "prior of free factors"
-        raise UnknownNameError.from_choices(kind, free_prior, FREE_PRIORS)
+    choice("prior of free factors", free_prior, FREE_PRIORS)
     if points.arrays.structure.event_bins:
         msg = (
             "exact sums need counts, but a region lists its events one by one; "

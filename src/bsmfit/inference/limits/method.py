@@ -23,11 +23,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array, Float
 
+from bsmfit.core.argument import choice as one_of
 from bsmfit.errors import (
     InputError,
     LowCountWarning,
     NoExactMethodError,
-    UnknownNameError,
 )
 from bsmfit.inference.limits.carriers import Carriers
 from bsmfit.inference.limits.exact import ExactPlan
@@ -99,9 +99,7 @@ def choose_method(points: Points, question: Question) -> Choice:
             not exist for these points.
     """
     method = question.method
-    if method not in METHODS:
-        kind = "method"
-        raise UnknownNameError.from_choices(kind, method, METHODS)
+    one_of("method", method, METHODS)
     if not points.is_concrete:
         if method == "auto":
             msg = (

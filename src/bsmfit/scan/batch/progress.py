@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bsmfit.scan.batch.manifest import RESULT_FILE, Manifest
 from bsmfit.scan.folder_lock import owners
-from bsmfit.scan.sealed_file import unsealed
+from bsmfit.scan.sealed_file import read_sealed
 
 __all__ = ["BatchStatus", "batch_status", "is_finished"]
 
@@ -72,7 +72,7 @@ def is_finished(directory: Path, manifest: Manifest) -> bool:
     import h5py
 
     try:
-        content = unsealed((directory / RESULT_FILE).read_bytes())
+        content = read_sealed(directory / RESULT_FILE)
         with h5py.File(io.BytesIO(content), "r") as stored:
             return stored.attrs.get("plan_hash") == manifest.plan_hash
     except (OSError, ValueError, KeyError, RuntimeError):
