@@ -47,6 +47,15 @@ WorkersOption = Annotated[
         "Default: compute in this process.",
     ),
 ]
+DaskOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Compute on a Dask cluster: tcp://HOST:PORT of a scheduler, or local:N "
+        "for N processes here (pip install 'bsmfit[cluster]').",
+    ),
+]
 TakeOverOption = Annotated[
     bool,
     typer.Option("--take-over", help="Take the lock of a process on another host."),
@@ -63,6 +72,7 @@ def run(
     card: CardArgument,
     out: OutOption,
     workers: WorkersOption = None,
+    dask: DaskOption = None,
     block: Annotated[
         str | None,
         typer.Option(
@@ -83,10 +93,12 @@ def run(
     """
     from bsmfit.errors import InputError
 
-    if block is not None and (workers is not None or overwrite):
-        option = "--overwrite" if overwrite else "--workers"
+    given = {"--workers": workers, "--dask": dask, "--overwrite": overwrite or None}
+    if block is not None and any(value is not None for value in given.values()):
+        option = next(name for name, value in given.items() if value is not None)
         msg = f"--block and {option} do not go together; leave one of them out"
         raise InputError(msg)
+    _check_routes(workers, dask)
     from bsmfit.scan.batch.run_card import read_run_card
 
     share = None if block is None else _share(block)
@@ -104,6 +116,7 @@ def run(
                 content,
                 out,
                 n_worker=workers or 0,
+                dask=dask,
                 overwrite=overwrite,
                 take_over=take_over,
                 progress=progress,
@@ -115,12 +128,14 @@ def run(
 def resume(
     folder: FolderArgument,
     workers: WorkersOption = None,
+    dask: DaskOption = None,
     take_over: TakeOverOption = False,
 ) -> None:
     """Compute what is missing of a run that was stopped, and merge."""
     from bsmfit.scan.batch.manifest import Manifest
     from bsmfit.scan.batch.progress import is_finished
 
+    _check_routes(workers, dask)
     manifest = Manifest.read(folder)
     if is_finished(folder, manifest):
         typer.echo(f"nothing to do: {folder / 'scan.nc'} is complete")
@@ -133,6 +148,7 @@ def resume(
             manifest.card,
             folder,
             n_worker=workers or 0,
+            dask=dask,
             take_over=take_over,
             progress=progress,
         )
@@ -265,6 +281,19 @@ def _enable() -> None:
     from bsmfit import enable_x64
 
     enable_x64()
+
+
+def _check_routes(workers: int | None, dask: str | None) -> None:
+    """Refuse two ways to compute at once."""
+    from bsmfit.errors import InputError
+
+    if workers is not None and dask is not None:
+        msg = "--workers and --dask do not go together; leave one of them out"
+        raise InputError(msg)
+    if dask is not None:
+        from bsmfit.scan.batch.dask_cluster import check_address
+
+        check_address(dask)
 
 
 def _share(text: str) -> tuple[int, int]:

@@ -157,7 +157,7 @@ class BlockFolder:
         """
         import h5py
 
-        content = self._content(rows)
+        content = self._stored(rows)
         if content is None:
             return None
         try:
@@ -177,7 +177,7 @@ class BlockFolder:
         """Whether the block of these rows is there, undamaged and of this plan."""
         import h5py
 
-        content = self._content(rows)
+        content = self._stored(rows)
         if content is None:
             return False
         try:
@@ -193,10 +193,20 @@ class BlockFolder:
         Raises:
             OutputError: It cannot be written.
         """
+        self.write(rows, self.content(rows, block))
+
+    def content(self, rows: range, block: dict[str, np.ndarray]) -> bytes:
+        """What the file of a block holds, its SHA-256 included.
+
+        Args:
+            rows: Its rows.
+            block: Its arrays.
+
+        Returns:
+            NetCDF with the SHA-256 behind it.
+        """
         import h5netcdf
 
-        if not self.directory.is_dir():
-            make_folder(self.directory)
         # in memory first: HDF5 does not survive a disk that fills while it writes
         buffer = io.BytesIO()
         with h5netcdf.File(buffer, "w") as stored:
@@ -208,9 +218,27 @@ class BlockFolder:
                     if axis not in stored.dimensions:
                         stored.dimensions[axis] = size
                 stored.create_variable(name, axes, array.dtype, data=array)
-        content = buffer.getvalue()
+        return sealed(buffer.getvalue())
+
+    def write(self, rows: range, content: bytes) -> None:
+        """Write the file of a block, whole or not at all.
+
+        Args:
+            rows: Its rows.
+            content: What `content` returned, here or in another process.
+
+        Raises:
+            OutputError: It cannot be written, or was changed on its way.
+        """
+        if not self.directory.is_dir():
+            make_folder(self.directory)
+        try:
+            unsealed(content)
+        except ValueError as error:
+            msg = f"the block of rows {rows.start}:{rows.stop} {error} on its way here"
+            raise OutputError(msg) from error
         with atomic_file(self._path(rows)) as temporary:
-            temporary.write_bytes(sealed(content))
+            temporary.write_bytes(content)
 
     def remove(self) -> None:
         """Remove all blocks, once the whole result is on disk.
@@ -233,7 +261,7 @@ class BlockFolder:
             msg = f"cannot remove the blocks in {self.directory}: {error.strerror}"
             raise OutputError(msg) from error
 
-    def _content(self, rows: range) -> bytes | None:
+    def _stored(self, rows: range) -> bytes | None:
         """What is in the file of a block, where it is what was written."""
         path = self._path(rows)
         try:
