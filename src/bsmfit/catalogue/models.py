@@ -19,7 +19,7 @@ from bsmfit.catalogue.files import (
     sha256_of,
 )
 from bsmfit.catalogue.function_models import function_model, names_a_function
-from bsmfit.catalogue.pair_models import pair_function
+from bsmfit.catalogue.pair_models import pair_function, pair_parameters
 from bsmfit.catalogue.records import read_kaon_setup, read_model_card
 from bsmfit.catalogue.tables.physics_tables import (
     HADRONIC_RATIO_FILE,
@@ -31,6 +31,7 @@ from bsmfit.catalogue.tables.physics_tables import (
 )
 from bsmfit.core.argument import choice
 from bsmfit.errors import InputError
+from bsmfit.physics.chosen_numbers import ChosenNumbers
 from bsmfit.physics.dark_photon import DarkPhoton
 from bsmfit.physics.dark_scalar import DarkScalar
 from bsmfit.physics.flavour_violating_axion import FlavourViolatingAxion
@@ -107,11 +108,17 @@ def load_model(
     if processes is not None:
         taken, factors = composed_preset(taken, processes, model=card.name)
     function, files = _function(card, taken)
+    has_numbers = isinstance(taken, SeveralCouplingsPreset)
+    numbers = pair_parameters(taken) if has_numbers else {}
+    if numbers:
+        places = tuple((name, place) for name, (place, _) in numbers.items())
+        function = ChosenNumbers(function, places)
     if any(factor != 1.0 for factor in factors.values()):
         values = np.array([factors.get(process, 1.0) for process in taken.processes])
         function = ScaledProduction(function, taken.processes, jnp.asarray(values))
     return Model(
         function=function,
+        parameters={name: value for name, (_, value) in numbers.items()},
         name=card.name,
         preset=chosen
         if processes is None

@@ -8,7 +8,7 @@ of search.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import jax
@@ -23,10 +23,11 @@ from bsmfit.physics.excluded_masses import windows_in_words
 from bsmfit.physics.model import Model
 from bsmfit.scan.blocks import BlockFolder
 from bsmfit.scan.exclusion_point import ExclusionPoint
+from bsmfit.scan.further_axes import FurtherAxes
 from bsmfit.scan.grid import Axis, PointList
 from bsmfit.scan.plan import ScanPlan
 from bsmfit.scan.planned_map import PlannedMap
-from bsmfit.scan.runner import CHUNK_POINTS, Progress, run_plane
+from bsmfit.scan.runner import CHUNK_POINTS, Progress, run_blocks
 from bsmfit.scan.store import build_dataset
 
 __all__ = [
@@ -63,6 +64,7 @@ def scan_plane(
     *,
     mass: AxisLike | None = None,
     coupling: AxisLike | None = None,
+    parameters: Mapping[str, Sequence[float]] | None = None,
     cl: float = 0.9,
     ordering: str = "likelihood-ratio",
     blocks: BlockFolder | None = None,
@@ -77,6 +79,8 @@ def scan_plane(
             masses, or an `Axis`; where None one that spans the searches' own, with
             points on both sides of the masses at which a count changes.
         coupling: Coupling axis, likewise.
+        parameters: Values of further parameters of the model by name: each is an axis
+            of the result, before the mass, and one program computes all planes.
         cl: Confidence level, within (0, 1).
         ordering: What is more signal-like where several regions are combined:
             ``"likelihood-ratio"`` or ``"sum"`` of counts.
@@ -93,17 +97,23 @@ def scan_plane(
     Raises:
         InputError: An axis that is empty, reversed or outside what the model and the
             searches cover, searches that cannot be combined, or a level outside (0, 1).
-        UnknownNameError: An unknown production process or ordering.
+        UnknownNameError: An unknown production process, parameter or ordering.
     """
     planned = plan_map(
-        model, channels, mass=mass, coupling=coupling, cl=cl, ordering=ordering
+        model,
+        channels,
+        mass=mass,
+        coupling=coupling,
+        parameters=parameters,
+        cl=cl,
+        ordering=ordering,
     )
-    plane = run_plane(
-        planned.point,
-        planned.mass.points(),
-        coupling=planned.coupling.points(),
+    cut = planned.cut()
+    plane = run_blocks(
+        lambda rows, count: planned.compute(rows, cut, count),
+        cut,
+        planned.coupling.points().size,
         blocks=blocks,
-        chunk_points=planned.chunk_points,
         progress=progress,
     )
     return label_map(planned, plane)
@@ -115,6 +125,7 @@ def plan_map(
     *,
     mass: AxisLike | None = None,
     coupling: AxisLike | None = None,
+    parameters: Mapping[str, Sequence[float]] | None = None,
     cl: float = 0.9,
     ordering: str = "likelihood-ratio",
 ) -> PlannedMap:
@@ -125,6 +136,7 @@ def plan_map(
         channels: One or more searches.
         mass: Mass axis [GeV], as for `scan_plane`.
         coupling: Coupling axis, likewise.
+        parameters: Further axes, as for `scan_plane`.
         cl: Confidence level, within (0, 1).
         ordering: As for `scan_plane`.
 
@@ -136,6 +148,9 @@ def plan_map(
         UnknownNameError: An unknown production process or ordering.
     """
     searches = as_channels(channels)
+    further = FurtherAxes.of(model, parameters)
+    # the value that the model came with is none of its map
+    model = model.with_parameters(**further.values(0))
     point = ExclusionPoint.from_model(model, searches, cl=cl, ordering=ordering)
     masses, couplings = default_axes(model, searches, mass=mass, coupling=coupling)
     check_masses(model, searches, masses)
@@ -146,6 +161,7 @@ def plan_map(
         coupling=couplings,
         cl=point.cl,
         ordering=point.ordering,
+        further=further,
     )
     return PlannedMap(
         model=model,
@@ -155,6 +171,7 @@ def plan_map(
         coupling=couplings,
         plan=plan,
         chunk_points=_chunk_points(point),
+        further=further,
     )
 
 
@@ -175,8 +192,9 @@ def label_map(planned: PlannedMap, plane: dict[str, np.ndarray]) -> xr.Dataset:
         coupling=planned.coupling.points(),
         searches=planned.point.combination.names,
         ensemble=planned.point.ensemble,
+        further=planned.further.axes,
     )
-    return _labelled(dataset, planned.model, planned.channels)
+    return _labelled(dataset, planned.model, planned.channels, planned.further.names)
 
 
 def default_axes(
@@ -337,12 +355,19 @@ def check_masses(
 
 
 def _labelled(
-    dataset: xr.Dataset, model: Model, channels: Sequence[Channel]
+    dataset: xr.Dataset,
+    model: Model,
+    channels: Sequence[Channel],
+    scanned: Sequence[str],
 ) -> xr.Dataset:
     """Symbols, units and caveats."""
     dataset.attrs["caveats"] = json.dumps(caveats(model, channels))
-    if model.parameters:
-        values = {name: float(value) for name, value in model.parameters.items()}
+    values = {
+        name: float(value)
+        for name, value in model.parameters.items()
+        if name not in scanned
+    }
+    if values:
         dataset.attrs["parameters"] = json.dumps(values)
     is_published = all(channel.is_published for channel in channels)
     dataset.attrs["is_published"] = int(is_published)

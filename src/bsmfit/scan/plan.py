@@ -20,6 +20,8 @@ from typing import Protocol, runtime_checkable
 from bsmfit._version import __version__
 from bsmfit.errors import InputError, OutputError
 from bsmfit.scan.atomic import atomic_file, make_folder
+from bsmfit.scan.blocks import BLOCK_POINTS
+from bsmfit.scan.further_axes import FurtherAxes
 from bsmfit.scan.grid import Axis, PointList
 from bsmfit.scan.identity import computation_digest
 
@@ -106,6 +108,7 @@ class ScanPlan:
         cl: Confidence level, within (0, 1).
         ordering: What is more signal-like: ``"count"`` for one region.
         inputs: Pairs (data file, SHA-256), sorted.
+        further: Pairs (parameter, its values) of the axes beside mass and coupling.
         numbers: SHA-256 of what the model and the channels compute, so that a constant
             captured by a function, an efficiency or an exposure changed by hand is
             another scan.
@@ -121,6 +124,7 @@ class ScanPlan:
     cl: float
     ordering: str = "count"
     inputs: tuple[tuple[str, str], ...] = ()
+    further: tuple[tuple[str, str], ...] = ()
     numbers: str = ""
     version: str = __version__
 
@@ -134,6 +138,7 @@ class ScanPlan:
         coupling: Axis | PointList,
         cl: float,
         ordering: str = "count",
+        further: FurtherAxes | None = None,
     ) -> ScanPlan:
         """Plan the scan of a model against a combination of channels.
 
@@ -144,6 +149,7 @@ class ScanPlan:
             coupling: Coupling axis [1].
             cl: Confidence level, within (0, 1).
             ordering: What is more signal-like.
+            further: Axes beside mass and coupling.
 
         Returns:
             The plan.
@@ -162,14 +168,10 @@ class ScanPlan:
         if twice:
             msg = f"channel {twice[0]!r} is given twice; its data would count twice"
             raise InputError(msg)
-        n_points = mass.points().size * coupling.points().size
+        axes = FurtherAxes() if further is None else further
+        n_points = axes.n_plane * mass.points().size * coupling.points().size
         if n_points > MAX_POINTS:
-            msg = (
-                f"the plane has {n_points:.3g} points, more than the "
-                f"{MAX_POINTS:.0e} that one result holds in memory: cut its masses "
-                f"into {-(-n_points // MAX_POINTS)} scans"
-            )
-            raise InputError(msg)
+            raise InputError(_too_many(n_points, axes.n_plane))
         inputs = {pair for part in (model, *channels) for pair in part.inputs}
         return cls(
             model=model.name,
@@ -181,6 +183,7 @@ class ScanPlan:
             cl=cl,
             ordering=ordering,
             inputs=tuple(sorted(inputs)),
+            further=axes.in_words(),
             numbers=computation_digest(model, sorted(channels, key=_name)),
         )
 
@@ -195,6 +198,7 @@ class ScanPlan:
             fields = json.loads(text)
             fields["channels"] = tuple(fields["channels"])
             fields["inputs"] = tuple(sorted(fields["inputs"].items()))
+            fields["further"] = tuple(map(tuple, fields.get("further", ())))
             return cls(**fields)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             msg = f"not the plan of a scan: {error}"
@@ -203,6 +207,8 @@ class ScanPlan:
     def to_json(self) -> str:
         """Return the plan as canonical JSON: sorted keys, no space."""
         fields = asdict(self) | {"inputs": dict(self.inputs)}
+        if not self.further:
+            del fields["further"]
         return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
     def identity(self) -> str:
@@ -261,10 +267,25 @@ def _check_same_plan(path: Path, plan: ScanPlan) -> None:
         raise OutputError(msg)
 
 
+def _too_many(n_points: int, n_plane: int) -> str:
+    """Say into how many runs and blocks a map is to be cut."""
+    n_run = -(-n_points // MAX_POINTS)
+    n_block = -(-n_points // (n_run * BLOCK_POINTS))
+    where = "planes" if n_plane > 1 else "plane"
+    return (
+        f"the {where} have {n_points:.3g} points, more than the {MAX_POINTS:.0e} that "
+        f"one result holds in memory (5 GB): cut masses or values of parameters into "
+        f"{n_run} run cards (`bsmfit batch run`), each of {n_block} blocks of "
+        f"{BLOCK_POINTS} points"
+    ).replace("the plane have", "the plane has")
+
+
 def _name(channel: PlannedChannel) -> str:
     return channel.name
 
 
 def _shown(value: object) -> str:
     """Write a field of a plan as a user would."""
+    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+        return "; ".join(f"{name} = {values}" for name, values in value)
     return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
