@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bsmfit.cli.compilation_cache import start_compilation_cache
+from bsmfit.cli.options import FigureOption
+from bsmfit.cli.parameters import ProfileOption
+from bsmfit.cli.scan_files import write_exports
+from bsmfit.cli.scan_report import report
 from bsmfit.cli.terminal import progress_bar
 
 if TYPE_CHECKING:
@@ -194,6 +198,36 @@ def merge(folder: FolderArgument, take_over: TakeOverOption = False) -> None:
 
     digest = content_digest(merge_batch(folder, take_over=take_over))
     typer.echo(f"wrote {folder / 'scan.nc'}\ncontent {digest}")
+
+
+@batch.command(epilog="Example: bsmfit batch export result --profile decay_length")
+def export(
+    folder: FolderArgument,
+    profile: ProfileOption = None,
+    figure: FigureOption = True,
+    take_over: TakeOverOption = False,
+) -> None:
+    """Write contours and figures of a finished run beside its scan.nc.
+
+    Where the card has axes of parameters each plane has contours of its own.
+    """
+    from bsmfit.errors import OutputError
+    from bsmfit.scan.batch.manifest import Manifest
+    from bsmfit.scan.batch.progress import is_finished
+
+    if not is_finished(folder, Manifest.read(folder)):
+        msg = f"{folder} is not complete: {_resume(folder)} computes what is missing"
+        raise OutputError(msg)
+    _enable()
+    from bsmfit.scan.folder_lock import own_folder
+    from bsmfit.scan.further_parameter import profile_parameter
+    from bsmfit.scan.store import read_scan
+
+    with own_folder(folder, take_over=take_over):
+        dataset = read_scan(folder / "scan.nc")
+        for name in profile or ():
+            dataset = profile_parameter(dataset, name)
+        report(dataset, write_exports(dataset, folder, figure=figure))
 
 
 @batch.command(

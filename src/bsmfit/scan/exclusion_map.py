@@ -35,6 +35,7 @@ __all__ = [
     "as_axis",
     "caveats",
     "check_masses",
+    "compute_map",
     "default_axes",
     "label_map",
     "plan_map",
@@ -108,6 +109,25 @@ def scan_plane(
         cl=cl,
         ordering=ordering,
     )
+    return compute_map(planned, blocks=blocks, progress=progress)
+
+
+def compute_map(
+    planned: PlannedMap,
+    *,
+    blocks: BlockFolder | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Compute a map that was planned.
+
+    Args:
+        planned: The map.
+        blocks: Where finished rows are kept, as for `scan_plane`.
+        progress: Called with (points done, points in all).
+
+    Returns:
+        The dataset, as `scan_plane`.
+    """
     cut = planned.cut()
     plane = run_blocks(
         lambda rows, count: planned.compute(rows, cut, count),

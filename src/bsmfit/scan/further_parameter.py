@@ -94,5 +94,9 @@ def profile_parameter(dataset: xr.Dataset, parameter: str) -> xr.Dataset:
         value.attrs = dict(first[name].attrs)
     values = dataset[parameter].values[weakest.values]
     plane[f"{parameter}_taken"] = (weakest.dims, values)
-    plane.attrs["profiled"] = parameter
+    ends = f"{dataset[parameter].values.min():g} to {dataset[parameter].values.max():g}"
+    title = f"{plane.attrs['title']}, for every {parameter} from {ends}"
+    before = plane.attrs.get("profiled")
+    plane.attrs["title"] = title
+    plane.attrs["profiled"] = f"{before}, {parameter}" if before else parameter
     return plane
