@@ -64,7 +64,8 @@ class ChosenNumbers(eqx.Module):
 def _replaced(owner: Any, path: list[str], value: object) -> Any:
     """A copy of a module or mapping with another number in one place."""
     key, rest = path[0], path[1:]
-    is_mapping = isinstance(owner, Mapping)
-    old = owner[key] if is_mapping else getattr(owner, key)
+    old = owner[key] if isinstance(owner, Mapping) else getattr(owner, key)
     changed = {key: _replaced(old, rest, value) if rest else value}
-    return owner | changed if is_mapping else dataclasses.replace(owner, **changed)
+    if isinstance(owner, Mapping):
+        return {**owner, **changed}
+    return dataclasses.replace(owner, **changed)

@@ -23,6 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bsmfit._x64 import enable_x64
 from bsmfit.errors import BsmfitError, InputError, OutputError
 from bsmfit.scan.batch.manifest import Manifest
 from bsmfit.scan.batch.run_card import RunCard
@@ -119,9 +120,7 @@ def block_content(
         OutputError: Data files or the package differ from those of the run.
         BsmfitError: The card cannot be computed here.
     """
-    from bsmfit import enable_x64
-
-    enable_x64()
+    enable_x64()  # this is the entry of a process of its own
     with _building:  # a worker may have several threads
         planned = _planned(card, plan_hash)
     some = range(*rows)
@@ -224,7 +223,7 @@ def _connected(address: str, *, n_block: int) -> Iterator[Any]:
     """A client of a cluster that has a worker."""
     n_worker = check_address(address)
     try:
-        import dask
+        import dask.config as dask_config
         import distributed
     except ImportError as error:
         msg = (
@@ -237,7 +236,7 @@ def _connected(address: str, *, n_block: int) -> Iterator[Any]:
         "distributed.scheduler.allowed-failures": MAX_DEATHS - 1,
         "distributed.admin.large-graph-warning-threshold": "1GB",
     }
-    with dask.config.set(settings):
+    with dask_config.set(settings):
         if n_worker is not None:
             with (
                 _local_cluster(min(n_worker, n_block)) as cluster,
@@ -274,18 +273,18 @@ def _local_cluster(n_worker: int) -> Iterator[Any]:
 
     from bsmfit.scan.batch.pinned_worker import PinnedWorker
 
-    pinned = PinnedWorker(core_shares(n_worker))
+    options: dict[str, Any] = {
+        "n_workers": n_worker,
+        "threads_per_worker": 1,
+        "processes": True,
+        "dashboard_address": None,
+        "worker_dashboard_address": None,
+        "plugins": {PinnedWorker(core_shares(n_worker))},
+        "silence_logs": 50,
+    }
     kept = os.environ.pop(_CACHE, None)  # workers begin with our environment
     try:
-        with LocalCluster(
-            n_workers=n_worker,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,
-            worker_dashboard_address=None,
-            plugins={pinned},
-            silence_logs=50,
-        ) as cluster:
+        with LocalCluster(**options) as cluster:
             yield cluster
     finally:
         if kept is not None:

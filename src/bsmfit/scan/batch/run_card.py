@@ -99,9 +99,7 @@ class AxesCard(StrictModel):
 
     mass: AxisCard | None = None
     coupling: AxisCard | None = None
-    parameters: Annotated[
-        dict[CouplingName, ParameterAxisCard], Field(default_factory=dict)
-    ]
+    parameters: dict[CouplingName, ParameterAxisCard] = Field(default_factory=dict)
 
 
 class OwnNumbersCard(OwnNumbers):
@@ -111,7 +109,7 @@ class OwnNumbersCard(OwnNumbers):
         channels: Numbers by the id of the search, before those for all.
     """
 
-    channels: Annotated[dict[Identifier, OwnNumbers], Field(default_factory=dict)]
+    channels: dict[Identifier, OwnNumbers] = Field(default_factory=dict)
 
 
 class RunCard(StrictModel):
@@ -148,7 +146,7 @@ class RunCard(StrictModel):
     processes: dict[str, Annotated[float, Field(ge=0.0)]] | None = None
     channels: Annotated[Items[Text], Field(min_length=1, max_length=100)]
     axes: AxesCard = AxesCard()
-    parameters: Annotated[dict[CouplingName, float], Field(default_factory=dict)]
+    parameters: dict[CouplingName, float] = Field(default_factory=dict)
     override: Text | None = None
     own_numbers: OwnNumbersCard = OwnNumbersCard()
     method: Literal["exact"] = "exact"
