@@ -1,6 +1,6 @@
 """Workers and a Dask cluster against one worker: one command, one table.
 
-    python benchmarks/workers.py [MASSES] [--json]
+    python benchmarks/workers.py [MASSES [SMALL]] [--json]
 
 Every route computes the same card of MASSES x 1000 points (20,000 masses: a minute or
 more on one core) in blocks of 50,000. Start-up (imports, records, compilation) is the
@@ -11,8 +11,8 @@ one core each, that of the route with one worker too.
     two       two spawned workers (asked for: 1.8 times as fast)
     dask 2    local:2 (asked for: 1.6 times)
 
-The overhead of Dask is measured for itself: blocks of one point each, by Dask less the
-same in this process, for each block (asked for: below 10 ms). Only a machine that does
+The overhead of Dask is measured for itself: SMALL (200) blocks of one point each, by
+Dask less the same by one worker, for each block (asked for: below 10 ms). Only a machine that does
 nothing else gives ratios of time on the clock: load is printed beside them.
 """
 
@@ -32,7 +32,7 @@ from bsmfit.scan.batch.run_card import AxesCard, AxisCard, RunCard
 from bsmfit.scan.content_digest import content_digest
 from bsmfit.scan.store import read_scan
 
-N_COUPLING, BLOCK_POINTS, N_SMALL = 1000, 50_000, 200
+N_COUPLING, BLOCK_POINTS = 1000, 50_000
 ROUTES = {
     "one": {"n_worker": 1},
     "two": {"n_worker": 2},
@@ -63,7 +63,7 @@ def seconds(plane: RunCard, route: dict) -> tuple[float, str]:
         return taken, content_digest(read_scan(Path(folder) / "scan.nc"))
 
 
-def measure(n_mass: int) -> dict:
+def measure(n_mass: int, n_small: int) -> dict:
     """All routes, and the overhead of a Dask block."""
     rows_of_block = BLOCK_POINTS // N_COUPLING
     result: dict = {"points": n_mass * N_COUPLING, "cores": os.cpu_count()}
@@ -80,18 +80,18 @@ def measure(n_mass: int) -> dict:
     for name in ASKED:
         result[name]["ratio"] = result["one"]["work"] / result[name]["work"]
     result["one_digest"] = len(digests) == 1
-    result["dask_ms_per_block"] = overhead_ms()
+    result["dask_ms_per_block"] = overhead_ms(n_small)
     result["load"] = os.getloadavg()
     return result
 
 
-def overhead_ms() -> float:
+def overhead_ms(n_small: int) -> float:
     """What Dask adds to a block of one point, on one worker [ms]."""
     taken = {}
     for name, route in (("dask", {"dask": "local:1"}), ("worker", {"n_worker": 1})):
         few, _ = seconds(card(2, 1, 1), route)
-        many, _ = seconds(card(N_SMALL + 2, 1, 1), route)
-        taken[name] = 1e3 * (many - few) / N_SMALL
+        many, _ = seconds(card(n_small + 2, 1, 1), route)
+        taken[name] = 1e3 * (many - few) / n_small
     return taken["dask"] - taken["worker"]
 
 
@@ -109,8 +109,9 @@ def main() -> None:
     """Measure and print a table, or JSON."""
     enable_x64()
     pin_one_core_each()
-    given = [word for word in sys.argv[1:] if word != "--json"]
-    result = measure(int(given[0]) if given else 20_000)
+    given = [int(word) for word in sys.argv[1:] if word != "--json"]
+    n_mass, n_small = (given + [20_000, 200][len(given) :])[:2]
+    result = measure(n_mass, n_small)
     if "--json" in sys.argv:
         print(json.dumps(result, indent=2))
         return

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -45,6 +46,10 @@ RESULT_FILES = (
     "contour.pdf",
 )
 """What a scan writes into its folder: none of it is taken from somebody else."""
+
+_CONTOUR_FILE = re.compile(
+    r"contour(_expected)?(_[A-Za-z0-9_]+=[-+.0-9e]+)*\.(csv|png|pdf)"
+)
 
 MAX_POINTS = 50_000_000
 """Largest plane: its result takes 5 GB."""
@@ -239,18 +244,28 @@ def claim_folder(directory: Path, plan: ScanPlan, *, overwrite: bool = False) ->
     Args:
         directory: The output folder; made where it does not exist.
         plan: The scan that is to be written there.
-        overwrite: Take the folder also from another scan.
+        overwrite: Take the folder also from another scan, whose contours and figures
+            are removed.
 
     Raises:
         OutputError: The folder cannot be written to or holds another scan.
     """
     make_folder(directory)
     path = directory / PLAN_FILE
+    if overwrite:
+        _remove_contours(directory)
     has_results = any((directory / name).exists() for name in RESULT_FILES)
     if has_results and not overwrite:
         _check_same_plan(path, plan)
     with atomic_file(path) as temporary:
         temporary.write_text(plan.to_json() + "\n", encoding="utf-8")
+
+
+def _remove_contours(directory: Path) -> None:
+    """Remove contours and figures of the run before, and nothing else."""
+    for found in list(directory.iterdir()):
+        if _CONTOUR_FILE.fullmatch(found.name):
+            found.unlink(missing_ok=True)
 
 
 def _check_same_plan(path: Path, plan: ScanPlan) -> None:
