@@ -12,8 +12,9 @@ one core each, that of the route with one worker too.
     dask 2    local:2 (asked for: 1.6 times)
 
 The overhead of Dask is measured for itself: SMALL (200) blocks of one point each, by
-Dask less the same by one worker, for each block (asked for: below 10 ms). Only a machine that does
-nothing else gives ratios of time on the clock: load is printed beside them.
+Dask less the same by one worker, for each block (asked for: below 10 ms). Only a
+machine that does nothing else gives ratios of time on the clock: load is printed beside
+them.
 """
 
 from __future__ import annotations
