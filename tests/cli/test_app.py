@@ -21,7 +21,7 @@ import bsmfit.scan.exclusion_map
 import bsmfit.validation.report
 from bsmfit.catalogue.files import data_root, model_root
 from bsmfit.cli.app import app
-from bsmfit.cli.scan import _without_result
+from bsmfit.cli.scan_report import _without_result
 from bsmfit.errors import UnknownNameError
 from bsmfit.export.contour_csv import read_contour
 from bsmfit.scan.exclusion_map import as_axis
