@@ -54,12 +54,18 @@ def test_combinations(run):
 
 
 def test_batch(run, tmp_path):
+    from bsmfit.scan.batch.open_batch import plan_card
     from bsmfit.scan.batch.run_card import read_run_card
 
     text = (DOCS / "batch.md").read_text(encoding="utf-8")
-    (card,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.S)
-    (tmp_path / "card.yaml").write_text(card)
-    assert read_run_card(tmp_path / "card.yaml").block_points == 20_000
+    cards = []
+    for card in re.findall(r"```yaml\n(.*?)```", text, flags=re.S):
+        (tmp_path / "card.yaml").write_text(card)
+        cards.append(read_run_card(tmp_path / "card.yaml"))
+    assert cards[0].block_points == 20_000
+    planned, _ = plan_card(cards[1])
+    assert planned.further.shape == (4,)
+    assert planned.channels[0].changes == ("1-observed",)
     names = run("batch.md")
     assert (names["outcome"].n_block, names["outcome"].n_missing) == (3, 0)
     # the published lower edge at 0.3 GeV is 4.05e-7, and rises towards 0.5 GeV

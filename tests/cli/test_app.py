@@ -21,7 +21,7 @@ import bsmfit.scan.exclusion_map
 import bsmfit.validation.report
 from bsmfit.catalogue.files import data_root, model_root
 from bsmfit.cli.app import app
-from bsmfit.cli.scan import _without_result
+from bsmfit.cli.scan_report import _without_result
 from bsmfit.errors import UnknownNameError
 from bsmfit.export.contour_csv import read_contour
 from bsmfit.scan.exclusion_map import as_axis
@@ -42,6 +42,10 @@ class ToyModel:
     preset: str = "plain"
     coupling: str = "epsilon"
     inputs: tuple[tuple[str, str], ...] = (("toy.yaml", "ab12"),)
+
+    def with_parameters(self, **values: float) -> ToyModel:
+        assert not values
+        return self
 
 
 @dataclass(frozen=True)
@@ -87,17 +91,25 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[ScanPlan]:
     """Put toys in place of catalogue and physics; return the scans that were run."""
     done: list[ScanPlan] = []
 
-    def scan_toy(
-        model, channels, *, mass, coupling, cl, ordering, parameter, blocks, progress
+    def plan_toy(
+        model, channels, *, mass, coupling, parameters, parameter, cl, ordering
     ):
         assert parameter is None
-        assert ordering == "likelihood-ratio"
+        assert ordering == "likelihood-ratio" or not parameters
+        mass, coupling = toy_axes(model, channels, mass=mass, coupling=coupling)
         assert isinstance(mass, Axis)
+        plan = ScanPlan.from_parts(model, channels, mass=mass, coupling=coupling, cl=cl)
+        exclusion = SimpleNamespace(ordering="count")
+        return SimpleNamespace(
+            plan=plan, exclusion=exclusion, first=mass, coupling=coupling
+        )
+
+    def compute_toy(planned, *, blocks, progress):
+        mass, coupling, plan = planned.first, planned.coupling, planned.plan
         m, g = mass.points()[:, None], coupling.points()[None, :]
         n_signal = 1e27 * g**4 * m**2 * np.exp(-6e12 * g**2 * m**2)
         n_up = np.full(n_signal.shape, 2.302585)
         progress(n_signal.size, n_signal.size)
-        plan = ScanPlan.from_parts(model, channels, mass=mass, coupling=coupling, cl=cl)
         done.append(plan)
         plane = {
             "n_signal": n_signal,
@@ -114,15 +126,9 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[ScanPlan]:
 
     monkeypatch.setattr(bsmfit.catalogue.models, "load_model", load_toy_model)
     monkeypatch.setattr(bsmfit.catalogue.channels, "load_channel", load_toy_channel)
-    monkeypatch.setattr(bsmfit.scan.exclusion_map, "scan_plane", scan_toy)
-    monkeypatch.setattr(bsmfit.scan.exclusion_map, "default_axes", toy_axes)
-    monkeypatch.setattr(bsmfit.scan.exclusion_map, "check_masses", lambda *_: None)
+    monkeypatch.setattr(bsmfit.scan.exclusion_map, "plan_map", plan_toy)
+    monkeypatch.setattr(bsmfit.scan.exclusion_map, "compute_map", compute_toy)
     monkeypatch.setattr(bsmfit.channels.combination, "as_channels", tuple)
-    monkeypatch.setattr(
-        bsmfit.scan.exclusion_point.ExclusionPoint,
-        "from_model",
-        lambda *_, **__: SimpleNamespace(ordering="count"),
-    )
     return done
 
 
@@ -304,7 +310,7 @@ def test_interrupt_says_that_blocks_are_kept(
     def interrupt(*_: object, **__: object) -> xr.Dataset:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bsmfit.scan.exclusion_map, "scan_plane", interrupt)
+    monkeypatch.setattr(bsmfit.scan.exclusion_map, "compute_map", interrupt)
     result = run(*SCAN, "--out", str(tmp_path))
     assert result.exit_code == 130
     assert "finished blocks are kept" in result.stderr

@@ -120,6 +120,9 @@ def test_submit_files_name_every_share_once(card, tmp_path):
         (["--block", "0/3"], "I is from 1 to N"),
         (["--block", "1-3"], "the third of ten jobs is 3/10"),
         (["--block", "1/2", "--workers", "2"], "--block and --workers do not go"),
+        (["--block", "1/2", "--dask", "local:2"], "--block and --dask do not go"),
+        (["--workers", "2", "--dask", "local:2"], "--workers and --dask do not go"),
+        (["--dask", "local:0"], "write local:N with N from 1 to 1024"),
         (["--block", "1/2", "--overwrite"], "--block and --overwrite do not go"),
     ],
 )

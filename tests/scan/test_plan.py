@@ -139,3 +139,21 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path: Path):
         assert path.read_text() == "second"
     assert path.read_text() == "first"
     assert [p.name for p in tmp_path.iterdir()] == ["result"]
+
+
+def test_overwriting_removes_contours_of_the_run_before_and_nothing_else(
+    make_plan, tmp_path: Path
+):
+    written = ["contour.png", "contour_a=1e-05.csv", "contour_expected_a=1_b=-2.5.csv"]
+    kept = ["contour_mine.csv", "my_contour.csv", "contour_a=1.txt"]
+    for name in (*written, *kept):
+        (tmp_path / name).write_text("x")
+    claim_folder(tmp_path, make_plan(), overwrite=True)
+    found = {path.name for path in tmp_path.iterdir()} - {PLAN_FILE}
+    assert found == set(kept)
+
+
+def test_plan_without_further_axes_says_nothing_of_them(make_plan):
+    assert "further" not in make_plan().to_json()
+    plan = make_plan(further=(("a", "1.0,2.0"),))
+    assert ScanPlan.from_json(plan.to_json()) == plan

@@ -19,7 +19,7 @@ from bsmfit.catalogue.files import (
     sha256_of,
 )
 from bsmfit.catalogue.function_models import function_model, names_a_function
-from bsmfit.catalogue.pair_models import pair_function
+from bsmfit.catalogue.pair_models import pair_function, pair_parameters
 from bsmfit.catalogue.records import read_kaon_setup, read_model_card
 from bsmfit.catalogue.tables.physics_tables import (
     HADRONIC_RATIO_FILE,
@@ -31,6 +31,7 @@ from bsmfit.catalogue.tables.physics_tables import (
 )
 from bsmfit.core.argument import choice
 from bsmfit.errors import InputError
+from bsmfit.physics.chosen_numbers import ChosenNumbers
 from bsmfit.physics.dark_photon import DarkPhoton
 from bsmfit.physics.dark_scalar import DarkScalar
 from bsmfit.physics.flavour_violating_axion import FlavourViolatingAxion
@@ -110,6 +111,11 @@ def load_model(
     if processes is not None:
         taken, factors = composed_preset(taken, processes, model=card.name)
     function, files = _function(card, taken)
+    has_numbers = isinstance(taken, SeveralCouplingsPreset)
+    numbers = pair_parameters(taken) if has_numbers else {}
+    if numbers:
+        places = tuple((name, place) for name, (place, _) in numbers.items())
+        function = ChosenNumbers(function, places)
     if any(factor != 1.0 for factor in factors.values()):
         values = np.array([factors.get(process, 1.0) for process in taken.processes])
         function = ScaledProduction(function, taken.processes, jnp.asarray(values))
@@ -128,7 +134,7 @@ def load_model(
             for path in (locate_model(name), *files)
         ),
         **_axes(card, taken),
-        **_parameters(taken),
+        **_parameters(taken, {name: value for name, (_, value) in numbers.items()}),
     )
 
 
@@ -152,10 +158,10 @@ def _axes(card: ModelCard, choice: Preset) -> dict[str, Any]:
     return axes
 
 
-def _parameters(choice: Preset) -> dict[str, Any]:
+def _parameters(choice: Preset, numbers: Mapping[str, float]) -> dict[str, Any]:
     """Further parameters of a preset, and what is known of its axes."""
     if not isinstance(choice, GivenRatePreset):
-        return {}
+        return {"parameters": dict(numbers)}
     lifetime, rate = choice.lifetime, choice.rate
     note = ModelParameter(
         LIFETIME, unit="ps", symbol=r"\tau", low=0.0, axis=lifetime.axis()

@@ -25,7 +25,7 @@ from bsmfit.records.pair_preset import (
     SeveralCouplingsPreset,
 )
 
-__all__ = ["pair_function"]
+__all__ = ["pair_function", "pair_parameters"]
 
 
 def pair_function(
@@ -55,6 +55,32 @@ def pair_function(
         return _cascade(choice)
     msg = f"no function for a {type(choice).__name__}"
     raise TypeError(msg)
+
+
+def pair_parameters(choice: SeveralCouplingsPreset) -> dict[str, tuple[str, float]]:
+    """Numbers of a preset that may have other values.
+
+    Args:
+        choice: The preset.
+
+    Returns:
+        Where the number is in the function of `pair_function`, with dots between
+        fields, and its value, by name.
+    """
+    is_pair = isinstance(choice, AxionPairPreset)
+    found = {
+        name: (name if is_pair else f"fixed.{name}", value)
+        for name, value in choice.fixed.items()
+        if name in choice.needed()
+    }
+    if isinstance(choice, AxionPairRatePreset | CascadeRatePreset):
+        found["decay_length"] = ("decay_length", choice.decay_length)
+    if isinstance(choice, CascadePreset | CascadeRatePreset):
+        given = {"other_mass": choice.other_mass, "mass_ratio": choice.mass_ratio}
+        for name, value in given.items():
+            if value is not None:
+                found[name] = (f"masses.{name}", value)
+    return found
 
 
 def _cascade(choice: CascadePreset) -> tuple[DarkCascade, list[Path]]:

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bsmfit.cli.compilation_cache import start_compilation_cache
-from bsmfit.cli.options import parse_path
+from bsmfit.cli.options import FigureOption, parse_path
+from bsmfit.cli.parameters import ProfileOption
+from bsmfit.cli.scan_files import write_exports
+from bsmfit.cli.scan_report import report
 from bsmfit.cli.terminal import progress_bar
 
 if TYPE_CHECKING:
@@ -58,6 +61,15 @@ WorkersOption = Annotated[
         "Default: compute in this process.",
     ),
 ]
+DaskOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Compute on a Dask cluster: tcp://HOST:PORT of a scheduler, or local:N "
+        "for N processes here (pip install 'bsmfit[cluster]').",
+    ),
+]
 TakeOverOption = Annotated[
     bool,
     typer.Option("--take-over", help="Take the lock of a process on another host."),
@@ -74,6 +86,7 @@ def run(
     card: CardArgument,
     out: OutOption,
     workers: WorkersOption = None,
+    dask: DaskOption = None,
     block: Annotated[
         str | None,
         typer.Option(
@@ -94,10 +107,12 @@ def run(
     """
     from bsmfit.errors import InputError
 
-    if block is not None and (workers is not None or overwrite):
-        option = "--overwrite" if overwrite else "--workers"
+    given = {"--workers": workers, "--dask": dask, "--overwrite": overwrite or None}
+    if block is not None and any(value is not None for value in given.values()):
+        option = next(name for name, value in given.items() if value is not None)
         msg = f"--block and {option} do not go together; leave one of them out"
         raise InputError(msg)
+    _check_routes(workers, dask)
     from bsmfit.scan.batch.run_card import read_run_card
 
     share = None if block is None else _share(block)
@@ -115,6 +130,7 @@ def run(
                 content,
                 out,
                 n_worker=workers or 0,
+                dask=dask,
                 overwrite=overwrite,
                 take_over=take_over,
                 progress=progress,
@@ -126,12 +142,14 @@ def run(
 def resume(
     folder: FolderArgument,
     workers: WorkersOption = None,
+    dask: DaskOption = None,
     take_over: TakeOverOption = False,
 ) -> None:
     """Compute what is missing of a run that was stopped, and merge."""
     from bsmfit.scan.batch.manifest import Manifest
     from bsmfit.scan.batch.progress import is_finished
 
+    _check_routes(workers, dask)
     manifest = Manifest.read(folder)
     if is_finished(folder, manifest):
         typer.echo(f"nothing to do: {folder / 'scan.nc'} is complete")
@@ -144,6 +162,7 @@ def resume(
             manifest.card,
             folder,
             n_worker=workers or 0,
+            dask=dask,
             take_over=take_over,
             progress=progress,
         )
@@ -189,6 +208,36 @@ def merge(folder: FolderArgument, take_over: TakeOverOption = False) -> None:
 
     digest = content_digest(merge_batch(folder, take_over=take_over))
     typer.echo(f"wrote {folder / 'scan.nc'}\ncontent {digest}")
+
+
+@batch.command(epilog="Example: bsmfit batch export result --profile decay_length")
+def export(
+    folder: FolderArgument,
+    profile: ProfileOption = None,
+    figure: FigureOption = True,
+    take_over: TakeOverOption = False,
+) -> None:
+    """Write contours and figures of a finished run beside its scan.nc.
+
+    Where the card has axes of parameters each plane has contours of its own.
+    """
+    from bsmfit.errors import OutputError
+    from bsmfit.scan.batch.manifest import Manifest
+    from bsmfit.scan.batch.progress import is_finished
+
+    if not is_finished(folder, Manifest.read(folder)):
+        msg = f"{folder} is not complete: {_resume(folder)} computes what is missing"
+        raise OutputError(msg)
+    _enable()
+    from bsmfit.scan.folder_lock import own_folder
+    from bsmfit.scan.further_parameter import profile_parameter
+    from bsmfit.scan.store import read_scan
+
+    with own_folder(folder, take_over=take_over):
+        dataset = read_scan(folder / "scan.nc")
+        for name in profile or ():
+            dataset = profile_parameter(dataset, name)
+        report(dataset, write_exports(dataset, folder, figure=figure))
 
 
 @batch.command(
@@ -287,6 +336,19 @@ def _cores(text: str) -> list[int]:
         msg = f"--cores {text!r} is no list of cores; the first two are 0,1"
         raise InputError(msg)
     return [int(core) for core in given]
+
+
+def _check_routes(workers: int | None, dask: str | None) -> None:
+    """Refuse two ways to compute at once."""
+    from bsmfit.errors import InputError
+
+    if workers is not None and dask is not None:
+        msg = "--workers and --dask do not go together; leave one of them out"
+        raise InputError(msg)
+    if dask is not None:
+        from bsmfit.scan.batch.dask_cluster import check_address
+
+        check_address(dask)
 
 
 def _share(text: str) -> tuple[int, int]:

@@ -24,13 +24,11 @@ __all__ = [
     "OrderingOption",
     "OutOption",
     "OverwriteOption",
-    "ParameterOption",
     "PresetOption",
     "ProcessOption",
     "check_level",
     "check_n_toy",
     "check_seed",
-    "parse_parameters",
     "parse_path",
     "parse_processes",
 ]
@@ -131,50 +129,6 @@ def parse_processes(given: list[str] | None) -> dict[str, float] | None:
     return factors or None
 
 
-def parse_parameters(
-    given: list[str] | None,
-) -> tuple[dict[str, float], dict[str, Any]]:
-    """Values and axes from what ``--parameter`` was given.
-
-    Args:
-        given: Every ``NAME=VALUE`` or ``NAME=LO:HI:N``, or None.
-
-    Returns:
-        Values by name, and axes by name.
-
-    Raises:
-        InputError: No name, one given twice, or what is neither a number nor a range.
-
-    Examples:
-        >>> values, axes = parse_parameters(["lifetime_ps=10:1e6:60", "other=2"])
-        >>> values, str(axes["lifetime_ps"])
-        ({'other': 2.0}, '10.0:1000000.0:60')
-    """
-    from bsmfit.errors import InputError
-    from bsmfit.scan.grid import parse_axis
-
-    values: dict[str, float] = {}
-    axes: dict[str, Any] = {}
-    for text in given or ():
-        name, sign, words = (part.strip() for part in text.partition("="))
-        hint = f"write --parameter {name or 'NAME'}=VALUE or =LO:HI:N"
-        if not (name and sign and words):
-            msg = f"--parameter {text}: {hint}"
-            raise InputError(msg)
-        if name in values or name in axes:
-            msg = f"--parameter {text} names {name!r} twice; {hint}"
-            raise InputError(msg)
-        if ":" in words:
-            axes[name] = parse_axis(words, name=name)
-            continue
-        try:
-            values[name] = float(words)
-        except ValueError:
-            msg = f"--parameter {text}: {words!r} is no number; {hint}"
-            raise InputError(msg) from None
-    return values, axes
-
-
 def _flag(param: Any) -> str:
     """The option as it is written, for messages."""
     return max(param.opts, key=len)
@@ -206,15 +160,6 @@ CouplingOption = Annotated[
         "--coupling",
         metavar="LO:HI:N",
         help="Couplings, as --mass. Default: the channel's own.",
-    ),
-]
-ParameterOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--parameter",
-        metavar="NAME=VALUE",
-        help="Value of a further parameter of the model; NAME=LO:HI:N puts it on the "
-        "first axis of the plane, at one --mass.",
     ),
 ]
 LevelOption = Annotated[

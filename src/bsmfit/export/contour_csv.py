@@ -210,6 +210,9 @@ def _header(dataset: xr.Dataset, quantity: str, search: str | None) -> dict[str,
         header["mass"] = f"{float(dataset['mass']):g} GeV"
     if search is not None:
         header["search"] = f"{search} alone, of the channels above"
+    for key in ("parameters", "profiled"):
+        if key in attributes:
+            header[key] = str(attributes[key])
     if "ordering" in attributes:
         header["ordering"] = str(attributes["ordering"])
     return header

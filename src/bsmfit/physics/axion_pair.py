@@ -193,8 +193,8 @@ class AxionPair(eqx.Module):
 
     scanned: str = eqx.field(static=True)
     octet_coupling: Float[Array, ""] = eqx.field(converter=jnp.asarray)
-    electron_charge: float | None = None
-    decay_constant: float | None = None
+    electron_charge: float | Float[Array, ""] | None = None
+    decay_constant: float | Float[Array, ""] | None = None
 
     def __call__(self, mass: Float[Array, ""], coupling: Float[Array, ""]) -> Mediator:
         """The axion at one point.

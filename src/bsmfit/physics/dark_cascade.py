@@ -106,8 +106,8 @@ class CascadeMasses(eqx.Module):
     """
 
     is_scalar: bool = eqx.field(static=True)
-    other_mass: float | None = None
-    mass_ratio: float | None = None
+    other_mass: float | Float[Array, ""] | None = None
+    mass_ratio: float | Float[Array, ""] | None = None
 
     def __call__(
         self, mass: Float[Array, ""]
@@ -141,7 +141,7 @@ class DarkCascade(eqx.Module):
     """
 
     scanned: str = eqx.field(static=True)
-    fixed: dict[str, float]
+    fixed: dict[str, float | Float[Array, ""]]
     masses: CascadeMasses
     coefficient: Float[Array, ""] = eqx.field(converter=jnp.asarray)
     scalar_widths: ScalarWidths

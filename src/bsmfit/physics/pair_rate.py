@@ -26,7 +26,7 @@ class AxionPairRate(eqx.Module):
         decay_length: Proper decay length [m].
     """
 
-    decay_length: float
+    decay_length: float | Float[Array, ""]
 
     def __call__(self, mass: Float[Array, ""], ratio: Float[Array, ""]) -> Mediator:
         """The particle at one point.
@@ -52,7 +52,7 @@ class CascadeRate(eqx.Module):
     """
 
     masses: CascadeMasses
-    decay_length: float
+    decay_length: float | Float[Array, ""]
 
     def __call__(
         self, mass: Float[Array, ""], ratio: Float[Array, ""]

@@ -29,16 +29,22 @@ class ScaledProduction(eqx.Module):
         factors: Factor on the strength of each [1], >= 0.
     """
 
-    function: Callable[[Float[Array, ""], Float[Array, ""]], Mediator]
+    function: Callable[..., Mediator]
     processes: tuple[str, ...] = eqx.field(static=True)
     factors: Float[Array, " n_process"]
 
-    def __call__(self, mass: Float[Array, ""], coupling: Float[Array, ""]) -> Mediator:
+    def __call__(
+        self,
+        mass: Float[Array, ""],
+        coupling: Float[Array, ""],
+        **further: Float[Array, ""],
+    ) -> Mediator:
         """The particle at one point.
 
         Args:
             mass: Mass [GeV].
             coupling: Coupling.
+            **further: Further arguments of the function.
 
         Returns:
             The mediator.
@@ -46,7 +52,7 @@ class ScaledProduction(eqx.Module):
         Raises:
             UnknownNameError: A process that the function does not have.
         """
-        mediator = self.function(mass, coupling)
+        mediator = self.function(mass, coupling, **further)
         for process in self.processes:
             if process not in mediator.production:
                 kind = "production process"

@@ -23,7 +23,7 @@ import numpy as np
 
 from bsmfit.errors import OutputError
 from bsmfit.scan.atomic import atomic_file, make_folder, remove_leftovers
-from bsmfit.scan.sealed_file import read_sealed, sealed
+from bsmfit.scan.sealed_file import read_sealed, sealed, unsealed
 
 __all__ = [
     "BLOCK_POINTS",
@@ -88,14 +88,18 @@ class BlockCut:
     """How a plane is cut: into blocks, and each block into calls of one program.
 
     Attributes:
-        n_mass: Rows of the plane, >= 1.
-        block_rows: Rows of a block, save the last; a multiple of `chunk_rows`.
+        n_mass: Rows in all, >= 1: masses, those of every plane where there are several.
+        block_rows: Rows of a block, save the last; a multiple of `chunk_rows`, or of
+            the rows of a plane.
         chunk_rows: Rows of one call of the compiled program, >= 1.
+        plane_rows: Rows of each of several planes: a block is a part of a plane or some
+            whole planes; None for one plane.
     """
 
     n_mass: int
     block_rows: int
     chunk_rows: int
+    plane_rows: int | None = None
 
     def blocks(self) -> list[range]:
         """The rows of each block, in order.
@@ -103,29 +107,54 @@ class BlockCut:
         Examples:
             >>> BlockCut(n_mass=5, block_rows=2, chunk_rows=1).blocks()
             [range(0, 2), range(2, 4), range(4, 5)]
+            >>> BlockCut(n_mass=6, block_rows=2, chunk_rows=1, plane_rows=3).blocks()
+            [range(0, 2), range(2, 3), range(3, 5), range(5, 6)]
         """
         step, end = self.block_rows, self.n_mass
-        return [range(i, min(i + step, end)) for i in range(0, end, step)]
+        part = max(self.plane_rows or end, step)
+        return [
+            range(i, min(i + step, first + part, end))
+            for first in range(0, end, part)
+            for i in range(first, min(first + part, end), step)
+        ]
 
 
 def cut_plane(
-    n_mass: int, n_coupling: int, *, chunk_points: int, block_points: int | None = None
+    n_mass: int,
+    n_coupling: int,
+    *,
+    chunk_points: int,
+    block_points: int | None = None,
+    n_plane: int = 1,
 ) -> BlockCut:
-    """Cut a plane for a number of points that are evaluated at once.
+    """Cut a plane, or several of one size, for what is evaluated at once.
 
     Args:
         n_mass: Number of rows, >= 1.
         n_coupling: Points in a row, >= 1.
         chunk_points: Points of one call, at least a row.
         block_points: Points of a block, at least a row; as `cut_rows` where None.
+        n_plane: Number of planes, >= 1.
 
     Returns:
-        The cut.
+        The cut; small planes are put together to blocks.
 
     Examples:
         >>> cut_plane(1000, 100, chunk_points=400, block_points=1000)
-        BlockCut(n_mass=1000, block_rows=12, chunk_rows=4)
+        BlockCut(n_mass=1000, block_rows=12, chunk_rows=4, plane_rows=None)
+        >>> cut_plane(10, 10, chunk_points=400, block_points=250, n_plane=8)
+        BlockCut(n_mass=80, block_rows=20, chunk_rows=10, plane_rows=10)
     """
+    if n_plane > 1:
+        is_small = n_plane * n_mass * n_coupling <= SINGLE_BLOCK_POINTS
+        points = SINGLE_BLOCK_POINTS if is_small else BLOCK_POINTS
+        points = points if block_points is None else block_points
+        one = cut_plane(
+            n_mass, n_coupling, chunk_points=chunk_points, block_points=points
+        )
+        together = min(max(1, points // (n_mass * n_coupling)), n_plane)
+        rows = one.block_rows if together == 1 else together * n_mass
+        return BlockCut(n_plane * n_mass, rows, one.chunk_rows, plane_rows=n_mass)
     chunk_rows = min(max(1, chunk_points // n_coupling), n_mass)
     if block_points is None:
         blocks = cut_rows(n_mass, n_coupling, multiple_of=chunk_rows)
@@ -160,7 +189,7 @@ class BlockFolder:
         """
         import h5py
 
-        content = self._content(rows)
+        content = self._stored(rows)
         if content is None:
             return None
         try:
@@ -180,7 +209,7 @@ class BlockFolder:
         """Whether the block of these rows is there, undamaged and of this plan."""
         import h5py
 
-        content = self._content(rows)
+        content = self._stored(rows)
         if content is None:
             return False
         try:
@@ -196,10 +225,20 @@ class BlockFolder:
         Raises:
             OutputError: It cannot be written.
         """
+        self.write(rows, self.content(rows, block))
+
+    def content(self, rows: range, block: dict[str, np.ndarray]) -> bytes:
+        """What the file of a block holds, its SHA-256 included.
+
+        Args:
+            rows: Its rows.
+            block: Its arrays.
+
+        Returns:
+            NetCDF with the SHA-256 behind it.
+        """
         import h5netcdf
 
-        if not self.directory.is_dir():
-            make_folder(self.directory)
         # in memory first: HDF5 does not survive a disk that fills while it writes
         buffer = io.BytesIO()
         with h5netcdf.File(buffer, "w") as stored:
@@ -211,9 +250,27 @@ class BlockFolder:
                     if axis not in stored.dimensions:
                         stored.dimensions[axis] = size
                 stored.create_variable(name, axes, array.dtype, data=array)
-        content = buffer.getvalue()
+        return sealed(buffer.getvalue())
+
+    def write(self, rows: range, content: bytes) -> None:
+        """Write the file of a block, whole or not at all.
+
+        Args:
+            rows: Its rows.
+            content: What `content` returned, here or in another process.
+
+        Raises:
+            OutputError: It cannot be written, or was changed on its way.
+        """
+        if not self.directory.is_dir():
+            make_folder(self.directory)
+        try:
+            unsealed(content)
+        except ValueError as error:
+            msg = f"the block of rows {rows.start}:{rows.stop} {error} on its way here"
+            raise OutputError(msg) from error
         with atomic_file(self._path(rows)) as temporary:
-            temporary.write_bytes(sealed(content))
+            temporary.write_bytes(content)
 
     def remove(self) -> None:
         """Remove all blocks, once the whole result is on disk.
@@ -236,7 +293,7 @@ class BlockFolder:
             msg = f"cannot remove the blocks in {self.directory}: {error.strerror}"
             raise OutputError(msg) from error
 
-    def _content(self, rows: range) -> bytes | None:
+    def _stored(self, rows: range) -> bytes | None:
         """What is in the file of a block, where it is what was written."""
         path = self._path(rows)
         try:

@@ -24,6 +24,7 @@ from bsmfit.physics.excluded_masses import windows_in_words
 from bsmfit.physics.model import Model
 from bsmfit.scan.blocks import BlockFolder
 from bsmfit.scan.exclusion_point import ExclusionPoint
+from bsmfit.scan.further_axes import FurtherAxes
 from bsmfit.scan.grid import Axis, PointList, parse_axis
 from bsmfit.scan.parameter_axis import (
     ParameterPoint,
@@ -32,7 +33,7 @@ from bsmfit.scan.parameter_axis import (
 )
 from bsmfit.scan.plan import ScanPlan
 from bsmfit.scan.planned_map import PlannedMap
-from bsmfit.scan.runner import CHUNK_POINTS, Progress, run_plane
+from bsmfit.scan.runner import CHUNK_POINTS, Progress, run_blocks
 from bsmfit.scan.store import build_dataset
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "caveats",
     "check_masses",
     "choose_parameter",
+    "compute_map",
     "default_axes",
     "label_map",
     "plan_map",
@@ -70,6 +72,7 @@ def scan_plane(
     *,
     mass: AxisLike | None = None,
     coupling: AxisLike | None = None,
+    parameters: Mapping[str, Sequence[float]] | None = None,
     cl: float = 0.9,
     ordering: str = "likelihood-ratio",
     parameter: str | Mapping[str, AxisLike] | None = None,
@@ -85,6 +88,8 @@ def scan_plane(
             masses, or an `Axis`; where None one that spans the searches' own, with
             points on both sides of the masses at which a count changes.
         coupling: Coupling axis, likewise.
+        parameters: Values of further parameters of the model by name: each is an axis
+            of the result, before the mass, and one program computes all planes.
         cl: Confidence level, within (0, 1).
         ordering: What is more signal-like where several regions are combined:
             ``"likelihood-ratio"`` or ``"sum"`` of counts.
@@ -104,23 +109,43 @@ def scan_plane(
     Raises:
         InputError: An axis that is empty, reversed or outside what the model and the
             searches cover, searches that cannot be combined, or a level outside (0, 1).
-        UnknownNameError: An unknown production process or ordering.
+        UnknownNameError: An unknown production process, parameter or ordering.
     """
     planned = plan_map(
         model,
         channels,
         mass=mass,
         coupling=coupling,
+        parameters=parameters,
         cl=cl,
         ordering=ordering,
         parameter=parameter,
     )
-    plane = run_plane(
-        planned.point,
-        planned.first.points(),
-        coupling=planned.coupling.points(),
+    return compute_map(planned, blocks=blocks, progress=progress)
+
+
+def compute_map(
+    planned: PlannedMap,
+    *,
+    blocks: BlockFolder | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Compute a map that was planned.
+
+    Args:
+        planned: The map.
+        blocks: Where finished rows are kept, as for `scan_plane`.
+        progress: Called with (points done, points in all).
+
+    Returns:
+        The dataset, as `scan_plane`.
+    """
+    cut = planned.cut()
+    plane = run_blocks(
+        lambda rows, count: planned.compute(rows, cut, count),
+        cut,
+        planned.coupling.points().size,
         blocks=blocks,
-        chunk_points=planned.chunk_points,
         progress=progress,
     )
     return label_map(planned, plane)
@@ -132,6 +157,7 @@ def plan_map(
     *,
     mass: AxisLike | None = None,
     coupling: AxisLike | None = None,
+    parameters: Mapping[str, Sequence[float]] | None = None,
     cl: float = 0.9,
     ordering: str = "likelihood-ratio",
     parameter: str | Mapping[str, AxisLike] | None = None,
@@ -143,6 +169,7 @@ def plan_map(
         channels: One or more searches.
         mass: Mass axis [GeV], as for `scan_plane`.
         coupling: Coupling axis, likewise.
+        parameters: Further axes, as for `scan_plane`.
         cl: Confidence level, within (0, 1).
         ordering: As for `scan_plane`.
         parameter: As for `scan_plane`.
@@ -155,6 +182,9 @@ def plan_map(
         UnknownNameError: An unknown production process or ordering.
     """
     searches = as_channels(channels)
+    further = FurtherAxes.of(model, parameters)
+    # the value that the model came with is none of its map
+    model = model.with_parameters(**further.values(0))
     point = ExclusionPoint.from_model(model, searches, cl=cl, ordering=ordering)
     masses, couplings = default_axes(model, searches, mass=mass, coupling=coupling)
     check_masses(model, searches, masses)
@@ -170,6 +200,7 @@ def plan_map(
         cl=point.cl,
         ordering=point.ordering,
         parameter=chosen,
+        further=further,
     )
     at_mass = jnp.asarray(masses.low)
     return PlannedMap(
@@ -180,6 +211,7 @@ def plan_map(
         coupling=couplings,
         plan=plan,
         chunk_points=_chunk_points(point),
+        further=further,
     )
 
 
@@ -238,8 +270,9 @@ def label_map(planned: PlannedMap, plane: dict[str, np.ndarray]) -> xr.Dataset:
         parameter=planned.first.points() if planned.plan.parameter else None,
         searches=planned.exclusion.combination.names,
         ensemble=planned.exclusion.ensemble,
+        further=planned.further.axes,
     )
-    return _labelled(dataset, planned.model, planned.channels)
+    return _labelled(dataset, planned.model, planned.channels, planned.further.names)
 
 
 def default_axes(
@@ -403,20 +436,26 @@ def check_masses(
 
 
 def _labelled(
-    dataset: xr.Dataset, model: Model, channels: Sequence[Channel]
+    dataset: xr.Dataset,
+    model: Model,
+    channels: Sequence[Channel],
+    scanned: Sequence[str],
 ) -> xr.Dataset:
     """Symbols, units and caveats."""
     dataset.attrs["caveats"] = json.dumps(caveats(model, channels))
-    scanned = str(dataset.attrs.get("first_axis", "mass"))
-    values = {name: float(value) for name, value in model.parameters.items()}
-    values.pop(scanned, None)
+    first = str(dataset.attrs.get("first_axis", "mass"))
+    values = {
+        name: float(value)
+        for name, value in model.parameters.items()
+        if name not in (first, *scanned)
+    }
     if values:
         dataset.attrs["parameters"] = json.dumps(values)
-    if scanned != "mass":
-        note = model.parameter_note(scanned)
-        dataset[scanned].attrs["units"] = note.unit
+    for name in (*scanned, *((first,) if first != "mass" else ())):
+        note = model.parameter_note(name)
+        dataset[name].attrs["units"] = note.unit
         if note.symbol:
-            dataset[scanned].attrs["symbol"] = f"${note.symbol}$"
+            dataset[name].attrs["symbol"] = f"${note.symbol}$"
     is_published = all(channel.is_published for channel in channels)
     dataset.attrs["is_published"] = int(is_published)
     if not is_published:

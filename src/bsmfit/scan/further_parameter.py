@@ -11,8 +11,7 @@ from collections.abc import Sequence
 import xarray as xr
 
 from bsmfit.channels.channel import Channel
-from bsmfit.core.argument import instances, real_number
-from bsmfit.errors import InputError, UnknownNameError
+from bsmfit.errors import UnknownNameError
 from bsmfit.physics.model import Model
 from bsmfit.scan.exclusion_map import AxisLike, scan_plane
 
@@ -35,45 +34,27 @@ def scan_parameter(
         model: The new physics, with the parameter.
         channels: The searches.
         parameter: Name of the parameter.
-        values: Its values, one or more, all different.
+        values: Its values, one or more, all different; ascending in the result.
         mass: Mass axis, as for `scan_plane`.
         coupling: Coupling axis, likewise.
         cl: Confidence level.
 
     Returns:
-        The dataset of `scan_plane` with the parameter as a first dimension.
+        The dataset of `scan_plane` with the parameter as a first dimension;
+        `scan_plane` itself takes several parameters.
 
     Raises:
         UnknownNameError: The model has no such parameter.
         InputError: No value, one twice, or what `scan_plane` refuses.
     """
-    if parameter not in model.parameters:
-        kind = f"parameter of model {model.name!r},"
-        raise UnknownNameError.from_choices(kind, parameter, model.parameters)
-    given = instances("values", values, object, hint="write [0.1, 0.5, 1.0]")
-    numbers = [real_number(parameter, value) for value in given]
-    if not numbers or len(set(numbers)) < len(numbers):
-        msg = f"values = {numbers}: give one or more different values of {parameter}"
-        raise InputError(msg)
-    planes = [
-        scan_plane(
-            model.with_parameters(**{parameter: number}),
-            channels,
-            mass=mass,
-            coupling=coupling,
-            cl=cl,
-        )
-        for number in numbers
-    ]
-    attributes = dict(planes[0].attrs)
-    # the plan is that of the first plane; the values are those of the axis
-    attributes.pop("parameters")
-    axis = xr.DataArray(numbers, dims=parameter, name=parameter)
-    joined = xr.concat(
-        planes, dim=axis, data_vars="all", coords="minimal", combine_attrs="override"
+    return scan_plane(
+        model,
+        channels,
+        mass=mass,
+        coupling=coupling,
+        parameters={parameter: values},
+        cl=cl,
     )
-    joined.attrs = attributes
-    return joined
 
 
 def profile_parameter(dataset: xr.Dataset, parameter: str) -> xr.Dataset:
@@ -113,5 +94,9 @@ def profile_parameter(dataset: xr.Dataset, parameter: str) -> xr.Dataset:
         value.attrs = dict(first[name].attrs)
     values = dataset[parameter].values[weakest.values]
     plane[f"{parameter}_taken"] = (weakest.dims, values)
-    plane.attrs["profiled"] = parameter
+    ends = f"{dataset[parameter].values.min():g} to {dataset[parameter].values.max():g}"
+    title = f"{plane.attrs['title']}, for every {parameter} from {ends}"
+    before = plane.attrs.get("profiled")
+    plane.attrs["title"] = title
+    plane.attrs["profiled"] = f"{before}, {parameter}" if before else parameter
     return plane

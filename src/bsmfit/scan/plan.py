@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from bsmfit._version import __version__
 from bsmfit.core.regular_file import read_regular
 from bsmfit.errors import InputError, OutputError
 from bsmfit.scan.atomic import atomic_file, make_folder
+from bsmfit.scan.blocks import BLOCK_POINTS
+from bsmfit.scan.further_axes import FurtherAxes
 from bsmfit.scan.grid import Axis, PointList
 from bsmfit.scan.identity import computation_digest
 
@@ -45,6 +48,10 @@ RESULT_FILES = (
     "contour.pdf",
 )
 """What a scan writes into its folder: none of it is taken from somebody else."""
+
+_CONTOUR_FILE = re.compile(
+    r"contour(_expected)?(_[A-Za-z0-9_]+=[-+.0-9e]+)*\.(csv|png|pdf)"
+)
 
 MAX_POINTS = 50_000_000
 """Largest plane: its result takes 5 GB."""
@@ -111,6 +118,7 @@ class ScanPlan:
         parameter: Further parameter of the model on the first axis, in place of the
             mass, which is one number then; "" where the mass is on it.
         parameter_axis: Its axis as `parse_axis` reads it; "" likewise.
+        further: Pairs (parameter, its values) of the axes beside mass and coupling.
         numbers: SHA-256 of what the model and the channels compute, so that a constant
             captured by a function, an efficiency or an exposure changed by hand is
             another scan.
@@ -128,6 +136,7 @@ class ScanPlan:
     inputs: tuple[tuple[str, str], ...] = ()
     parameter: str = ""
     parameter_axis: str = ""
+    further: tuple[tuple[str, str], ...] = ()
     numbers: str = ""
     version: str = __version__
 
@@ -142,6 +151,7 @@ class ScanPlan:
         cl: float,
         ordering: str = "count",
         parameter: tuple[str, Axis | PointList] | None = None,
+        further: FurtherAxes | None = None,
     ) -> ScanPlan:
         """Plan the scan of a model against a combination of channels.
 
@@ -154,6 +164,7 @@ class ScanPlan:
             ordering: What is more signal-like.
             parameter: Name and axis of a further parameter on the first axis in place
                 of the mass, which is one number then.
+            further: Axes beside mass and coupling.
 
         Returns:
             The plan.
@@ -172,15 +183,11 @@ class ScanPlan:
         if twice:
             msg = f"channel {twice[0]!r} is given twice; its data would count twice"
             raise InputError(msg)
+        axes = FurtherAxes() if further is None else further
         first = mass if parameter is None else parameter[1]
-        n_points = first.points().size * coupling.points().size
+        n_points = axes.n_plane * first.points().size * coupling.points().size
         if n_points > MAX_POINTS:
-            msg = (
-                f"the plane has {n_points:.3g} points, more than the "
-                f"{MAX_POINTS:.0e} that one result holds in memory: cut its masses "
-                f"into {-(-n_points // MAX_POINTS)} scans"
-            )
-            raise InputError(msg)
+            raise InputError(_too_many(n_points, axes.n_plane))
         inputs = {pair for part in (model, *channels) for pair in part.inputs}
         return cls(
             model=model.name,
@@ -194,6 +201,7 @@ class ScanPlan:
             inputs=tuple(sorted(inputs)),
             parameter="" if parameter is None else parameter[0],
             parameter_axis="" if parameter is None else str(parameter[1]),
+            further=axes.in_words(),
             numbers=computation_digest(model, sorted(channels, key=_name)),
         )
 
@@ -208,6 +216,7 @@ class ScanPlan:
             fields = json.loads(text)
             fields["channels"] = tuple(fields["channels"])
             fields["inputs"] = tuple(sorted(fields["inputs"].items()))
+            fields["further"] = tuple(map(tuple, fields.get("further", ())))
             return cls(**fields)
         except (
             *(ValueError, KeyError, TypeError, AttributeError, RecursionError),
@@ -218,6 +227,8 @@ class ScanPlan:
     def to_json(self) -> str:
         """Return the plan as canonical JSON: sorted keys, no space."""
         fields = asdict(self) | {"inputs": dict(self.inputs)}
+        if not self.further:
+            del fields["further"]
         return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
     def identity(self) -> str:
@@ -248,18 +259,28 @@ def claim_folder(directory: Path, plan: ScanPlan, *, overwrite: bool = False) ->
     Args:
         directory: The output folder; made where it does not exist.
         plan: The scan that is to be written there.
-        overwrite: Take the folder also from another scan.
+        overwrite: Take the folder also from another scan, whose contours and figures
+            are removed.
 
     Raises:
         OutputError: The folder cannot be written to or holds another scan.
     """
     make_folder(directory)
     path = directory / PLAN_FILE
+    if overwrite:
+        _remove_contours(directory)
     has_results = any((directory / name).exists() for name in RESULT_FILES)
     if has_results and not overwrite:
         _check_same_plan(path, plan)
     with atomic_file(path) as temporary:
         temporary.write_text(plan.to_json() + "\n", encoding="utf-8")
+
+
+def _remove_contours(directory: Path) -> None:
+    """Remove contours and figures of the run before, and nothing else."""
+    for found in list(directory.iterdir()):
+        if _CONTOUR_FILE.fullmatch(found.name):
+            found.unlink(missing_ok=True)
 
 
 def _check_same_plan(path: Path, plan: ScanPlan) -> None:
@@ -277,10 +298,25 @@ def _check_same_plan(path: Path, plan: ScanPlan) -> None:
         raise OutputError(msg)
 
 
+def _too_many(n_points: int, n_plane: int) -> str:
+    """Say into how many runs and blocks a map is to be cut."""
+    n_run = -(-n_points // MAX_POINTS)
+    n_block = -(-n_points // (n_run * BLOCK_POINTS))
+    where = "planes" if n_plane > 1 else "plane"
+    return (
+        f"the {where} have {n_points:.3g} points, more than the {MAX_POINTS:.0e} that "
+        f"one result holds in memory (5 GB): cut masses or values of parameters into "
+        f"{n_run} run cards (`bsmfit batch run`), each of {n_block} blocks of "
+        f"{BLOCK_POINTS} points"
+    ).replace("the plane have", "the plane has")
+
+
 def _name(channel: PlannedChannel) -> str:
     return channel.name
 
 
 def _shown(value: object) -> str:
     """Write a field of a plan as a user would."""
+    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+        return "; ".join(f"{name} = {values}" for name, values in value)
     return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)

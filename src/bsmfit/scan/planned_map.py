@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,10 +12,11 @@ from bsmfit.channels.channel import Channel
 from bsmfit.physics.model import Model
 from bsmfit.scan.blocks import BlockCut, cut_plane
 from bsmfit.scan.exclusion_point import ExclusionPoint
+from bsmfit.scan.further_axes import FurtherAxes
 from bsmfit.scan.grid import Axis, PointList
 from bsmfit.scan.parameter_axis import ParameterPoint
 from bsmfit.scan.plan import ScanPlan
-from bsmfit.scan.runner import run_rows
+from bsmfit.scan.runner import join_rows, run_rows
 
 __all__ = ["PlannedMap"]
 
@@ -30,6 +33,7 @@ class PlannedMap:
         coupling: Coupling axis.
         plan: What the numbers depend on.
         chunk_points: Points that this device evaluates at once.
+        further: Values of further parameters, of which each combination is a plane.
     """
 
     model: Model
@@ -39,6 +43,7 @@ class PlannedMap:
     coupling: Axis | PointList
     plan: ScanPlan
     chunk_points: int
+    further: FurtherAxes = field(default_factory=FurtherAxes)
 
     @property
     def exclusion(self) -> ExclusionPoint:
@@ -60,17 +65,47 @@ class PlannedMap:
             self.coupling.points().size,
             chunk_points=self.chunk_points,
             block_points=block_points,
+            n_plane=self.further.n_plane,
         )
 
-    def compute(self, rows: range, cut: BlockCut) -> dict[str, np.ndarray]:
+    def compute(
+        self,
+        rows: range,
+        cut: BlockCut,
+        count: Callable[[int], None] | None = None,
+    ) -> dict[str, np.ndarray]:
         """Compute one block: a pure function of the plan, the rows and the cut.
 
         Args:
             rows: The rows of the block.
             cut: How the plane is cut.
+            count: Called with the number of points that were just done.
 
         Returns:
             The arrays of the block, as `bsmfit.scan.runner.run_rows`.
         """
         first, couplings = self.first.points(), self.coupling.points()
-        return run_rows(self.point, first, rows, coupling=couplings, cut=cut)
+        n, parts = first.size, []
+        for plane in range(rows.start // n, -(-rows.stop // n)):
+            some = range(max(rows.start - plane * n, 0), min(rows.stop - plane * n, n))
+            parts.append(
+                run_rows(
+                    self._point_of(plane),
+                    first,
+                    some,
+                    coupling=couplings,
+                    cut=cut,
+                    count=count,
+                )
+            )
+        return join_rows(parts)
+
+    def _point_of(self, plane: int) -> ExclusionPoint | ParameterPoint:
+        """The chain with the parameters of a plane: arguments of one program."""
+        if not self.further.axes:
+            return self.point
+        model = self.exclusion.model.with_parameters(**self.further.values(plane))
+        point = dataclasses.replace(self.exclusion, model=model)
+        if isinstance(self.point, ParameterPoint):
+            return dataclasses.replace(self.point, point=point)
+        return point

@@ -36,6 +36,7 @@ __all__ = [
     "Progress",
     "Status",
     "join_rows",
+    "run_blocks",
     "run_plane",
     "run_rows",
 ]
@@ -139,8 +140,36 @@ def run_plane(
     require_x64("run_plane")
     _check_axis(mass, name="mass")
     _check_axis(coupling, name="coupling")
-    n_total = mass.size * coupling.size
     cut = cut_plane(mass.size, coupling.size, chunk_points=chunk_points)
+
+    def compute(rows: range, count: Callable[[int], None]) -> dict[str, np.ndarray]:
+        return run_rows(point, mass, rows, coupling=coupling, cut=cut, count=count)
+
+    return run_blocks(compute, cut, coupling.size, blocks=blocks, progress=progress)
+
+
+def run_blocks(
+    compute: Callable[[range, Callable[[int], None]], dict[str, np.ndarray]],
+    cut: BlockCut,
+    n_coupling: int,
+    *,
+    blocks: BlockFolder | None = None,
+    progress: Progress | None = None,
+) -> dict[str, np.ndarray]:
+    """Compute the blocks of a cut one after the other.
+
+    Args:
+        compute: Function of the rows of a block, and of a function to be called with
+            the number of points that were just done.
+        cut: How the plane is cut.
+        n_coupling: Points in a row.
+        blocks: Where blocks are kept and found; None keeps nothing.
+        progress: Called with (points done, points in all).
+
+    Returns:
+        All rows, as `run_plane`.
+    """
+    n_total = cut.n_mass * n_coupling
     parts, n_done = [], 0
 
     def count(n_point: int) -> None:
@@ -152,11 +181,11 @@ def run_plane(
     for rows in cut.blocks():
         part = blocks.load(rows) if blocks else None
         if part is None:
-            part = run_rows(point, mass, rows, coupling=coupling, cut=cut, count=count)
+            part = compute(rows, count)
             if blocks:
                 blocks.save(rows, part)
         else:
-            count(len(rows) * coupling.size)
+            count(len(rows) * n_coupling)
         parts.append(part)
     return join_rows(parts)
 

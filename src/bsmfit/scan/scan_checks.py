@@ -52,6 +52,7 @@ def check_scan(
     name: str = "dataset",
     *,
     needed: Sequence[str] = ("n_signal", "status"),
+    with_further: bool = False,
 ) -> xr.Dataset:
     """Refuse what is not the result of one scan.
 
@@ -60,6 +61,8 @@ def check_scan(
         name: What it is called in messages.
         needed: Variables that it must have; those of a contour where nothing is
             given, `REQUIRED_VARIABLES` for a whole result.
+        with_further: Whether it may have axes before mass and coupling, as a file may;
+            what draws or traces a plane takes none.
 
     Returns:
         The dataset.
@@ -75,16 +78,17 @@ def check_scan(
         lacking = ", ".join(missing)
         msg = f"{name} is not the result of a scan: it lacks {lacking}; {_HINT}"
         raise InputError(msg)
-    plane = _plane(scan, name)
+    more, base = _axes(scan, name, with_further=with_further)
+    plane = (*more, *base)
     for axis in plane:
-        _check_axis(scan, axis, name)
+        _check_axis(scan, axis, name, is_positive=axis in base)
     allowed = {
         "n_up_obs": (plane,),
         "n_up_exp": ((*plane, "quantile"),),
         "cls_exp": (plane, (*plane, "quantile")),
         "cls_exp_quantiles": ((*plane, "quantile"),),
-        "cls_obs_single": (("search", *plane),),
-        "n_obs": (plane[:1],),
+        "cls_obs_single": ((*more, "search", *base),),
+        "n_obs": ((*more, base[0]),),
     }
     known = dict.fromkeys([*REQUIRED_VARIABLES, *allowed])
     for key in (key for key in known if key in scan.variables):
@@ -132,12 +136,15 @@ def check_storable(dataset: xr.Dataset) -> None:
                 raise InputError(msg)
 
 
-def _plane(scan: xr.Dataset, name: str) -> tuple[str, str]:
-    """Names of both axes."""
+def _axes(
+    scan: xr.Dataset, name: str, *, with_further: bool
+) -> tuple[tuple[str, ...], tuple[str, str]]:
+    """Names of further axes, and of those of the plane."""
     dims = tuple(str(dim) for dim in scan["n_signal"].dims)
     first = str(scan.attrs.get("first_axis", "mass"))
-    if len(dims) == 2 and dims[0] == first:
-        return dims[0], dims[1]
+    is_known = with_further and all(dim in scan.coords for dim in dims[:-2])
+    if len(dims) >= 2 and dims[-2] == first and (is_known or len(dims) == 2):
+        return dims[:-2], (dims[-2], dims[-1])
     more = [dim for dim in dims if dim != first][:-1]
     advice = f"select one, dataset.isel({more[0]}=0)" if more else _HINT
     if len(dims) == 2:
@@ -149,8 +156,8 @@ def _plane(scan: xr.Dataset, name: str) -> tuple[str, str]:
     raise InputError(msg)
 
 
-def _check_axis(scan: xr.Dataset, axis: str, name: str) -> None:
-    """Refuse an axis without coordinates above 0 that ascend."""
+def _check_axis(scan: xr.Dataset, axis: str, name: str, *, is_positive: bool) -> None:
+    """Refuse an axis without finite coordinates that ascend, above 0 in a plane."""
     if axis not in scan.coords or scan.sizes[axis] == 0:
         msg = f"{name}: the axis {axis} has no coordinates; {_HINT}"
         raise InputError(msg)
@@ -158,7 +165,11 @@ def _check_axis(scan: xr.Dataset, axis: str, name: str) -> None:
     if points.dtype.kind not in "fiu":
         msg = f"{name}: the coordinates of {axis} are {points.dtype}, no numbers"
         raise InputError(msg)
-    check_range(f"{name}: {axis}", points, low=0.0, is_low_open=True)
+    if is_positive:
+        check_range(f"{name}: {axis}", points, low=0.0, is_low_open=True)
+    elif not np.isfinite(points).all():
+        msg = f"{name}: the coordinates of {axis} must be finite"
+        raise InputError(msg)
     if not (np.diff(points) > 0).all():
         msg = (
             f"{name}: the points of {axis} must ascend without repetition; write "

@@ -66,6 +66,7 @@ def build_dataset(
     searches: Sequence[str] = (),
     method: str = "exact",
     ensemble: str = "marginal",
+    further: Sequence[tuple[str, Sequence[float]]] = (),
 ) -> xr.Dataset:
     """Label the arrays of a plane.
 
@@ -78,26 +79,36 @@ def build_dataset(
         searches: Names of the searches, of a combination.
         method: How the limit was computed: ``"exact"``, ``"asymptotic"``, ...
         ensemble: What the nuisances do in the ensemble: ``"marginal"``, ...
+        further: Name and values of axes beside mass and coupling; the arrays hold the
+            rows of all planes then, the last of these axes fastest.
 
     Returns:
         Dataset with the dimensions (mass, <coupling>) and ``quantile``; the variables
         n_signal, cls_obs, cls_exp, n_obs (mass) and status; n_up_obs and n_up_exp of
         one region, cls_exp_quantiles and cls_obs_single (``search``) of several; and
         the plan in its attributes. Where the plan has a parameter on its first axis,
-        its name stands for ``mass``, which is a coordinate without dimension.
+        its name stands for ``mass``, which is a coordinate without dimension. Further
+        axes come before all others.
     """
     name = plan.coupling_name
     first = plan.parameter or "mass"
-    axes = (first, name)
+    n_first = mass.size if parameter is None else parameter.size
+    more = tuple(axis for axis, _ in further)
+    shape = tuple(len(values) for _, values in further)
+    plane = {
+        key: array.reshape(*shape, n_first, *array.shape[1:])
+        for key, array in plane.items()
+    }
+    axes = (*more, first, name)
     dims = {
         "n_up_exp": (*axes, "quantile"),
         "cls_exp": (*axes, "quantile")[: plane["cls_exp"].ndim],
         "cls_exp_quantiles": (*axes, "quantile"),
-        "cls_obs_single": ("search", *axes),
-        "n_obs": (first,),
+        "cls_obs_single": (*more, "search", first, name),
+        "n_obs": (*more, first),
     }
     if "cls_obs_single" in plane:
-        by_search = np.moveaxis(plane["cls_obs_single"], -1, 0)
+        by_search = np.moveaxis(plane["cls_obs_single"], -1, len(more))
         plane = plane | {"cls_obs_single": by_search}
     variables = {
         key: (dims.get(key, axes), plane[key], {"long_name": text, "units": "1"})
@@ -107,6 +118,10 @@ def build_dataset(
     dataset = xr.Dataset(
         variables,
         coords={
+            **{
+                axis: (axis, np.asarray(values, float), {"long_name": axis})
+                for axis, values in further
+            },
             **_first_axis(plan, mass, parameter),
             name: (name, coupling, {"long_name": name, "units": "1"}),
             "quantile": (
@@ -132,13 +147,13 @@ def build_dataset(
 
 
 def coupling_name(dataset: xr.Dataset) -> str:
-    """Return the name of the coupling, the second dimension of the plane."""
-    return str(dataset["n_signal"].dims[1])
+    """Return the name of the coupling, the last dimension of a plane."""
+    return str(dataset["n_signal"].dims[-1])
 
 
 def first_axis_name(dataset: xr.Dataset) -> str:
-    """Return the name of the first dimension of the plane: the mass or a parameter."""
-    return str(dataset["n_signal"].dims[0])
+    """Return the name of the first dimension of a plane: the mass or a parameter."""
+    return str(dataset["n_signal"].dims[-2])
 
 
 def write_scan(dataset: xr.Dataset, path: Path | str) -> None:
@@ -154,7 +169,7 @@ def write_scan(dataset: xr.Dataset, path: Path | str) -> None:
         OutputError: It cannot be written; an older file is left as it was.
     """
     path = file_path("path", path)
-    check_scan(dataset, needed=REQUIRED_VARIABLES)
+    check_scan(dataset, needed=REQUIRED_VARIABLES, with_further=True)
     check_storable(dataset)
     encoding = {
         str(name): {"zlib": True, "complevel": 4, "shuffle": True}
@@ -188,7 +203,9 @@ def read_scan(path: Path | str) -> xr.Dataset:
     path = file_path("path", path)
     dataset = _load(path)
     try:
-        return check_scan(dataset, str(path), needed=REQUIRED_VARIABLES)
+        return check_scan(
+            dataset, str(path), needed=REQUIRED_VARIABLES, with_further=True
+        )
     except InputError as error:
         raise DataFileError(str(error)) from error
 

@@ -7,7 +7,13 @@ import pytest
 from pydantic import ValidationError
 
 from bsmfit.errors import DataFileError
-from bsmfit.scan.batch.run_card import AxisCard, RunCard, card_schema, read_run_card
+from bsmfit.scan.batch.run_card import (
+    AxisCard,
+    ParameterAxisCard,
+    RunCard,
+    card_schema,
+    read_run_card,
+)
 
 CARD = """\
 card_version: 1
@@ -60,6 +66,18 @@ def test_card_comes_back_from_its_json(write):
         ("card_version: 1", "block_points: 0", "block_points = 0 must be >= 1"),
         ("card_version: 1", "processes: {pi0-decay: -1.0}", "must be >= 0"),
         ("card_version: 1", "model: dark-scalar", "model"),
+        ("card_version: 1", "own_numbers: {proton: 1.0}", "did you mean 'protons'"),
+        ("card_version: 1", "own_numbers: {efficiency: 2.0}", "must be <= 1"),
+        (
+            "  mass:",
+            "  parameters: {a: {low: 1.0}}\n  mass:",
+            "axes.parameters.a needs",
+        ),
+        (
+            "  mass:",
+            "  parameters: {a: {low: -1.0, high: 1.0, points: 3}}\n  mass:",
+            "axes.parameters.a.low is -1 in equal ratios; write spacing: lin",
+        ),
     ],
 )
 def test_fault_is_named_with_what_is_allowed(write, old, new, message):
@@ -70,6 +88,17 @@ def test_fault_is_named_with_what_is_allowed(write, old, new, message):
 def test_object_is_checked_as_the_file_is():
     with pytest.raises(ValidationError, match="chanels"):
         RunCard.model_validate({"model": "a", "channels": ["b"], "chanels": ["c"]})
+
+
+def test_parameter_is_fixed_or_an_axis(write):
+    axis = "axes:\n  parameters: {a: {values: [-1.0, 0.0]}}"
+    card = read_run_card(
+        write(CARD.replace("axes:", f"parameters: {{b: 2.0}}\n{axis}"))
+    )
+    assert card.axes.parameters["a"] == ParameterAxisCard(values=(-1.0, 0.0))
+    assert RunCard.model_validate_json(card.to_json()) == card
+    with pytest.raises(DataFileError, match="parameters fixes 'a', which is an axis"):
+        read_run_card(write(CARD.replace("axes:", f"parameters: {{a: 2.0}}\n{axis}")))
 
 
 def test_difference_names_the_key():

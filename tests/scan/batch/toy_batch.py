@@ -44,7 +44,7 @@ class ToyMap(PlannedMap):
             cl=card.cl,
         )
         values = {
-            "mass": Axis(0.2, 0.8, 2 * N_BLOCK),
+            "first": Axis(0.2, 0.8, 2 * N_BLOCK),
             "coupling": Axis(1e-7, 1e-5, 30),
             "plan": plan,
             "log": log,
@@ -55,7 +55,7 @@ class ToyMap(PlannedMap):
 
     def compute(self, rows: range, cut: BlockCut) -> dict[str, np.ndarray]:
         time.sleep(self.pause)  # pyright: ignore[reportAttributeAccessIssue]
-        m = self.mass.points()[rows.start : rows.stop, None]
+        m = self.first.points()[rows.start : rows.stop, None]
         g = self.coupling.points()[None, :]
         n_signal = 1e27 * g**4 * m**2 * np.exp(-6e12 * g**2 * m**2)
         n_up = np.full(n_signal.shape, 2.302585)

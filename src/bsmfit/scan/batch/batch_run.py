@@ -19,6 +19,7 @@ import xarray as xr
 
 from bsmfit.errors import InputError, OutputError
 from bsmfit.scan.atomic import remove_leftovers
+from bsmfit.scan.batch.dask_cluster import run_dask
 from bsmfit.scan.batch.manifest import RESULT_FILE, Manifest
 from bsmfit.scan.batch.open_batch import Batch, open_batch, reopen_batch
 from bsmfit.scan.batch.progress import is_finished
@@ -56,6 +57,7 @@ def run_batch(
     directory: Path,
     *,
     n_worker: int = 0,
+    dask: str | None = None,
     overwrite: bool = False,
     take_over: bool = False,
     progress: Progress | None = None,
@@ -67,6 +69,8 @@ def run_batch(
         directory: The folder of the result; made where it does not exist.
         n_worker: Processes to spawn, each pinned to its share of the cores; 0 computes
             in this process.
+        dask: Address of a Dask scheduler that computes the blocks in place of this
+            process, or ``local:N`` (`bsmfit.scan.batch.dask_cluster.run_dask`).
         overwrite: Replace the run that is in the folder.
         take_over: Take the lock of another host.
         progress: Called with (points done, points in all).
@@ -77,8 +81,12 @@ def run_batch(
     Raises:
         OutputError: The folder is held by another process, holds another run or cannot
             be written to, or workers died again and again.
-        InputError: The card asks for what does not exist.
+        InputError: The card asks for what does not exist, or workers and a cluster are
+            asked for together.
     """
+    if dask is not None and n_worker:
+        msg = "workers and a Dask cluster do not go together; leave one of them out"
+        raise InputError(msg)
     with stop_on_signal() as stop, own_folder(directory, take_over=take_over):
         batch = open_batch(card, directory, overwrite=overwrite)
         blocks = batch.manifest.cut.blocks()
@@ -88,7 +96,9 @@ def run_batch(
             remove_leftovers(folder)
         todo = batch.missing()
         count = _counter(batch, todo, progress)
-        if n_worker and todo:
+        if dask is not None and todo:
+            n_done = run_dask(directory, todo, address=dask, stop=stop, count=count)
+        elif n_worker and todo:
             n_done = run_workers(
                 directory, todo, n_worker=n_worker, stop=stop, count=count
             )

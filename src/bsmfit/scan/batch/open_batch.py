@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from bsmfit.catalogue.channels import load_channel
 from bsmfit.catalogue.models import load_model
-from bsmfit.errors import InputError, OutputError
+from bsmfit.catalogue.overrides import all_overridden, overridden
+from bsmfit.channels.channel import Channel
+from bsmfit.errors import InputError, OutputError, UnknownNameError
 from bsmfit.scan.batch.manifest import (
     MANIFEST_FILE,
     RESULT_FILE,
     Manifest,
     claim_manifest,
 )
-from bsmfit.scan.batch.run_card import AxisCard, RunCard
+from bsmfit.scan.batch.run_card import AxisCard, ParameterAxisCard, RunCard
 from bsmfit.scan.exclusion_map import plan_map
 from bsmfit.scan.grid import Axis, PointList
 from bsmfit.scan.plan import claim_folder
@@ -74,11 +79,13 @@ def plan_card(card: RunCard) -> tuple[PlannedMap, Manifest]:
         UnknownNameError: No such model, preset, process or search.
         DataFileError: A record or table is not valid.
     """
+    model = load_model(card.model, card.preset, processes=card.processes)
     planned = plan_map(
-        load_model(card.model, card.preset, processes=card.processes),
-        [load_channel(name) for name in card.channels],
+        model.with_parameters(**card.parameters),
+        _channels(card),
         mass=_axis(card.axes.mass),
         coupling=_axis(card.axes.coupling),
+        parameters={name: _values(axis) for name, axis in card.axes.parameters.items()},
         cl=card.cl,
         ordering=card.ordering,
     )
@@ -146,6 +153,50 @@ def reopen_batch(directory: Path) -> Batch:
         )
         raise OutputError(msg)
     return Batch(directory, manifest, planned)
+
+
+def _channels(card: RunCard) -> list[Channel]:
+    """The searches of a card, with its own numbers."""
+    channels = [load_channel(name) for name in card.channels]
+    ids = [channel.name for channel in channels]
+    for name in card.own_numbers.channels:
+        if name not in ids:
+            kind = "channel in own_numbers,"
+            raise UnknownNameError.from_choices(kind, name, ids)
+    if card.override is not None:
+        channels = list(all_overridden(channels, card.override))
+    return [
+        overridden(channel, numbers) if numbers else channel
+        for channel, numbers in (
+            (channel, _numbers(card, name))
+            for channel, name in zip(channels, ids, strict=True)
+        )
+    ]
+
+
+def _numbers(card: RunCard, channel: str) -> dict[str, Any]:
+    """Own numbers of one search: those for all, and over them its own."""
+    whole = card.own_numbers
+    found = whole.model_dump(exclude={"channels"}, exclude_defaults=True)
+    one = whole.channels.get(channel)
+    return found | (one.model_dump(exclude_defaults=True) if one else {})
+
+
+def _values(card: ParameterAxisCard) -> list[float]:
+    """The points of a further axis."""
+    if card.values is not None:
+        return list(card.values)
+    assert card.low is not None
+    assert card.high is not None
+    assert card.points is not None
+    if card.low >= card.high:
+        msg = (
+            f"axis from {card.low:g} to {card.high:g} is empty or reversed; for one "
+            "value write it under parameters"
+        )
+        raise InputError(msg)
+    spread = np.geomspace if card.spacing == "log" else np.linspace
+    return spread(card.low, card.high, card.points).tolist()
 
 
 def _axis(card: AxisCard | None) -> Axis | PointList | None:

@@ -15,12 +15,22 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from bsmfit.catalogue.yaml_file import read_yaml
-from bsmfit.records.strict_model import Items, StrictModel, Text, invalid_value
+from bsmfit.records.override_card import OwnNumbers
+from bsmfit.records.strict_model import (
+    CouplingName,
+    Identifier,
+    Items,
+    StrictModel,
+    Text,
+    invalid_value,
+)
 
 __all__ = [
     "CARD_VERSION",
     "AxesCard",
     "AxisCard",
+    "OwnNumbersCard",
+    "ParameterAxisCard",
     "RunCard",
     "card_schema",
     "read_run_card",
@@ -33,31 +43,34 @@ _Positive = Annotated[float, Field(gt=0.0)]
 _YAML_SUFFIXES = (".yaml", ".yml")
 
 
-class AxisCard(StrictModel):
+class ParameterAxisCard(StrictModel):
     """One axis: points from a low to a high end, or a list of points.
 
     Attributes:
-        low: First point, > 0 (masses: GeV).
+        low: First point.
         high: Last point, > `low`.
         points: Number of points, both ends included.
         spacing: ``"log"`` for equal ratios or ``"lin"`` for equal steps.
         values: The points one by one, ascending, in place of all others.
     """
 
-    low: _Positive | None = None
-    high: _Positive | None = None
+    low: float | None = None
+    high: float | None = None
     points: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     spacing: Literal["log", "lin"] = "log"
-    values: Annotated[Items[_Positive], Field(min_length=1)] | None = None
+    values: Annotated[Items[float], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
-    def _is_one_axis(self) -> AxisCard:
+    def _is_one_axis(self) -> ParameterAxisCard:
         """Refuse half a range, a range with a list, or a list that does not ascend."""
         given = [k for k in ("low", "high", "points") if getattr(self, k) is not None]
         if self.values is None:
             if len(given) < 3:
                 text = "needs low, high and points, or values"
                 raise invalid_value(text)
+            if self.spacing == "log" and self.low is not None and self.low <= 0.0:
+                text = f"is {self.low:g} in equal ratios; write spacing: lin"
+                raise invalid_value(text, key="low")
         elif given or self.spacing != "log":
             text = "has values, and so neither low, high, points nor spacing"
             raise invalid_value(text)
@@ -67,16 +80,36 @@ class AxisCard(StrictModel):
         return self
 
 
+class AxisCard(ParameterAxisCard):
+    """An axis of masses [GeV] or couplings, all above 0."""
+
+    low: _Positive | None = None
+    high: _Positive | None = None
+    values: Annotated[Items[_Positive], Field(min_length=1)] | None = None
+
+
 class AxesCard(StrictModel):
-    """The axes of a plane; the searches' own where left out.
+    """The axes of a map; of a plane the searches' own where left out.
 
     Attributes:
         mass: Masses [GeV].
         coupling: Couplings of the model, in its own unit.
+        parameters: Further parameters of the model by name, each an axis of its own.
     """
 
     mass: AxisCard | None = None
     coupling: AxisCard | None = None
+    parameters: dict[CouplingName, ParameterAxisCard] = Field(default_factory=dict)
+
+
+class OwnNumbersCard(OwnNumbers):
+    """Own numbers of all searches of a card, or of some.
+
+    Attributes:
+        channels: Numbers by the id of the search, before those for all.
+    """
+
+    channels: dict[Identifier, OwnNumbers] = Field(default_factory=dict)
 
 
 class RunCard(StrictModel):
@@ -89,7 +122,10 @@ class RunCard(StrictModel):
         processes: Production processes in place of those of the preset, each with a
             factor on its rate, >= 0.
         channels: Searches by name or path of a record; several are combined.
-        axes: The plane.
+        axes: The plane, and further axes.
+        parameters: Values of further parameters of the model that are fixed.
+        override: A card of own numbers of the searches, by name or path.
+        own_numbers: Own numbers of the searches, on top of those of `override`.
         method: How limits are computed.
         ordering: What is more signal-like where several regions are combined.
         cl: Confidence level, from 0.01 to 1 - 1e-6.
@@ -110,10 +146,22 @@ class RunCard(StrictModel):
     processes: dict[str, Annotated[float, Field(ge=0.0)]] | None = None
     channels: Annotated[Items[Text], Field(min_length=1, max_length=100)]
     axes: AxesCard = AxesCard()
+    parameters: dict[CouplingName, float] = Field(default_factory=dict)
+    override: Text | None = None
+    own_numbers: OwnNumbersCard = OwnNumbersCard()
     method: Literal["exact"] = "exact"
     ordering: Literal["likelihood-ratio", "sum"] = "likelihood-ratio"
     cl: Annotated[float, Field(ge=0.01, le=1.0 - 1e-6)] = 0.9
     block_points: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+
+    @model_validator(mode="after")
+    def _fixed_or_scanned(self) -> RunCard:
+        """Refuse a parameter that is fixed and an axis."""
+        for name in self.parameters:
+            if name in self.axes.parameters:
+                text = f"fixes {name!r}, which is an axis; leave one of them out"
+                raise invalid_value(text, key="parameters")
+        return self
 
     @field_validator("card_version")
     @classmethod
@@ -168,6 +216,7 @@ def read_run_card(path: Path) -> RunCard:
         update={
             "model": _absolute(card.model, folder),
             "channels": tuple(_absolute(name, folder) for name in card.channels),
+            "override": card.override and _absolute(card.override, folder),
         }
     )
 
