@@ -80,6 +80,10 @@ def cut_rows(n_mass: int, n_coupling: int, *, multiple_of: int = 1) -> list[rang
     return [range(i, min(i + step, n_mass)) for i in range(0, n_mass, step)]
 
 
+# points of a row below which a call is not worth its own start
+_SMALLEST_PART = 32
+
+
 @dataclass(frozen=True)
 class BlockCut:
     """How a plane is cut: into blocks, and each block into calls of one program.
@@ -88,11 +92,13 @@ class BlockCut:
         n_mass: Rows of the plane, >= 1.
         block_rows: Rows of a block, save the last; a multiple of `chunk_rows`.
         chunk_rows: Rows of one call of the compiled program, >= 1.
+        chunk_columns: Points of a row in one call; None for whole rows.
     """
 
     n_mass: int
     block_rows: int
     chunk_rows: int
+    chunk_columns: int | None = None
 
     def blocks(self) -> list[range]:
         """The rows of each block, in order.
@@ -113,7 +119,7 @@ def cut_plane(
     Args:
         n_mass: Number of rows, >= 1.
         n_coupling: Points in a row, >= 1.
-        chunk_points: Points of one call, at least a row.
+        chunk_points: Points of one call, about: a row that is longer is cut as well.
         block_points: Points of a block, at least a row; as `cut_rows` where None.
 
     Returns:
@@ -121,16 +127,19 @@ def cut_plane(
 
     Examples:
         >>> cut_plane(1000, 100, chunk_points=400, block_points=1000)
-        BlockCut(n_mass=1000, block_rows=12, chunk_rows=4)
+        BlockCut(n_mass=1000, block_rows=12, chunk_rows=4, chunk_columns=None)
     """
     chunk_rows = min(max(1, chunk_points // n_coupling), n_mass)
+    # equal parts, so that next to none of a call is padding
+    n_part = -(-n_coupling // max(chunk_points, _SMALLEST_PART))
+    columns = None if n_part == 1 else -(-n_coupling // n_part)
     if block_points is None:
         blocks = cut_rows(n_mass, n_coupling, multiple_of=chunk_rows)
-        return BlockCut(n_mass, len(blocks[0]), chunk_rows)
+        return BlockCut(n_mass, len(blocks[0]), chunk_rows, columns)
     wanted = max(1, block_points // n_coupling)
     chunk_rows = min(chunk_rows, wanted)
     block_rows = -(-wanted // chunk_rows) * chunk_rows
-    return BlockCut(n_mass, min(block_rows, n_mass), chunk_rows)
+    return BlockCut(n_mass, min(block_rows, n_mass), chunk_rows, columns)
 
 
 @dataclass(frozen=True)
