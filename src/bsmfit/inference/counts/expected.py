@@ -269,9 +269,12 @@ def _bracketed_newton(
             state.n_done + 1, moved, below, above, jnp.abs(moved - point)
         )
 
-    ends = (jnp.broadcast_to(end, guess.shape) for end in (low, high))
     start = _NewtonState(
-        jnp.zeros((), int), guess, *ends, jnp.full(guess.shape, jnp.inf)
+        n_done=jnp.zeros((), int),
+        point=guess,
+        below=jnp.broadcast_to(low, guess.shape),
+        above=jnp.broadcast_to(high, guess.shape),
+        step=jnp.full(guess.shape, jnp.inf),
     )
     return lax.while_loop(is_unfinished, step, start).point
 
