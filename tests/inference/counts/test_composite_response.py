@@ -119,4 +119,4 @@ def test_bands_are_in_order_where_the_expansion_has_a_second_root():
         bsmfit.load_channel("na62-dump-ee"),
     )
     found = eqx.filter_jit(point.exclusion)(jnp.asarray(0.0831), jnp.asarray(2.1e-6))
-    assert np.all(np.diff(found.n_up_exp) > 0.0)
+    assert np.all(np.diff(np.asarray(found.n_up_exp)) > 0.0)

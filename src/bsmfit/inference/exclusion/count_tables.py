@@ -175,7 +175,7 @@ def _signal_table(
     so that one exponential for each pair of nodes serves all counts.
     """
     none = jnp.exp(-rates.signal_at(strength))
-    powers = rates.signal_factors[:, None] ** np.arange(n_max + 1.0)
+    powers = rates.signal_factors[:, None] ** np.arange(n_max + 1.0)[None, :]
     sums = none @ (rates.signal_weights[:, None] * powers)
     signal = strength * rates.signal
     term = jnp.ones_like(signal)
