@@ -243,6 +243,27 @@ def full() -> str:
     return f"{result['cpu']:.1f} CPU s, {result['wall']:.1f} s wall (median of 3)"
 
 
+def full_joint() -> str:
+    """32 x 64 points of the preset `full`, muons and electrons jointly."""
+    call = "repeated(3, 32, 64, 'full', [channel, electrons])"
+    result = in_a_fresh_process(PREPARE + f"print(json.dumps({call}))")
+    return f"{result['cpu']:.2f} CPU s, {result['wall']:.2f} s wall (median of 3)"
+
+
+def six() -> str:
+    """1e5 and 1e6 points of `mesons-bremsstrahlung`, norms as nuisances, after one."""
+    code = PREPARE + (
+        "found = []\n"
+        "for n in (100, 1000):\n"
+        "    found.append(repeated(1, n, 1000, 'mesons-bremsstrahlung')['cpu'])\n"
+        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2\n"
+        "print(json.dumps({'cpu': found, 'gib': peak}))"
+    )
+    result = in_a_fresh_process(code)
+    few, many = result["cpu"]
+    return f"{few:.2f} and {many:.1f} CPU s, {result['gib']:.2f} GiB peak"
+
+
 def joint() -> str:
     """200 x 200 points of both dump searches jointly, observed and bands."""
     call = "repeated(7, 200, 200, 'bremsstrahlung', [channel, electrons])"
@@ -281,6 +302,8 @@ MEASUREMENTS = {
     "joint": joint,
     "joint-kinds": joint_kinds,
     "full": full,
+    "full-joint": full_joint,
+    "six": six,
     "scalar-cold": scalar_cold,
     "scalar": scalar,
     "memory": memory,

@@ -12,6 +12,7 @@ Nothing here needs JAX: what is done of a scan is seen without it.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import logging
 import re
@@ -83,6 +84,10 @@ def cut_rows(n_mass: int, n_coupling: int, *, multiple_of: int = 1) -> list[rang
     return [range(i, min(i + step, n_mass)) for i in range(0, n_mass, step)]
 
 
+# points of a row below which a call is not worth its own start
+_SMALLEST_PART = 32
+
+
 @dataclass(frozen=True)
 class BlockCut:
     """How a plane is cut: into blocks, and each block into calls of one program.
@@ -94,12 +99,14 @@ class BlockCut:
         chunk_rows: Rows of one call of the compiled program, >= 1.
         plane_rows: Rows of each of several planes: a block is a part of a plane or some
             whole planes; None for one plane.
+        chunk_columns: Points of a row in one call; None for whole rows.
     """
 
     n_mass: int
     block_rows: int
     chunk_rows: int
     plane_rows: int | None = None
+    chunk_columns: int | None = None
 
     def blocks(self) -> list[range]:
         """The rows of each block, in order.
@@ -132,7 +139,7 @@ def cut_plane(
     Args:
         n_mass: Number of rows, >= 1.
         n_coupling: Points in a row, >= 1.
-        chunk_points: Points of one call, at least a row.
+        chunk_points: Points of one call, about: a row that is longer is cut as well.
         block_points: Points of a block, at least a row; as `cut_rows` where None.
         n_plane: Number of planes, >= 1.
 
@@ -140,10 +147,11 @@ def cut_plane(
         The cut; small planes are put together to blocks.
 
     Examples:
-        >>> cut_plane(1000, 100, chunk_points=400, block_points=1000)
-        BlockCut(n_mass=1000, block_rows=12, chunk_rows=4, plane_rows=None)
-        >>> cut_plane(10, 10, chunk_points=400, block_points=250, n_plane=8)
-        BlockCut(n_mass=80, block_rows=20, chunk_rows=10, plane_rows=10)
+        >>> cut = cut_plane(1000, 100, chunk_points=400, block_points=1000)
+        >>> cut.block_rows, cut.chunk_rows
+        (12, 4)
+        >>> cut_plane(10, 10, chunk_points=400, block_points=250, n_plane=8).block_rows
+        20
     """
     if n_plane > 1:
         is_small = n_plane * n_mass * n_coupling <= SINGLE_BLOCK_POINTS
@@ -154,15 +162,20 @@ def cut_plane(
         )
         together = min(max(1, points // (n_mass * n_coupling)), n_plane)
         rows = one.block_rows if together == 1 else together * n_mass
-        return BlockCut(n_plane * n_mass, rows, one.chunk_rows, plane_rows=n_mass)
+        return dataclasses.replace(
+            one, n_mass=n_plane * n_mass, block_rows=rows, plane_rows=n_mass
+        )
     chunk_rows = min(max(1, chunk_points // n_coupling), n_mass)
+    # equal parts, so that next to none of a call is padding
+    n_part = -(-n_coupling // max(chunk_points, _SMALLEST_PART))
+    columns = None if n_part == 1 else -(-n_coupling // n_part)
     if block_points is None:
         blocks = cut_rows(n_mass, n_coupling, multiple_of=chunk_rows)
-        return BlockCut(n_mass, len(blocks[0]), chunk_rows)
+        return BlockCut(n_mass, len(blocks[0]), chunk_rows, chunk_columns=columns)
     wanted = max(1, block_points // n_coupling)
     chunk_rows = min(chunk_rows, wanted)
     block_rows = -(-wanted // chunk_rows) * chunk_rows
-    return BlockCut(n_mass, min(block_rows, n_mass), chunk_rows)
+    return BlockCut(n_mass, min(block_rows, n_mass), chunk_rows, chunk_columns=columns)
 
 
 @dataclass(frozen=True)

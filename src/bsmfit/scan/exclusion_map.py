@@ -61,8 +61,9 @@ AxisLike = (
 )
 """What a user may write for an axis."""
 
-# doubles of a chunk's temporaries, and points on a device that is no CPU
-_CHUNK_VALUES, _DEVICE_FACTOR = 2**23, 16
+# doubles of a chunk's temporaries: few, so that they stay in a cache; and the factor on
+# a device that is no CPU
+_CHUNK_VALUES, _FEWEST_POINTS, _DEVICE_FACTOR = 2**21, 32, 64
 _BESIDE = 1e-9
 
 
@@ -472,9 +473,9 @@ def _labelled(
 def _chunk_points(point: ExclusionPoint) -> int:
     """Points evaluated at once: as many as fit, more on a device that is no CPU."""
     is_cpu = jax.default_backend() == "cpu"
-    most = CHUNK_POINTS if is_cpu else _DEVICE_FACTOR * CHUNK_POINTS
+    most = CHUNK_POINTS if is_cpu else 16 * CHUNK_POINTS
     values = _CHUNK_VALUES if is_cpu else _DEVICE_FACTOR * _CHUNK_VALUES
-    return int(np.clip(values // point.kernel.n_value, 256, most))
+    return int(np.clip(values // point.kernel.n_value, _FEWEST_POINTS, most))
 
 
 def _spanning(axes: Sequence[DefaultAxis]) -> Axis:

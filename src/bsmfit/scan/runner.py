@@ -87,6 +87,9 @@ class PointResult(eqx.Module):
     cls_obs_single: Float[Array, " n_search"] | None = None
 
 
+_FIELDS = dataclasses.fields(PointResult)
+
+
 @runtime_checkable
 class PointFunction(Protocol):
     """A pure function from one mass [GeV] and one coupling [1] to a `PointResult`.
@@ -122,8 +125,8 @@ def run_plane(
         point: The point function.
         mass: Masses [GeV], strictly ascending, > 0.
         coupling: Couplings [1], strictly ascending, > 0.
-        chunk_points: Points evaluated at once, at least one row of the plane; it sets
-            the memory and the last bits of no number.
+        chunk_points: Points evaluated at once, about; it sets the memory and the last
+            bits of no number.
         blocks: Where rows are kept as they are done, and rows already done are found;
             None keeps nothing. Planes of up to `blocks.SINGLE_BLOCK_POINTS` are one
             block.
@@ -219,7 +222,7 @@ def run_rows(
     chunks = []
     for first in range(rows.start, rows.stop, cut.chunk_rows):
         some = mass[first : min(first + cut.chunk_rows, rows.stop)]
-        chunks.append(_run_chunk(point, some, coupling, cut.chunk_rows))
+        chunks.append(_run_chunk(point, some, coupling, cut))
         if count:
             count(some.size * coupling.size)
     return join_rows(chunks)
@@ -241,18 +244,33 @@ def _evaluate_rows(
 
 
 def _run_chunk(
-    point: PointFunction, mass: np.ndarray, coupling: np.ndarray, chunk_rows: int
+    point: PointFunction, mass: np.ndarray, coupling: np.ndarray, cut: BlockCut
 ) -> dict[str, np.ndarray]:
-    """Evaluate up to `chunk_rows` masses in the one compiled shape."""
-    padded = np.pad(mass, (0, chunk_rows - mass.size), mode="edge")
-    result = _evaluate_rows(point, jnp.asarray(padded), jnp.asarray(coupling))
-    names = [
-        field.name
-        for field in dataclasses.fields(result)
-        if getattr(result, field.name) is not None
-    ]
-    plane = {name: np.array(getattr(result, name))[: mass.size] for name in names}
-    return _mask_failures(plane)
+    """Evaluate up to `chunk_rows` masses, in calls of the one compiled shape."""
+    rows = jnp.asarray(np.pad(mass, (0, cut.chunk_rows - mass.size), mode="edge"))
+    columns = cut.chunk_columns or coupling.size
+    parts = []
+    for first in range(0, coupling.size, columns):
+        some = coupling[first : first + columns]
+        padded = np.pad(some, (0, columns - some.size), mode="edge")
+        result = _evaluate_rows(point, rows, jnp.asarray(padded))
+        parts.append(_as_numpy(result, mass.size, some.size))
+    joined = {
+        name: np.concatenate([part[name] for part in parts], axis=1)
+        for name in parts[0]
+        if name != "n_obs"
+    }
+    return _mask_failures(joined | {"n_obs": parts[0]["n_obs"]})
+
+
+def _as_numpy(result: PointResult, n_row: int, n_column: int) -> dict[str, np.ndarray]:
+    """The fields that there are, without the padding."""
+    fields = {field.name: getattr(result, field.name) for field in _FIELDS}
+    return {
+        name: np.array(value)[(slice(n_row), slice(n_column))[: value.ndim]]
+        for name, value in fields.items()
+        if value is not None
+    }
 
 
 def _mask_failures(plane: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

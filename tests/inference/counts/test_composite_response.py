@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import bsmfit
 from bsmfit.inference.counts import marginal
 from bsmfit.inference.counts.composite_response import compress_response, normal_score
 from bsmfit.inference.counts.expected import QUANTILE_LEVELS, expected_limits
@@ -108,3 +110,13 @@ def test_bands_of_composite_signals_agree_with_toys(kappas, shares):
     drawn = np.minimum(rng.poisson(0.016, theta.shape[0]), 3)
     toys = np.quantile(np.exp(log_limits)[drawn] / response, QUANTILE_LEVELS)
     np.testing.assert_allclose(ours, toys, rtol=0.02)
+
+
+def test_bands_are_in_order_where_the_expansion_has_a_second_root():
+    """The second root of -1 sigma at this point is at 0.078 events."""
+    point = bsmfit.ExclusionPoint.from_model(
+        bsmfit.load_model("dark-photon", "mesons-bremsstrahlung"),
+        bsmfit.load_channel("na62-dump-ee"),
+    )
+    found = eqx.filter_jit(point.exclusion)(jnp.asarray(0.0831), jnp.asarray(2.1e-6))
+    assert np.all(np.diff(np.asarray(found.n_up_exp)) > 0.0)

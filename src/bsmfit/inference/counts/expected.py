@@ -24,13 +24,14 @@ five coincide, which is why the mean is given beside them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.scipy.special import ndtr
-from jaxtyping import Array, Float, Int
+from jax.scipy.special import ndtr, ndtri
+from jaxtyping import Array, Bool, Float, Int
 from scipy.special import pdtrc
 
 from bsmfit._x64 import require_x64
@@ -64,7 +65,7 @@ QUANTILE_LEVELS = (
 )
 # probability above n_max that no quantile or mean notices
 TAIL_TOLERANCE = 1e-5
-_N_ITERATION = 24
+_N_ITERATION, _LAST_STEP = 24, 1e-8
 # keeps the density finite for nuisances of almost no size
 _SMALLEST_SPREAD = 1e-6
 
@@ -100,9 +101,10 @@ def expected_limits(
         lax.stop_gradient(jnp.min(centre - 12.0 * spread)),
         lax.stop_gradient(jnp.max(centre + 12.0 * spread)),
     )
+    start = lax.stop_gradient(_separate_quantiles(probabilities, centre, spread))
     quantiles = lax.custom_root(
         excess,
-        jnp.broadcast_to(0.5 * (ends[0] + ends[1]), levels.shape),
+        jnp.clip(start, *ends),
         lambda function, guess: _bracketed_newton(function, guess, *ends),
         lambda g, y: y / g(jnp.ones_like(y)),
     )
@@ -228,25 +230,58 @@ def _log_response_moments(
     )
 
 
+def _separate_quantiles(
+    probabilities: Float[Array, " n_count"],
+    centre: Float[Array, " n_count"],
+    spread: Float[Array, " n_count"],
+) -> Float[Array, " 5"]:
+    """Quantiles of ln x if the limits of different counts did not overlap."""
+    n = count_quantiles(probabilities)
+    own = probabilities[n]
+    below = jnp.cumsum(probabilities)[n] - own
+    share = (jnp.asarray(QUANTILE_LEVELS) - below) / jnp.where(own > 0.0, own, 1.0)
+    return centre[n] + spread[n] * ndtri(jnp.clip(share, 1e-6, 1.0 - 1e-6))
+
+
 def _bracketed_newton(
     function: Callable[[Float[Array, " 5"]], Float[Array, " 5"]],
     guess: Float[Array, " 5"],
     low: Float[Array, ""],
     high: Float[Array, ""],
 ) -> Float[Array, " 5"]:
-    """Root of an increasing function: Newton, or bisection where that leaves."""
+    """Root of an increasing function: Newton, or bisection where that leaves.
 
-    def step(
-        _: Int[Array, ""],
-        state: tuple[Float[Array, " 5"], Float[Array, " 5"], Float[Array, " 5"]],
-    ) -> tuple[Float[Array, " 5"], Float[Array, " 5"], Float[Array, " 5"]]:
-        point, below, above = state
+    Newton's steps square the error, so that one of 1e-8 is the last that is needed.
+    """
+
+    def is_unfinished(state: _NewtonState) -> Bool[Array, ""]:
+        return (state.n_done < _N_ITERATION) & (jnp.max(state.step) > _LAST_STEP)
+
+    def step(state: _NewtonState) -> _NewtonState:
+        point = state.point
         value, slope = jax.jvp(function, (point,), (jnp.ones_like(point),))
-        below = jnp.where(value < 0.0, point, below)
-        above = jnp.where(value < 0.0, above, point)
+        below = jnp.where(value < 0.0, point, state.below)
+        above = jnp.where(value < 0.0, state.above, point)
         newton = point - value / jnp.where(slope > 0.0, slope, 1.0)
         is_inside = (slope > 0.0) & (newton >= below) & (newton <= above)
-        return jnp.where(is_inside, newton, 0.5 * (below + above)), below, above
+        moved = jnp.where(is_inside, newton, 0.5 * (below + above))
+        return _NewtonState(
+            state.n_done + 1, moved, below, above, jnp.abs(moved - point)
+        )
 
-    ends = (jnp.broadcast_to(end, guess.shape) for end in (low, high))
-    return lax.fori_loop(0, _N_ITERATION, step, (guess, *ends))[0]
+    start = _NewtonState(
+        n_done=jnp.zeros((), int),
+        point=guess,
+        below=jnp.broadcast_to(low, guess.shape),
+        above=jnp.broadcast_to(high, guess.shape),
+        step=jnp.full(guess.shape, jnp.inf),
+    )
+    return lax.while_loop(is_unfinished, step, start).point
+
+
+class _NewtonState(NamedTuple):
+    n_done: Int[Array, ""]
+    point: Float[Array, " 5"]
+    below: Float[Array, " 5"]
+    above: Float[Array, " 5"]
+    step: Float[Array, " 5"]

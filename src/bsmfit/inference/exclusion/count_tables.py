@@ -22,7 +22,6 @@ from jaxtyping import Array, Float
 
 from bsmfit.channels.search_region import (
     LARGEST_SPREAD,
-    LOG_CLOSED,
     LogResponse,
     SearchRegion,
     SearchResponse,
@@ -45,7 +44,7 @@ __all__ = [
     "whole_table",
 ]
 
-_LARGEST_RATE = 1e4
+_LARGEST_RATE, _LARGEST_LOG_TERM = 1e4, 300.0
 _LARGEST_EFFECTIVE_RATE = 600.0
 _SMALLEST_VARIANCE = 1e-12
 # rates of counts beyond it overlap too little at the fewer nodes
@@ -62,13 +61,15 @@ class RegionRates(eqx.Module):
     The axis of the shared nodes has length 1 where the region does not feel them.
 
     Attributes:
-        log_signal: ln of the signal [events]; `LOG_CLOSED` in a closed region.
+        signal: Signal at the shared nodes [events], at most 1e4; 0 in a closed region.
+        signal_factors: Factors on it at the private nodes.
         signal_weights: Weights of the private nodes of the signal, of sum 1.
         background: Background [events].
         background_weights: Weights of its private nodes, of sum 1.
     """
 
-    log_signal: Float[Array, "n_felt_signal n_private"]
+    signal: Float[Array, " n_felt_signal"]
+    signal_factors: Float[Array, " n_private"]
     signal_weights: Float[Array, " n_private"]
     background: Float[Array, "n_felt_background n_background"]
     background_weights: Float[Array, " n_background"]
@@ -97,18 +98,17 @@ class RegionRates(eqx.Module):
         """
         shared = {name: nodes[:, i] for i, name in enumerate(sort.shared)}
         theta, weights = _signal_nodes(region, sort.private_signal[index], n_max)
-        logs = [
-            term.log_events + _log_factor(term.responses, shared)
-            for term in region.signal
-        ]
-        total = jnp.full(1, LOG_CLOSED)
-        if logs:
-            widest = max(log.shape[0] for log in logs)
-            stacked = jnp.stack([jnp.broadcast_to(log, (widest,)) for log in logs])
-            total = jax.nn.logsumexp(stacked, axis=0)
-        log_signal = jnp.where(
-            region.is_open, total[:, None] + theta[None, :], LOG_CLOSED
-        )
+        total = jnp.zeros(1)
+        if region.signal:
+            factors = [
+                jnp.exp(_log_factor(term.responses, shared)) for term in region.signal
+            ]
+            widest = max(factor.shape[0] for factor in factors)
+            stacked = jnp.stack([jnp.broadcast_to(f, (widest,)) for f in factors])
+            # an exponential for each process, not for each process and node
+            logs = jnp.stack([term.log_events for term in region.signal])
+            total = jnp.exp(jnp.minimum(logs, _LARGEST_LOG_TERM)) @ stacked
+        signal = jnp.where(region.is_open, jnp.minimum(total, _LARGEST_RATE), 0.0)
         own_nodes, own_weights = private_background_nodes(
             region, sort.private_background[index]
         )
@@ -121,12 +121,13 @@ class RegionRates(eqx.Module):
             outer = jnp.exp(_log_factor(term.responses, shared))
             inner = jnp.exp(_log_factor(term.responses, own))
             background = background + term.events * outer[:, None] * inner[None, :]
-        return cls(log_signal, weights, background, jnp.asarray(own_weights))
+        return cls(
+            signal, jnp.exp(theta), weights, background, jnp.asarray(own_weights)
+        )
 
     def signal_at(self, strength: Float[Array, ""] | float) -> Float[Array, "j p"]:
-        """Signal at a strength [events]."""
-        largest = math.log(_LARGEST_RATE)
-        return strength * jnp.exp(jnp.minimum(self.log_signal, largest))
+        """Signal at a strength at all nodes [events]."""
+        return strength * self.signal[:, None] * self.signal_factors[None, :]
 
 
 def whole_table(
@@ -158,12 +159,31 @@ def whole_table(
         fakes = averaged_poisson_pmf(
             rates.background.T, rates.background_weights, n_max=n_max
         )
-        signal = rates.signal_at(strength)
-        events = averaged_poisson_pmf(signal.T, rates.signal_weights, n_max=n_max)
-        table = _convolved(events, fakes)
+        table = _convolved(_signal_table(rates, strength, n_max=n_max), fakes)
     no_event = np.zeros((n_max + 1, 1))
     no_event[0] = 1.0
     return jnp.where(region.is_open, table, jnp.asarray(no_event))
+
+
+def _signal_table(
+    rates: RegionRates, strength: Float[Array, ""] | float, *, n_max: int
+) -> Float[Array, "n_count n_felt_signal"]:
+    r"""Poisson probabilities of the signal, private nuisances averaged over.
+
+    $$\sum_pw_p\mathrm{Pois}(k\,|\,sc_p) = \frac{s^k}{k!}\sum_p(w_pc_p^k)e^{-sc_p}$$
+
+    so that one exponential for each pair of nodes serves all counts.
+    """
+    none = jnp.exp(-rates.signal_at(strength))
+    powers = rates.signal_factors[:, None] ** np.arange(n_max + 1.0)[None, :]
+    sums = none @ (rates.signal_weights[:, None] * powers)
+    signal = strength * rates.signal
+    term = jnp.ones_like(signal)
+    terms = [term]
+    for k in range(1, n_max + 1):
+        term = term * signal / k
+        terms.append(term)
+    return jnp.stack(terms) * sums.T
 
 
 def effective_cdf(
@@ -189,11 +209,10 @@ def effective_cdf(
     Returns:
         Probabilities; 0 up to x = -1. In a closed region 1 from x = 0 on.
     """
-    # at most that, so that the sum stays finite
-    largest = math.log(_LARGEST_EFFECTIVE_RATE)
     rate, weights = rates.background[:, None, :], jnp.ones(1)
     if not _is_none(strength):
-        signal = strength * jnp.exp(jnp.minimum(rates.log_signal, largest))
+        # at most that, so that the sum stays finite
+        signal = jnp.minimum(rates.signal_at(strength), _LARGEST_EFFECTIVE_RATE)
         rate, weights = signal[:, :, None] + rate, rates.signal_weights
     highest = float(max(n_max, FEW_EFFECTIVE))
     x = jnp.clip(count, -1.0 + 1e-9, highest)

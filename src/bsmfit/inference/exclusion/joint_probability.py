@@ -161,7 +161,7 @@ class JointProbability(eqx.Module):
     def _feels_nodes(self, index: int) -> bool:
         """Whether a region's rates differ between the shared nodes."""
         rates = self.rates[index]
-        return max(rates.log_signal.shape[0], rates.background.shape[0]) > 1
+        return max(rates.signal.shape[0], rates.background.shape[0]) > 1
 
     def _listing_order(self) -> list[int]:
         """Regions that feel the shared nodes first: the others need no average."""

@@ -13,6 +13,7 @@ each thread are under way, so that a worker never waits and memory is bounded.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 import threading
@@ -156,7 +157,7 @@ def _feed(
     from distributed import as_completed
 
     card, cut = manifest.card.to_json(), manifest.cut
-    fields = (cut.n_mass, cut.block_rows, cut.chunk_rows)
+    fields = dataclasses.astuple(cut)
     folder, run = manifest.folder(directory), uuid.uuid4().hex
     rows_of: dict[str, range] = {}
 

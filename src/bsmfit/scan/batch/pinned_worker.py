@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,5 +27,10 @@ class PinnedWorker(WorkerPlugin):
         self.shares = shares
 
     def setup(self, worker: Any) -> None:
-        """Called by Dask when a worker starts, before it has threads for tasks."""
+        """Called by Dask when a worker starts, before it has threads for tasks.
+
+        Ctrl-C in a terminal reaches the workers as well; the run finishes their blocks.
+        """
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         pin_to_cores(self.shares[int(worker.name) % len(self.shares)])
