@@ -104,7 +104,7 @@ def run_dask(
 
 
 def block_content(
-    card: str, plan_hash: str, cut: tuple[int, int, int], rows: tuple[int, int]
+    card: str, plan_hash: str, cut: dict[str, Any], rows: tuple[int, int]
 ) -> bytes:
     """Compute one block in a worker: a pure function of what it is given.
 
@@ -125,7 +125,7 @@ def block_content(
     with _building:  # a worker may have several threads
         planned = _planned(card, plan_hash)
     some = range(*rows)
-    block = planned.compute(some, BlockCut(*cut))
+    block = planned.compute(some, BlockCut(**cut))
     return BlockFolder(Path(), plan_hash).content(some, block)
 
 
@@ -157,7 +157,7 @@ def _feed(
     from distributed import as_completed
 
     card, cut = manifest.card.to_json(), manifest.cut
-    fields = dataclasses.astuple(cut)
+    fields = dataclasses.asdict(cut)
     folder, run = manifest.folder(directory), uuid.uuid4().hex
     rows_of: dict[str, range] = {}
 
