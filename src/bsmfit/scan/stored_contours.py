@@ -1,7 +1,7 @@
 """Refined contours inside the dataset of a scan.
 
-A scan whose contours were refined holds their vertices beside its grid, so that figures,
-files and areas have the precision that was asked for. Variables along ``vertex``:
+A scan whose contours were refined holds their vertices beside its grid, so that
+figures, files and areas have the precision asked for. Variables along ``vertex``:
 
     contour_index, contour_polygon, contour_ring, contour_mass, contour_coupling,
     contour_status, contour_residual
@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -23,11 +24,13 @@ from bsmfit.errors import InputError
 
 __all__ = [
     "AT_END",
+    "REFINED_ATTRIBUTES",
     "StoredRing",
     "plane_of",
     "stored_quantities",
     "stored_rings",
     "with_rings",
+    "without_contours",
 ]
 
 AT_END = 4
@@ -35,6 +38,14 @@ AT_END = 4
 plane, or of what the model and the searches say."""
 
 _PLANE = "contour_plane"
+
+REFINED_ATTRIBUTES = (
+    _PLANE,
+    "contour_precision",
+    "n_evaluated",
+    "n_evaluated_grid",
+)
+"""Attributes that speak of refined contours."""
 
 
 @dataclass(frozen=True)
@@ -142,13 +153,15 @@ def with_rings(
     """
     pairs = [(index, ring) for index, some in enumerate(rings) for ring in some]
     sizes = [len(ring.vertices) for _, ring in pairs]
-    vertices = np.concatenate([ring.vertices for _, ring in pairs] or [np.empty((0, 2))])
+    vertices = np.concatenate(
+        [ring.vertices for _, ring in pairs] or [np.empty((0, 2))]
+    )
     long_names = {
         "contour_index": ("which contour", [index for index, _ in pairs]),
         "contour_polygon": ("number of the island", [r.polygon for _, r in pairs]),
         "contour_ring": ("0 outer ring, others holes", [r.number for _, r in pairs]),
     }
-    variables: dict[str, tuple[str, np.ndarray, dict[str, object]]] = {
+    variables: dict[str, tuple[str, np.ndarray, Any]] = {
         name: (
             "vertex",
             np.repeat(np.array(numbers, dtype=np.int32), sizes),
@@ -178,3 +191,18 @@ def with_rings(
     variables["contour_residual"] = ("vertex", residual, attributes)
     held = dataset.assign(variables).assign_coords(contour=list(names))
     return held.assign_attrs({_PLANE: plane_of(dataset)})
+
+
+def without_contours(dataset: xr.Dataset) -> xr.Dataset:
+    """The scan without refined contours.
+
+    Args:
+        dataset: Result of a scan.
+
+    Returns:
+        Its grid alone.
+    """
+    names = [name for name in ("vertex", "contour") if name in dataset.dims]
+    grid = dataset.drop_dims(names)
+    grid.attrs = {k: v for k, v in grid.attrs.items() if k not in REFINED_ATTRIBUTES}
+    return grid

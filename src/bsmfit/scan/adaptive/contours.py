@@ -1,7 +1,7 @@
 """Exclusion contours to a requested precision.
 
-    coarse grid (`bsmfit.scan.exclusion_map.scan_plane`) --> cells --> Refinement
-      --> rings with polished vertices --> the same dataset, with its contours
+coarse grid (`bsmfit.scan.exclusion_map.scan_plane`) --> cells --> Refinement
+  --> rings with polished vertices --> the same dataset, with its contours
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ import xarray as xr
 from bsmfit._x64 import require_x64
 from bsmfit.channels.channel import Channel
 from bsmfit.channels.combination import as_channels
-from bsmfit.core.argument import choice, instance, real_number
+from bsmfit.core.argument import choice, real_number
 from bsmfit.errors import InputError
 from bsmfit.physics.model import Model
 from bsmfit.scan.adaptive.field import ContourField, FieldProgram, grid_values
 from bsmfit.scan.adaptive.lattice import Lattice
-from bsmfit.scan.adaptive.polish import VertexStatus
 from bsmfit.scan.adaptive.refinement import Refinement
 from bsmfit.scan.adaptive.rings import nest, rings_of_region
 from bsmfit.scan.blocks import BlockFolder
@@ -30,18 +29,17 @@ from bsmfit.scan.exclusion_point import ExclusionPoint
 from bsmfit.scan.grid import Axis, PointList
 from bsmfit.scan.runner import PointFunction, Progress
 from bsmfit.scan.scan_checks import check_scan
-from bsmfit.scan.stored_contours import StoredRing, with_rings
+from bsmfit.scan.stored_contours import StoredRing, with_rings, without_contours
 
 __all__ = [
     "COARSE_COUPLINGS",
-    "COARSE_MASSES",
     "coarse_axes",
     "exclusion_contours",
     "refine_contours",
 ]
 
-COARSE_MASSES, COARSE_COUPLINGS = 80, 32
-"""Points of the first grid, where none is given."""
+COARSE_COUPLINGS = 32
+"""Couplings of the first grid, where none are given."""
 
 _LOWEST_PRECISION, _HIGHEST_PRECISION = 1e-5, 0.1
 _BESIDE = 1e-9
@@ -65,9 +63,8 @@ def exclusion_contours(
     Args:
         model: The new physics.
         channels: One or more searches, as for `scan_plane`.
-        mass: Masses of the first grid [GeV]; where None `COARSE_MASSES` from end to end
-            of the searches'. Points on both sides of masses at which a count changes
-            are put in.
+        mass: Masses of the first grid [GeV]; where None those of `scan_plane`. Points
+            on both sides of masses at which a count changes are put in.
         coupling: Couplings of the first grid; where None `COARSE_COUPLINGS`.
         cl: Confidence level, within (0, 1).
         ordering: What is more signal-like where several regions are combined.
@@ -129,7 +126,7 @@ def refine_contours(
     """
     require_x64("refine_contours")
     precision = check_precision(precision)
-    check_scan(dataset)
+    dataset = without_contours(check_scan(dataset))
     names = tuple(dict.fromkeys(quantities))
     for name in names:
         choice("quantity", name, QUANTITIES)
@@ -186,7 +183,7 @@ def coarse_axes(
         couplings = Axis(couplings.low, couplings.high, COARSE_COUPLINGS)
     if mass is None:
         masses, _ = default_axes(model, channels, coupling=couplings)
-        points = np.geomspace(masses.low, masses.high, COARSE_MASSES)
+        points = masses.points()
     else:
         points = as_axis(mass).points()
     nodes = [node for channel in channels for node in channel.mass_nodes]
@@ -194,9 +191,12 @@ def coarse_axes(
     beside = [node * (1.0 + side * _BESIDE) for node in nodes for side in (-1.0, 1.0)]
     inside = [m for m in beside if points[0] < m < points[-1]]
     # a point within the two sides of a node, or on one to a few bits, is left out
-    far = [np.all(np.abs(np.array(nodes) / p - 1.0) > 2.0 * _BESIDE) for p in points]
-    far[0] = far[-1] = True
-    merged = np.unique(np.concatenate([points[far], inside]))
+    nearest = np.array([*nodes, np.inf])
+    is_far = np.array(
+        [bool(np.all(np.abs(nearest / m - 1.0) > 2.0 * _BESIDE)) for m in points]
+    )
+    is_far[[0, -1]] = True
+    merged = np.unique(np.concatenate([points[is_far], inside]))
     return PointList(tuple(float(m) for m in merged)), couplings
 
 

@@ -18,14 +18,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from bsmfit.scan.contour import quantile_index
 from bsmfit.scan.runner import PointFunction, PointResult, Status
 
 __all__ = ["ContourField", "FieldProgram", "grid_values", "log_field"]
 
-ROWS, COLUMNS = 64, 4
+ROWS, COLUMNS = 8, 4
 """Masses of one call of the compiled program, and couplings at each of them."""
 
 _LEAST_EVENTS, _LEAST_LOG_CLS = 1e-300, 1e-12
@@ -33,13 +33,13 @@ _LEAST_EVENTS, _LEAST_LOG_CLS = 1e-300, 1e-12
 
 def log_field(
     result: PointResult, quantity: str, *, cl: Float[Array, ""]
-) -> Float[Array, " *point"]:
+) -> Float[Array, ""]:
     r"""The field of one quantity; excluded where it is above 0.
 
     It is no lower than where $N = 10^{-300}$ or $-\ln\mathrm{CL_s} = 10^{-12}$.
 
     Args:
-        result: The numbers of points, whatever leading axes they have.
+        result: The numbers of a point.
         quantity: One of `bsmfit.scan.contour.QUANTITIES`.
         cl: Confidence level.
 
@@ -124,7 +124,7 @@ class FieldProgram:
     """Evaluates fields at lists of points, and keeps what it found.
 
     Attributes:
-        field: The fields of one point.
+        contour_field: The fields of one point.
         n_row: Masses of one call.
         n_column: Couplings at each of them; shorter lists are padded.
         places: The points so far, call by call: natural logarithms of mass and
@@ -132,7 +132,7 @@ class FieldProgram:
         values: The fields there.
     """
 
-    field: ContourField
+    contour_field: ContourField
     n_row: int = ROWS
     n_column: int = COLUMNS
     places: list[Float[np.ndarray, "_ 2"]] = field(default_factory=list)
@@ -157,15 +157,17 @@ class FieldProgram:
             The fields, and their derivatives by the logarithm of the coupling; nan
             where a point has no result.
         """
-        values = np.empty((len(places), len(self.field.quantities)))
+        values = np.empty((len(places), len(self.contour_field.quantities)))
         slopes = np.empty_like(values)
         rows = self._rows(places)
         for first in range(0, len(rows), self.n_row):
             some = rows[first : first + self.n_row]
             some += some[-1:] * (self.n_row - len(some))
-            indices = np.array([row + row[-1:] * (self.n_column - len(row)) for row in some])
+            indices = np.array(
+                [row + row[-1:] * (self.n_column - len(row)) for row in some]
+            )
             found = _evaluate_rows(
-                self.field,
+                self.contour_field,
                 jnp.asarray(places[indices[:, 0], 0]),
                 jnp.asarray(places[indices, 1]),
             )
@@ -198,14 +200,15 @@ def grid_values(
     Returns:
         The fields, nan where a point has no result.
     """
-    names = ("n_signal", "cls_obs", "cls_exp", "n_obs", "status")
+    names = ["n_signal", "cls_obs", "cls_exp", "status"]
+    names += [n for n in ("n_up_obs", "n_up_exp", "cls_exp_quantiles") if n in dataset]
     numbers = {name: jnp.asarray(dataset[name].values) for name in names}
-    more = ("n_up_obs", "n_up_exp", "cls_exp_quantiles")
-    numbers |= {n: jnp.asarray(dataset[n].values) for n in more if n in dataset}
     cl = jnp.asarray(float(dataset.attrs["cl"]))
-    result = PointResult(**numbers)
-    fields = [log_field(result, name, cl=cl) for name in quantities]
-    is_known: Bool[np.ndarray, "n_mass n_coupling"]
+
+    def one(some: dict[str, Array]) -> Float[Array, " n_quantity"]:
+        result = PointResult(n_obs=jnp.zeros(()), **some)
+        return jnp.stack([log_field(result, name, cl=cl) for name in quantities])
+
+    fields = np.asarray(jax.vmap(jax.vmap(one))(numbers))
     is_known = dataset["status"].values == int(Status.OK)
-    stacked = np.stack([np.asarray(some) for some in fields], axis=-1)
-    return np.where(is_known[..., None], stacked, np.nan)
+    return np.where(is_known[..., None], fields, np.nan)

@@ -99,9 +99,7 @@ class Lattice:
             The lattice.
         """
         n_mass, n_coupling = (len(axis) for axis in axes)
-        columns, rows = (
-            [i * UNIT for i in range(n)] for n in (n_mass, n_coupling)
-        )
+        columns, rows = ([i * UNIT for i in range(n)] for n in (n_mass, n_coupling))
         places = {
             (x, y): values[i, j]
             for i, x in enumerate(columns)

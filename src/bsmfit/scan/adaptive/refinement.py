@@ -68,7 +68,7 @@ class Refinement:
     @property
     def n_quantity(self) -> int:
         """Number of quantities."""
-        return len(self.program.field.quantities)
+        return len(self.program.contour_field.quantities)
 
     def run(self) -> None:
         """Split cells until nothing is left to split."""
@@ -124,9 +124,7 @@ class Refinement:
             else:
                 self._vertices[edge, index] = known
         intervals = [self._interval(edge, index) for edge, index in missing]
-        found = zip(
-            missing, intervals, *polish(self.program, intervals), strict=True
-        )
+        found = zip(missing, intervals, *polish(self.program, intervals), strict=True)
         for (edge, index), some, root, residual, status in found:
             here = (root, some.line) if some.axis == 0 else (some.line, root)
             vertex = Vertex(
@@ -238,8 +236,8 @@ class Refinement:
     def _mask_axis(self, cell: Cell) -> int | None:
         """The side to halve where an excluded region meets points without result."""
         values = np.array([self.lattice.values[p] for p in cell.corners()])
-        is_known = np.isfinite(values).all(axis=1)
-        if is_known.all() or not np.any(values[is_known] > 0.0):
+        is_known = [bool(np.isfinite(some).all()) for some in values]
+        if all(is_known) or not np.any(values[is_known] > 0.0):
             return None
         axis = int(is_known[0] == is_known[1] and is_known[2] == is_known[3])
         return axis if self.lattice.size(cell)[axis] > self.precision else None

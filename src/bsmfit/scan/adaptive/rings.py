@@ -9,15 +9,24 @@ join to closed rings: outer ones run counter-clockwise, holes clockwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from bsmfit.scan.adaptive.lattice import Cell, Edge, Lattice, Place, sides
 
-__all__ = ["Piece", "Ring", "crossings", "pieces_of_cell", "rings_of_region"]
+__all__ = [
+    "Piece",
+    "Ring",
+    "Vertex",
+    "crossings",
+    "nest",
+    "pieces_of_cell",
+    "rings_of_region",
+    "signed_area",
+]
 
 Vertex = Edge
 """A vertex on an edge; a point of the lattice where both its ends are the same."""
@@ -65,8 +74,8 @@ def crossings(
     """
     found = []
     for first, second in sides(boundary):
-        is_in = lattice.values[first][index] > 0.0
-        goes_in = lattice.values[second][index] > 0.0
+        is_in = bool(lattice.values[first][index] > 0.0)
+        goes_in = bool(lattice.values[second][index] > 0.0)
         if is_in != goes_in:
             found.append(((min(first, second), max(first, second)), goes_in))
     return found
@@ -171,9 +180,7 @@ def nest(
     return [(i, holes[i]) for i in sorted(outer)]
 
 
-def _contains(
-    outer: Float[np.ndarray, "_ 2"], inner: Float[np.ndarray, "_ 2"]
-) -> bool:
+def _contains(outer: Float[np.ndarray, "_ 2"], inner: Float[np.ndarray, "_ 2"]) -> bool:
     """Whether one ring is within another, by most of its vertices."""
     x, y = outer.T
     next_x, next_y = np.roll(x, -1), np.roll(y, -1)
@@ -204,7 +211,3 @@ def _joined(following: dict[Vertex, list[tuple[Vertex, bool]]]) -> list[Ring]:
                 break
         rings.append(Ring(tuple(vertices), np.array(flags)))
     return rings
-
-
-_Indices = Int[np.ndarray, " n"]
-Locate = Callable[[Vertex], tuple[float, float]]
