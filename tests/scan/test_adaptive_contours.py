@@ -206,6 +206,8 @@ def test_bad_input_is_refused(make_scan, toy):
         refine_contours(dataset, toy, quantities=[])
     with pytest.raises(InputError, match="two masses and two couplings"):
         refine_contours(dataset.isel(mass=[3]), toy)
+    with pytest.raises(InputError, match="mass and coupling"):
+        refine_contours(dataset.rename(mass="lifetime"), toy)
 
 
 def test_contours_of_a_plane_that_was_cut_are_refused(make_scan, toy):

@@ -133,7 +133,11 @@ def refine_contours(
     if not names:
         msg = "quantities: give one contour or more, such as ['observed']"
         raise InputError(msg)
-    axes = [dataset[str(dim)].values for dim in dataset["n_signal"].dims]
+    dims = [str(dim) for dim in dataset["n_signal"].dims]
+    if len(dims) != 2 or dims[0] != "mass":
+        msg = f"contours of a plane of mass and coupling are refined, not of {dims}"
+        raise InputError(msg)
+    axes = [dataset[dim].values for dim in dims]
     if min(axis.size for axis in axes) < 2:
         msg = (
             "a contour needs a plane of two masses and two couplings at least; "
