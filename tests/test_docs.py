@@ -53,6 +53,17 @@ def test_combinations(run):
     assert "not published" in names["future"].attrs["comment"]
 
 
+@pytest.mark.slow
+def test_contours(run):
+    names = run("contours.md")
+    result, edges = names["result"], names["edges"]
+    # the published lower edge at 0.3 GeV is 4.05e-7
+    assert 3e-7 < np.nanmin(edges.lower) < 6e-7
+    assert result.attrs["n_evaluated"] < 0.05 * result.sizes["mass"] * 2000
+    residual = result["contour_residual"].values
+    assert np.nanmax(np.abs(residual)) <= 1e-6
+
+
 def test_batch(run, tmp_path):
     from bsmfit.scan.batch.open_batch import plan_card
     from bsmfit.scan.batch.run_card import read_run_card

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from bsmfit.physics.model import Model as Model
     from bsmfit.physics.model import ProductionNuisance as ProductionNuisance
     from bsmfit.plot.exclusion import plot_exclusion as plot_exclusion
+    from bsmfit.scan.adaptive.contours import exclusion_contours as exclusion_contours
     from bsmfit.scan.contour import coupling_edges as coupling_edges
     from bsmfit.scan.contour import excluded_polygons as excluded_polygons
     from bsmfit.scan.exclusion_map import scan_plane as scan_plane
@@ -74,6 +75,7 @@ __all__ = [
     "enable_x64",
     "exact_plan",
     "excluded_polygons",
+    "exclusion_contours",
     "expected_upper_limits",
     "invisible_limit",
     "load_channel",
@@ -106,6 +108,7 @@ _HOMES = {
     "coupling_edges": "bsmfit.scan.contour",
     "exact_plan": "bsmfit.inference.limits.upper_limit",
     "excluded_polygons": "bsmfit.scan.contour",
+    "exclusion_contours": "bsmfit.scan.adaptive.contours",
     "expected_upper_limits": "bsmfit.inference.limits.upper_limit",
     "invisible_limit": "bsmfit.inference.limits.invisible_limit",
     "load_channel": "bsmfit.catalogue.channels",

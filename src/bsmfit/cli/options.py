@@ -24,10 +24,12 @@ __all__ = [
     "OrderingOption",
     "OutOption",
     "OverwriteOption",
+    "PrecisionOption",
     "PresetOption",
     "ProcessOption",
     "check_level",
     "check_n_toy",
+    "check_precision",
     "check_seed",
     "parse_path",
     "parse_processes",
@@ -47,6 +49,17 @@ def check_level(ctx: Any, param: Any, value: float | None) -> float | None:
     from bsmfit.core.argument import level
 
     return None if value is None else level(value, name=_flag(param), high=1.0 - 1e-6)
+
+
+def check_precision(ctx: Any, param: Any, value: float | None) -> float | None:
+    """Refuse a precision that is not from 1e-5 to 0.1; None passes."""
+    del ctx
+    if value is None:
+        return None
+    from bsmfit.core.argument import real_number
+
+    hint = "it is in log10 of the coupling: 0.001 is 0.23 %"
+    return real_number(_flag(param), value, low=1e-5, high=0.1, hint=hint)
 
 
 def check_n_toy(ctx: Any, param: Any, value: int | None) -> int | None:
@@ -171,6 +184,14 @@ OrderingOption = Annotated[
     typer.Option(
         "--ordering",
         help="What is more signal-like where several channels are combined.",
+    ),
+]
+PrecisionOption = Annotated[
+    float | None,
+    typer.Option(
+        "--precision",
+        help="Refine contours to this error in log10 of the coupling, such as 1e-3.",
+        callback=check_precision,
     ),
 ]
 PresetOption = Annotated[

@@ -19,6 +19,7 @@ from bsmfit.cli.options import (
     OrderingOption,
     OutOption,
     OverwriteOption,
+    PrecisionOption,
     PresetOption,
     ProcessOption,
     parse_processes,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bsmfit.physics.model import Model
+    from bsmfit.scan.exclusion_point import ExclusionPoint
     from bsmfit.scan.grid import Axis
 
 __all__ = ["scan"]
@@ -62,6 +64,7 @@ def scan(
     profile: ProfileOption = None,
     cl: LevelOption = 0.9,
     ordering: OrderingOption = Ordering.LIKELIHOOD_RATIO,
+    precision: PrecisionOption = None,
     preset: PresetOption = None,
     process: ProcessOption = None,
     protons: ProtonsOption = None,
@@ -80,13 +83,15 @@ def scan(
     contour_expected.csv (excluded islands as polygons) and contour.png and .pdf. A
     scan that was stopped continues; one that is in the folder already is not repeated.
     A model whose rate and lifetime are given is scanned in both at one --mass. Of
-    several values of a --parameter each has contours of its own.
+    several values of a --parameter each has contours of its own. With --precision the
+    plane is a first grid, and its contours are refined.
     """
     from bsmfit import enable_x64
 
     enable_x64()
     from bsmfit.catalogue.models import load_model
     from bsmfit.channels.combination import as_channels
+    from bsmfit.scan.adaptive.contours import coarse_axes
     from bsmfit.scan.batch.stop_request import stop_on_signal
     from bsmfit.scan.blocks import BlockFolder
     from bsmfit.scan.exclusion_map import compute_map, plan_map
@@ -115,15 +120,26 @@ def scan(
             kind = "parameter of --profile that --parameter scans,"
             raise UnknownNameError.from_choices(kind, name, given.scanned)
     theory = theory.with_parameters(**given.fixed)
-    masses = _axis(mass, name="mass")
+    masses, couplings = _axis(mass, name="mass"), _axis(coupling, name="coupling")
     first = None
     if masses is not None and masses.low == masses.high:
         first = _first_parameter(theory, given, profile or ())
+    channels = as_channels(searches)
+    if precision is not None:
+        if first is not None or given.scanned:
+            msg = (
+                f"--precision {precision:g} refines planes of mass and coupling: give "
+                "one value for each --parameter, and a range of masses"
+            )
+            raise InputError(msg)
+        masses, couplings = coarse_axes(
+            theory, channels, mass=masses, coupling=couplings
+        )
     planned = plan_map(
         theory,
-        as_channels(searches),
+        channels,
         mass=masses,
-        coupling=_axis(coupling, name="coupling"),
+        coupling=couplings,
         parameters=given.scanned_beside(first),
         parameter=first,
         cl=cl,
@@ -156,8 +172,12 @@ def scan(
                         raise Stopped(stop.signal)
 
                 dataset = compute_map(planned, blocks=blocks, progress=progress)
+            dataset = _refined(dataset, planned.exclusion, precision)
             write_scan(dataset.assign_attrs(circumstances()), path)
             blocks.remove()
+        elif dataset.attrs.get("contour_precision") != precision:
+            dataset = _refined(dataset, planned.exclusion, precision)
+            write_scan(dataset.assign_attrs(circumstances()), path)
         for name in profile or ():
             dataset = profile_parameter(dataset, name)
         report(dataset, [path, *write_exports(dataset, folder, figure=figure)])
@@ -179,6 +199,19 @@ def _first_parameter(
         if note.axis is not None and note.name not in given.fixed:
             return note.name
     return None
+
+
+def _refined(
+    dataset: xr.Dataset, point: ExclusionPoint, precision: float | None
+) -> xr.Dataset:
+    """Refine the contours of a scan, or leave out those that were refined."""
+    from bsmfit.scan.adaptive.contours import refine_contours
+    from bsmfit.scan.stored_contours import without_contours
+
+    dataset = without_contours(dataset)
+    if precision is None:
+        return dataset
+    return refine_contours(dataset, point, precision=precision)
 
 
 def _axis(text: str | None, *, name: str) -> Axis | None:

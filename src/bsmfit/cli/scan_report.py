@@ -43,6 +43,12 @@ def report(dataset: xr.Dataset, paths: list[Path]) -> None:
     console.print(table)
     for text in json.loads(dataset.attrs.get("caveats", "[]")):
         console.print(f"note: {text}", highlight=False, markup=False)
+    if "contour_precision" in dataset.attrs:
+        console.print(
+            f"contours refined to {dataset.attrs['contour_precision']:g} in log10 of "
+            f"the coupling: {dataset.attrs['n_evaluated']} points evaluated",
+            highlight=False,
+        )
     for text in texts:
         console.print(text, highlight=False, markup=False)
     for path in paths:

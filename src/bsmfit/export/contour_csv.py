@@ -32,6 +32,7 @@ from bsmfit.scan.provenance import data_label
 from bsmfit.scan.runner import Status
 from bsmfit.scan.scan_checks import check_scan
 from bsmfit.scan.store import coupling_name, first_axis_name
+from bsmfit.scan.stored_contours import stored_quantities
 
 __all__ = ["MAX_CONTOUR_BYTES", "ContourFile", "read_contour", "write_contour"]
 
@@ -208,6 +209,12 @@ def _header(dataset: xr.Dataset, quantity: str, search: str | None) -> dict[str,
         header["parameters"] = str(attributes["parameters"])
     if first.name != "mass":
         header["mass"] = f"{float(dataset['mass']):g} GeV"
+    if search is None and quantity in stored_quantities(dataset):
+        header["points"] += f", {attributes['n_evaluated']} evaluated"
+        header["precision"] = (
+            f"{attributes['contour_precision']:g} in log10 of the coupling, or of the "
+            "mass where the contour is steep"
+        )
     if search is not None:
         header["search"] = f"{search} alone, of the channels above"
     for key in ("parameters", "profiled"):

@@ -33,6 +33,7 @@ from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.scan.runner import Status
 from bsmfit.scan.scan_checks import check_scan
 from bsmfit.scan.store import coupling_name, first_axis_name
+from bsmfit.scan.stored_contours import AT_END, StoredRing, stored_rings
 
 __all__ = [
     "QUANTITIES",
@@ -43,6 +44,7 @@ __all__ = [
     "excluded_polygons",
     "log_ratio",
     "polygons_of_field",
+    "quantile_index",
     "search_names",
 ]
 
@@ -91,6 +93,22 @@ class CouplingEdges:
     lower: Float[np.ndarray, " n_mass"]
     upper: Float[np.ndarray, " n_mass"]
     n_crossings: Int[np.ndarray, " n_mass"]
+
+
+def quantile_index(quantity: str) -> int | None:
+    """Position of a quantity among the quantiles; None for the observed one.
+
+    Args:
+        quantity: One of `QUANTITIES`.
+
+    Returns:
+        Its index along the axis ``quantile``.
+
+    Raises:
+        UnknownNameError: No such quantity.
+    """
+    choice("quantity", quantity, QUANTITIES)
+    return _QUANTILE_INDEX.get(quantity)
 
 
 def search_names(dataset: xr.Dataset) -> tuple[str, ...]:
@@ -175,8 +193,15 @@ def excluded_polygons(
 
     Returns:
         The islands, with their holes; empty where nothing is excluded, or where the
-        plane has one mass and so no area (`coupling_edges` has the edges).
+        plane has one mass and so no area (`coupling_edges` has the edges). Refined ones
+        where the dataset holds them.
     """
+    refined = _refined(dataset, quantity, search)
+    if refined is not None:
+        islands: dict[int, list[np.ndarray]] = {}
+        for ring in refined:
+            islands.setdefault(ring.polygon, []).append(ring.vertices)
+        return tuple(Polygon(some[0], tuple(some[1:])) for some in islands.values())
     return polygons_of_field(dataset, log_ratio(dataset, quantity, search=search))
 
 
@@ -218,7 +243,11 @@ def contour_lines(
 
     Returns:
         Lines of (mass [GeV], coupling) vertices; closed ones repeat their first vertex.
+        Refined ones where the dataset holds them.
     """
+    refined = _refined(dataset, quantity, search)
+    if refined is not None:
+        return tuple(line for ring in refined for line in _open_lines(ring))
     field = log_ratio(dataset, quantity, search=search)
     if min(field.shape) < 2:
         return ()
@@ -242,8 +271,12 @@ def coupling_edges(
         search: As in `log_ratio`.
 
     Returns:
-        The edges; two intervals at one mass are told by `n_crossings` above 2.
+        The edges; two intervals at one mass are told by `n_crossings` above 2. They are
+        those of the refined contour where the dataset holds it.
     """
+    refined = _refined(dataset, quantity, search)
+    if refined is not None:
+        return _refined_edges(dataset[first_axis_name(dataset)].values, refined)
     field = log_ratio(dataset, quantity, search=search)
     log_coupling = np.log10(dataset[coupling_name(dataset)].values)
     n_mass = field.shape[0]
@@ -263,6 +296,49 @@ def coupling_edges(
             upper[i] = 10.0 ** candidates.max()
     first = dataset[first_axis_name(dataset)].values
     return CouplingEdges(first, lower, upper, n_crossings)
+
+
+def _refined(
+    dataset: xr.Dataset, quantity: str, search: str | None
+) -> list[StoredRing] | None:
+    """Rings of the refined contour, where there is one."""
+    check_scan(dataset)
+    choice("quantity", quantity, QUANTITIES)
+    return None if search is not None else stored_rings(dataset, quantity)
+
+
+def _open_lines(ring: StoredRing) -> list[np.ndarray]:
+    """The pieces of a ring that are on the contour, not along an end."""
+    at_end = ring.status == AT_END
+    if not at_end.any():
+        return [ring.vertices]
+    # begin at an end, so that no line is cut where the ring closes
+    first = int(np.argmax(at_end))
+    order = np.roll(np.arange(at_end.size - 1), -first)
+    runs = np.split(order, np.flatnonzero(at_end[order]))
+    lines = [run[1:] if at_end[run[0]] else run for run in runs if run.size]
+    return [ring.vertices[line] for line in lines if line.size > 1]
+
+
+def _refined_edges(
+    masses: Float[np.ndarray, " n_mass"], rings: list[StoredRing]
+) -> CouplingEdges:
+    """The edges at the masses of the first grid, each of which has its vertices."""
+    vertices = np.concatenate(
+        [ring.vertices[:-1] for ring in rings] or [np.empty((0, 2))]
+    )
+    status = np.concatenate([ring.status[:-1] for ring in rings] or [np.empty(0)])
+    n_mass = masses.size
+    lower, upper = np.full(n_mass, np.nan), np.full(n_mass, np.nan)
+    n_crossings = np.zeros(n_mass, dtype=np.int64)
+    for i, mass in enumerate(masses):
+        # vertices went through the logarithm and back; masses may be 1e-9 apart
+        is_here = np.isclose(vertices[:, 0], mass, rtol=1e-13, atol=0.0)
+        if is_here.any():
+            lower[i] = vertices[is_here, 1].min()
+            upper[i] = vertices[is_here, 1].max()
+            n_crossings[i] = np.sum(is_here & (status != AT_END))
+    return CouplingEdges(masses, lower, upper, n_crossings)
 
 
 def _variable(dataset: xr.Dataset, name: str) -> np.ndarray:

@@ -131,7 +131,8 @@ def combination_gain(dataset: xr.Dataset) -> CombinationGain:
         raise InputError(msg)
     single = np.ma.stack([log_ratio(dataset, search=name) for name in names])
     union = _area(polygons_of_field(dataset, single.max(axis=0)))
-    joint = excluded_area(dataset)
+    # from the grid as well, where the joint contour was refined: like with like
+    joint = _area(polygons_of_field(dataset, log_ratio(dataset)))
     without_union = np.inf if joint > 0.0 else 1.0
     ratio = joint / union if union > 0.0 else without_union
     return CombinationGain(joint_area=joint, union_area=union, ratio=ratio)

@@ -1,0 +1,1 @@
+"""Contours to a requested precision: only the cells that they cross are refined."""
