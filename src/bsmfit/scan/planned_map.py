@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import jax
 import numpy as np
 
 from bsmfit.channels.channel import Channel
@@ -32,7 +33,8 @@ class PlannedMap:
         first: The first axis: masses [GeV], or the values of a parameter.
         coupling: Coupling axis.
         plan: What the numbers depend on.
-        chunk_points: Points that this device evaluates at once.
+        chunk_points: Points that the devices evaluate at once.
+        devices: Where blocks are computed.
         further: Values of further parameters, of which each combination is a plane.
     """
 
@@ -43,6 +45,7 @@ class PlannedMap:
     coupling: Axis | PointList
     plan: ScanPlan
     chunk_points: int
+    devices: tuple[jax.Device, ...]
     further: FurtherAxes = field(default_factory=FurtherAxes)
 
     @property
@@ -95,6 +98,7 @@ class PlannedMap:
                     some,
                     coupling=couplings,
                     cut=cut,
+                    devices=self.devices,
                     count=count,
                 )
             )
