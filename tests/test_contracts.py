@@ -332,7 +332,7 @@ def test_every_kind_of_scan_kernel_is_lowered(searches):
 @pytest.fixture(scope="module")
 def measured_kernels():
     """What benchmarks/device.py measures besides maps."""
-    path = Path(__file__).parents[1] / "benchmarks" / "device.py"
+    path = Path(__file__).parents[1] / "benchmarks" / "device_kernels.py"
     spec = importlib.util.spec_from_file_location("device_benchmark", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -135,10 +135,8 @@ def _what_jax_sees() -> str:
     try:
         seen = describe_devices(jax.local_devices())
     except _NO_BACKEND as error:
-        reason = str(error).strip().partition("\n")[0]
-        return (
-            f"JAX {jax.__version__} starts on none ({reason or 'it does not say why'})"
-        )
+        reason = str(error).strip().partition("\n")[0] or "it does not say why"
+        return f"JAX {jax.__version__} starts on none ({reason})"
     return f"there is none, JAX {jax.__version__} sees only {seen}"
 
 
