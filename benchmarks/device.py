@@ -87,14 +87,14 @@ def measure_scan(name: str, n_point: int) -> Row:
     axes = planned(name)
     whole = planned(
         name,
-        (axes.mass.low, axes.mass.high, n_mass),
+        (axes.first.low, axes.first.high, n_mass),
         (axes.coupling.low, axes.coupling.high, n_point // n_mass),
     )
 
     def scan() -> dict[str, Any]:
         return run_plane(
             whole.point,
-            whole.mass.points(),
+            whole.first.points(),
             coupling=whole.coupling.points(),
             chunk_points=whole.chunk_points,
             devices=whole.devices,

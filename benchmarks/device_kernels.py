@@ -71,7 +71,7 @@ def planned(name: str, mass: Any = None, coupling: Any = None) -> Any:
 def map_kernel(name: str) -> Kernel:
     """Observed and expected limits and CLs on a plane, as scans compute it."""
     whole = planned(name)
-    point, masses, couplings = whole.point, whole.mass, whole.coupling
+    point, masses, couplings = whole.point, whole.first, whole.coupling
 
     def plane(mass: jax.Array, coupling: jax.Array):
         return jax.vmap(lambda one: jax.vmap(lambda g: point(one, g))(coupling))(mass)

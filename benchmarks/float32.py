@@ -60,7 +60,7 @@ def run(whole: Any, point: Any, dtype: Any) -> tuple[dict[str, np.ndarray], floa
     from bsmfit.scan.runner import _evaluate_rows, _place
 
     mesh = row_mesh(whole.devices[:1])
-    mass = whole.mass.points().astype(dtype)
+    mass = whole.first.points().astype(dtype)
     placed, coupling = _place((point, whole.coupling.points().astype(dtype)), mesh)
 
     def plane() -> dict[str, np.ndarray]:
@@ -117,7 +117,7 @@ def contour_error(
 def forward_seconds(whole: Any) -> float:
     """Seconds of a warm map of signals alone, in float64."""
     mass, coupling = (
-        jnp.asarray(axis.points()) for axis in (whole.mass, whole.coupling)
+        jnp.asarray(axis.points()) for axis in (whole.first, whole.coupling)
     )
     signals = jax.jit(
         lambda m, g: jax.vmap(
@@ -136,7 +136,7 @@ def compare(name: str) -> dict[str, Any]:
     whole = planned(
         name,
         # a little inside: in 32 bits an end may lie outside a table
-        (1.001 * axes.mass.low, axes.mass.high / 1.001, N_POINT),
+        (1.001 * axes.first.low, axes.first.high / 1.001, N_POINT),
         (axes.coupling.low, axes.coupling.high, N_POINT),
     )
     wide, wide_seconds = run(whole, whole.point, np.float64)

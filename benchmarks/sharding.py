@@ -35,14 +35,14 @@ def child(name: str) -> None:
     axes = planned(name)
     whole = planned(
         name,
-        (axes.mass.low, axes.mass.high, N_MASS),
+        (axes.first.low, axes.first.high, N_MASS),
         (axes.coupling.low, axes.coupling.high, N_COUPLING),
     )
     for _ in sys.stdin:
         start = time.perf_counter()
         run_plane(
             whole.point,
-            whole.mass.points(),
+            whole.first.points(),
             coupling=whole.coupling.points(),
             chunk_points=whole.chunk_points,
             devices=whole.devices,

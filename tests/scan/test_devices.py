@@ -60,7 +60,7 @@ search = plan_map(
     mass=(0.25, 0.5, 11),
     coupling=(1e-7, 1e-5, 9),
 )
-axes = search.mass.points(), search.coupling.points()
+axes = search.first.points(), search.coupling.points()
 print(json.dumps({
     "devices": describe_devices(devices),
     "planned": len(search.devices),
