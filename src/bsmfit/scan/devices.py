@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -21,6 +22,7 @@ from bsmfit.errors import InputError, UnknownNameError
 __all__ = [
     "CHUNK_POINTS",
     "DEVICE_KINDS",
+    "Device",
     "chunk_points",
     "describe_devices",
     "local_devices",
@@ -43,7 +45,30 @@ _FEWEST = 256
 _NO_BACKEND = (RuntimeError, AssertionError)
 
 
-def local_devices(kind: str = "auto") -> tuple[jax.Device, ...]:
+@runtime_checkable
+class Device(Protocol):
+    """What is read off a device of JAX, whose own class has no public type.
+
+    Attributes of every device: `platform` (``"cpu"``, ``"gpu"``) and `device_kind`, the
+    name of its maker for it.
+    """
+
+    @property
+    def platform(self) -> str:
+        """Kind of device in JAX."""
+        ...
+
+    @property
+    def device_kind(self) -> str:
+        """Name of the device."""
+        ...
+
+    def memory_stats(self) -> dict[str, Any] | None:
+        """Bytes by what they are for, or None where it does not say."""
+        ...
+
+
+def local_devices(kind: str = "auto") -> tuple[Device, ...]:
     """The devices of this process that a scan runs on.
 
     Args:
@@ -73,7 +98,7 @@ def local_devices(kind: str = "auto") -> tuple[jax.Device, ...]:
         raise InputError(msg) from error
 
 
-def describe_devices(devices: Sequence[jax.Device]) -> str:
+def describe_devices(devices: Sequence[Device]) -> str:
     """Name devices, with their number where there are several.
 
     Args:
@@ -93,7 +118,7 @@ def describe_devices(devices: Sequence[jax.Device]) -> str:
     )
 
 
-def row_mesh(devices: Sequence[jax.Device]) -> Mesh:
+def row_mesh(devices: Sequence[Device]) -> Mesh:
     """A mesh of devices with the one axis ``"row"``.
 
     Args:
@@ -105,7 +130,7 @@ def row_mesh(devices: Sequence[jax.Device]) -> Mesh:
     return Mesh(np.array(devices, dtype=object), ("row",))
 
 
-def chunk_points(n_value: int, devices: Sequence[jax.Device]) -> int:
+def chunk_points(n_value: int, devices: Sequence[Device]) -> int:
     """Points that devices evaluate at once: as many as fit, on each the same.
 
     A CPU is given what fits its caches. An accelerator starves on that: it is given
@@ -124,7 +149,7 @@ def chunk_points(n_value: int, devices: Sequence[jax.Device]) -> int:
     return len(devices) * int(np.clip(values // n_value, _FEWEST, most))
 
 
-def _values_that_fit(device: jax.Device) -> int:
+def _values_that_fit(device: Device) -> int:
     """Doubles of temporaries for which an accelerator has the memory."""
     memory = (device.memory_stats() or {}).get("bytes_limit")
     return int(memory * _MEMORY_SHARE) // 8 if memory else _MANY_VALUES
@@ -142,7 +167,7 @@ def _what_jax_sees() -> str:
 
 def _advice(kind: str) -> str:
     """What to do where there is no such device."""
-    platforms = jax.config.jax_platforms
+    platforms = jax.config.read("jax_platforms")
     if platforms:
         return (
             f"JAX looks for {platforms} alone, since JAX_PLATFORMS says so: unset it, "

@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import jax
 import numpy as np
 
 from bsmfit.channels.channel import Channel
 from bsmfit.physics.model import Model
 from bsmfit.scan.blocks import BlockCut, cut_plane
+from bsmfit.scan.devices import Device
 from bsmfit.scan.exclusion_point import ExclusionPoint
 from bsmfit.scan.further_axes import FurtherAxes
 from bsmfit.scan.grid import Axis, PointList
@@ -45,7 +45,7 @@ class PlannedMap:
     coupling: Axis | PointList
     plan: ScanPlan
     chunk_points: int
-    devices: tuple[jax.Device, ...]
+    devices: tuple[Device, ...]
     further: FurtherAxes = field(default_factory=FurtherAxes)
 
     @property

@@ -11,7 +11,7 @@ import xarray as xr
 from bsmfit.errors import InputError
 
 if TYPE_CHECKING:
-    import jax
+    from bsmfit.scan.devices import Device
 
 __all__ = [
     "VOLATILE_ATTRIBUTES",
@@ -28,7 +28,7 @@ _CLAIM = " data, bsmfit reinterpretation"
 _DEFAULT = "NA62"
 
 
-def circumstances(devices: Sequence[jax.Device] | None = None) -> dict[str, str]:
+def circumstances(devices: Sequence[Device] | None = None) -> dict[str, str]:
     """When and on what a result was computed: the `VOLATILE_ATTRIBUTES`.
 
     Args:

@@ -31,7 +31,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from bsmfit._x64 import require_x64
 from bsmfit.errors import InputError
 from bsmfit.scan.blocks import BlockCut, BlockFolder, cut_plane
-from bsmfit.scan.devices import CHUNK_POINTS, local_devices, row_mesh
+from bsmfit.scan.devices import CHUNK_POINTS, Device, local_devices, row_mesh
 
 __all__ = [
     "PointFunction",
@@ -117,7 +117,7 @@ def run_plane(
     coupling: Float[np.ndarray, " n_coupling"],
     chunk_points: int = CHUNK_POINTS,
     blocks: BlockFolder | None = None,
-    devices: Sequence[jax.Device] | None = None,
+    devices: Sequence[Device] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, np.ndarray]:
     """Evaluate a point function on a whole plane.
@@ -213,7 +213,7 @@ def run_rows(
     *,
     coupling: Float[np.ndarray, " n_coupling"],
     cut: BlockCut,
-    devices: Sequence[jax.Device] | None = None,
+    devices: Sequence[Device] | None = None,
     count: Callable[[int], None] | None = None,
 ) -> dict[str, np.ndarray]:
     """Evaluate a point function on one block of a plane.
