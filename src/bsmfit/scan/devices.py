@@ -167,7 +167,8 @@ def _what_jax_sees() -> str:
 
 def _advice(kind: str) -> str:
     """What to do where there is no such device."""
-    platforms = jax.config.read("jax_platforms")
+    # JAX's stub of its options does not list this one
+    platforms = jax.config.jax_platforms  # pyright: ignore[reportAttributeAccessIssue]
     if platforms:
         return (
             f"JAX looks for {platforms} alone, since JAX_PLATFORMS says so: unset it, "
