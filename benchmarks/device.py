@@ -111,7 +111,7 @@ def measure_scan(name: str, n_point: int) -> Row:
         "points_per_s": n_point / warm,
         "n_call": n_call,
         "n_device": len(whole.devices),
-        "chunk_points": min(whole.chunk_points, n_point),
+        "chunk_points": whole.chunk_points,
         "share_finite": float((plane["status"] == Status.OK).mean()),
     }
 

@@ -24,6 +24,7 @@ ON_FOUR = """
 import json
 import equinox as eqx, jax, jax.numpy as jnp, numpy as np
 import bsmfit
+from bsmfit.scan.blocks import cut_plane
 from bsmfit.scan.devices import describe_devices, local_devices
 from bsmfit.scan.exclusion_map import plan_map
 from bsmfit.scan.runner import PointResult, run_plane
@@ -42,7 +43,7 @@ class Dump(eqx.Module):
 def plane(point, axes, n_device):
     with jax.transfer_guard("disallow"):
         return run_plane(
-            point, axes[0], coupling=axes[1], chunk_points=45,
+            point, axes[0], coupling=axes[1], chunk_points=18,
             devices=devices[:n_device],
         )
 
@@ -64,7 +65,7 @@ axes = search.first.points(), search.coupling.points()
 print(json.dumps({
     "devices": describe_devices(devices),
     "planned": len(search.devices),
-    "chunk": search.chunk_points,
+    "rows": cut_plane(11, 9, chunk_points=18, n_device=4).chunk_rows,
     "closed form": worst(Dump(jnp.array(1e26)), axes, (2, 4)),
     "search": worst(search.point, axes, (4,)),
 }))
@@ -98,7 +99,7 @@ def test_maps_on_two_and_four_devices_are_those_on_one():
     found = json.loads(done.stdout)
     assert found["devices"] == "4 x cpu"
     assert found["planned"] == 4
-    assert found["chunk"] == 4 * chunk_points(40, local_devices("cpu")[:1])
+    assert found["rows"] == 8  # two of nine points each, on each device
     assert found["closed form"] < 1e-12
     assert found["search"] < 1e-12
 
@@ -141,11 +142,10 @@ def test_a_kind_that_does_not_exist_is_refused():
 def test_an_accelerator_is_given_many_points_within_its_memory(n_value: int):
     memory = 100 * 2**30
     one = accelerator(memory)
-    assert 1e5 < chunk_points(n_value, [one]) < memory / 16 / 8 / n_value
-    assert chunk_points(n_value, [one, one]) == 2 * chunk_points(n_value, [one])
+    assert 1e5 < chunk_points(n_value, one) < memory / 16 / 8 / n_value
     small, unknown = accelerator(2**30), accelerator(None)
-    assert chunk_points(100_000, [small]) == 256
-    assert chunk_points(n_value, [unknown]) * n_value <= 2**27
+    assert chunk_points(10_000_000, small) == 32
+    assert chunk_points(n_value, unknown) * n_value <= 2**27
 
 
 def test_devices_are_counted_by_kind():

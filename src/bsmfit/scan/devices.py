@@ -34,12 +34,12 @@ DEVICE_KINDS = ("auto", "cpu", "gpu")
 CHUNK_POINTS = 8192
 """Points that a CPU evaluates at once: more do not fit its caches."""
 
-_CHUNK_VALUES = 2**23  # doubles of a CPU's temporaries, 64 MiB
+_CHUNK_VALUES = 2**21  # doubles of a CPU's temporaries: few, to stay in a cache
 
 # points and doubles (where it does not tell its memory) of an accelerator, and what
 # share of its memory temporaries are planned to take: XLA may lay them out otherwise
 _MANY_POINTS, _MANY_VALUES, _MEMORY_SHARE = 2**18, 2**27, 1.0 / 16.0
-_FEWEST = 256
+_FEWEST = 32
 
 # what JAX raises: the second one where no platform of JAX_PLATFORMS is installed
 _NO_BACKEND = (RuntimeError, AssertionError)
@@ -130,23 +130,23 @@ def row_mesh(devices: Sequence[Device]) -> Mesh:
     return Mesh(np.array(devices, dtype=object), ("row",))
 
 
-def chunk_points(n_value: int, devices: Sequence[Device]) -> int:
-    """Points that devices evaluate at once: as many as fit, on each the same.
+def chunk_points(n_value: int, device: Device) -> int:
+    """Points that a device evaluates at once: as many as fit.
 
     A CPU is given what fits its caches. An accelerator starves on that: it is given
     262,144 points, or those whose temporaries take a sixteenth of its memory.
 
     Args:
         n_value: Doubles that the temporaries of one point take, about.
-        devices: Where they are evaluated.
+        device: Where they are evaluated.
 
     Returns:
-        Points of all devices together, at least 256 each.
+        Points, at least 32.
     """
     most, values = CHUNK_POINTS, _CHUNK_VALUES
-    if devices[0].platform != "cpu":
-        most, values = _MANY_POINTS, _values_that_fit(devices[0])
-    return len(devices) * int(np.clip(values // n_value, _FEWEST, most))
+    if device.platform != "cpu":
+        most, values = _MANY_POINTS, _values_that_fit(device)
+    return int(np.clip(values // n_value, _FEWEST, most))
 
 
 def _values_that_fit(device: Device) -> int:

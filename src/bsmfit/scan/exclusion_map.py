@@ -218,7 +218,7 @@ def plan_map(
         first=masses if chosen is None else chosen[1],
         coupling=couplings,
         plan=plan,
-        chunk_points=chunk_points(point.kernel.n_value, devices),
+        chunk_points=chunk_points(point.kernel.n_value, devices[0]),
         devices=devices,
         further=further,
     )

@@ -33,7 +33,7 @@ class PlannedMap:
         first: The first axis: masses [GeV], or the values of a parameter.
         coupling: Coupling axis.
         plan: What the numbers depend on.
-        chunk_points: Points that the devices evaluate at once.
+        chunk_points: Points that each of the devices evaluates at once.
         devices: Where blocks are computed.
         further: Values of further parameters, of which each combination is a plane.
     """
@@ -69,6 +69,7 @@ class PlannedMap:
             chunk_points=self.chunk_points,
             block_points=block_points,
             n_plane=self.further.n_plane,
+            n_device=len(self.devices),
         )
 
     def compute(

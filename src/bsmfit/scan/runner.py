@@ -129,8 +129,8 @@ def run_plane(
         point: The point function.
         mass: Masses [GeV], strictly ascending, > 0.
         coupling: Couplings [1], strictly ascending, > 0.
-        chunk_points: Points evaluated at once, about; it sets the memory and the last
-            bits of no number.
+        chunk_points: Points that each device evaluates at once, about; it sets the
+            memory and the last bits of no number.
         blocks: Where rows are kept as they are done, and rows already done are found;
             None keeps nothing. Planes of up to `blocks.SINGLE_BLOCK_POINTS` are one
             block.
@@ -148,7 +148,13 @@ def run_plane(
     require_x64("run_plane")
     _check_axis(mass, name="mass")
     _check_axis(coupling, name="coupling")
-    cut = cut_plane(mass.size, coupling.size, chunk_points=chunk_points)
+    devices = local_devices() if devices is None else devices
+    cut = cut_plane(
+        mass.size,
+        coupling.size,
+        chunk_points=chunk_points,
+        n_device=len(devices),
+    )
 
     def compute(rows: range, count: Callable[[int], None]) -> dict[str, np.ndarray]:
         return run_rows(
@@ -235,7 +241,7 @@ def run_rows(
     """
     require_x64("run_rows")
     mesh = row_mesh(local_devices() if devices is None else devices)
-    placed, on_all = _place((point, coupling), mesh)
+    placed = _place(point, mesh)
     chunks = []
     for first in range(rows.start, rows.stop, cut.chunk_rows):
         some = mass[first : min(first + cut.chunk_rows, rows.stop)]
