@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib.util
+import typing
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -15,9 +18,11 @@ import bsmfit
 from bsmfit.channels.combination import production_processes
 from bsmfit.channels.search_region import LOG_CLOSED, log_total_signal
 from bsmfit.errors import InputError
+from bsmfit.inference.exclusion.kernel import ExclusionKernel
 from bsmfit.physics.heavy_neutral_lepton import HEAVY_NEUTRAL_LEPTON_PROCESSES
 from bsmfit.physics.production import RARE_DECAYS
-from bsmfit.scan.runner import Status
+from bsmfit.scan.devices import local_devices, row_mesh
+from bsmfit.scan.runner import Status, _evaluate_rows
 
 # a coupling within reach, and the power of it in the signal of a long-lived particle
 COUPLINGS = {
@@ -296,16 +301,53 @@ def kernel_point(request, searches):
 
 
 def test_scan_kernels_lower_for_a_gpu_without_one(kernel_point):
+    """The very program of the runner, with everything that it returns."""
     arrays, structure = eqx.partition(kernel_point, eqx.is_array)
+    mesh = row_mesh(local_devices("cpu")[:1])
 
-    def kernel(arrays, mass, coupling):
-        return eqx.combine(arrays, structure)(mass, coupling).cls_obs
+    def rows(arrays, mass, coupling):
+        point = eqx.combine(arrays, structure)
+        found = _evaluate_rows.__wrapped__(point, mass, coupling, mesh)
+        return eqx.filter(found, eqx.is_array)
 
-    plane = jax.vmap(jax.vmap(kernel, (None, None, 0)), (None, 0, None))
-    exported = jax.export.export(jax.jit(plane), platforms=("cuda",))(
+    exported = jax.export.export(jax.jit(rows), platforms=("cuda",))(
         arrays, jnp.linspace(0.22, 0.25, 4), jnp.geomspace(1e-7, 1e-5, 8)
     )
     assert exported.platforms == ("cuda",)
+    assert "callback" not in exported.mlir_module()
+
+
+def test_every_kind_of_scan_kernel_is_lowered(searches):
+    kinds = {
+        type(
+            bsmfit.ExclusionPoint.from_model(
+                bsmfit.load_model(model, preset), [searches[name] for name in channels]
+            ).kernel
+        )
+        for model, preset, channels in KERNELS.values()
+    }
+    assert kinds == set(typing.get_args(ExclusionKernel))
+
+
+@pytest.fixture(scope="module")
+def measured_kernels():
+    """What benchmarks/device.py measures besides maps."""
+    path = Path(__file__).parents[1] / "benchmarks" / "device_kernels.py"
+    spec = importlib.util.spec_from_file_location("device_benchmark", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {k: make for k, make in module.KERNELS.items() if "map" not in k}
+
+
+def test_other_kernels_lower_for_a_gpu_without_one(measured_kernels):
+    assert len(measured_kernels) >= 6
+    for name, make in measured_kernels.items():
+        function, arguments = make()
+        exported = jax.export.export(jax.jit(function), platforms=("cuda",))(
+            *arguments(64)
+        )
+        assert exported.platforms == ("cuda",), name
+        assert "callback" not in exported.mlir_module(), name
 
 
 def test_a_point_works_under_jit_and_vmap(searches):

@@ -83,6 +83,12 @@ def test_batch(run, tmp_path):
     assert 3e-7 < np.nanmin(names["edges"].lower) < 6e-7
 
 
+def test_devices(run, capsys):
+    result = run("devices.md")["result"]
+    assert "cpu" in capsys.readouterr().out
+    assert np.all(result["status"] == 0)
+
+
 def test_gradients(run):
     names = run("gradients.md")
     # at fixed lifetime N ~ eta: d ln eps / d ln eta = -1/4 without decays in flight

@@ -24,6 +24,7 @@ from bsmfit.cli.app import app
 from bsmfit.cli.scan_report import _without_result
 from bsmfit.errors import UnknownNameError
 from bsmfit.export.contour_csv import read_contour
+from bsmfit.scan.devices import local_devices
 from bsmfit.scan.exclusion_map import as_axis
 from bsmfit.scan.folder_lock import own_folder
 from bsmfit.scan.grid import Axis
@@ -92,7 +93,7 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[ScanPlan]:
     done: list[ScanPlan] = []
 
     def plan_toy(
-        model, channels, *, mass, coupling, parameters, parameter, cl, ordering
+        model, channels, *, mass, coupling, parameters, parameter, cl, ordering, device
     ):
         assert parameter is None
         assert ordering == "likelihood-ratio" or not parameters
@@ -101,7 +102,11 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[ScanPlan]:
         plan = ScanPlan.from_parts(model, channels, mass=mass, coupling=coupling, cl=cl)
         exclusion = SimpleNamespace(ordering="count")
         return SimpleNamespace(
-            plan=plan, exclusion=exclusion, first=mass, coupling=coupling
+            plan=plan,
+            exclusion=exclusion,
+            first=mass,
+            coupling=coupling,
+            devices=local_devices(device),
         )
 
     def compute_toy(planned, *, blocks, progress):

@@ -5,12 +5,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
+import jax
 import pytest
 from typer.testing import CliRunner
 
 import bsmfit
 from bsmfit.cli.app import app
+from bsmfit.scan.batch import batch_run
 
 CARD = """\
 card_version: 1
@@ -156,3 +159,29 @@ def test_stopped_run_says_how_to_go_on(tmp_path, capsys):
 
 def test_schema_is_json():
     assert "channels" in json.loads(run("schema").stdout)["properties"]
+
+
+def test_a_gpu_that_is_not_there_is_refused_before_anything_is_written(card, tmp_path):
+    out = tmp_path / "out"
+    for words in (
+        ("scan", "dark-photon", "--channel", "na62-dump-mumu"),
+        ("batch", "run", str(card)),
+    ):
+        done = CliRunner().invoke(app, [*words, "--out", str(out), "--device", "gpu"])
+        assert done.exit_code == 2
+        assert "device gpu" in done.stderr
+        assert "cpu" in done.stderr
+        assert not out.exists()
+
+
+def test_work_that_is_complete_needs_no_device(finished):
+    assert run("resume", finished, "--device", "gpu").exit_code == 0
+
+
+def test_workers_are_refused_where_they_would_share_a_gpu(card, tmp_path, monkeypatch):
+    gpu = Mock(spec=jax.Device, platform="gpu", device_kind="Some GPU")
+    monkeypatch.setattr(batch_run, "local_devices", lambda: (gpu,))
+    done = run("run", card, "--out", tmp_path / "out", "--workers", "2")
+    assert done.exit_code == 2
+    assert "Some GPU" in done.stderr
+    assert not (tmp_path / "out").exists()

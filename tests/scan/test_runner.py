@@ -11,6 +11,7 @@ import pytest
 from bsmfit.errors import InputError
 from bsmfit.scan import blocks as blocks_module
 from bsmfit.scan.blocks import BlockFolder
+from bsmfit.scan.devices import local_devices, row_mesh
 from bsmfit.scan.runner import PointResult, Status, _evaluate_rows, run_plane
 
 MASS = np.geomspace(0.2, 0.8, 13)
@@ -82,9 +83,10 @@ def test_work_that_depends_on_the_mass_alone_is_done_once_per_mass():
                 n_up_exp=jnp.tile(up, 5),
             )
 
-    jaxpr = jax.make_jaxpr(lambda m, g: _evaluate_rows.__wrapped__(Point(), m, g))(
-        jnp.asarray(MASS), jnp.asarray(COUPLING)
-    )
+    mesh = row_mesh(local_devices("cpu")[:1])
+    jaxpr = jax.make_jaxpr(
+        lambda m, g: _evaluate_rows.__wrapped__(Point(), m, g, mesh)
+    )(jnp.asarray(MASS), jnp.asarray(COUPLING))
     lines = [line for line in str(jaxpr).splitlines() if " tan " in line]
     assert len(lines) == 1
     assert "f64[13] =" in lines[0]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bsmfit.cli.compilation_cache import start_compilation_cache
+from bsmfit.cli.device import DeviceKind, DeviceOption, start_devices
 from bsmfit.cli.options import FigureOption, parse_path
 from bsmfit.cli.parameters import ProfileOption
 from bsmfit.cli.scan_files import write_exports
@@ -99,6 +100,7 @@ def run(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace another run in the folder.")
     ] = False,
+    device: DeviceOption = DeviceKind.AUTO,
     take_over: TakeOverOption = False,
 ) -> None:
     """Compute the map of a card; one that was stopped continues.
@@ -117,7 +119,7 @@ def run(
 
     share = None if block is None else _share(block)
     content = read_run_card(card)
-    _enable()
+    _enable(device)
     from bsmfit.scan.batch.batch_run import run_batch, run_share
 
     with progress_bar() as progress:
@@ -143,6 +145,7 @@ def resume(
     folder: FolderArgument,
     workers: WorkersOption = None,
     dask: DaskOption = None,
+    device: DeviceOption = DeviceKind.AUTO,
     take_over: TakeOverOption = False,
 ) -> None:
     """Compute what is missing of a run that was stopped, and merge."""
@@ -154,7 +157,7 @@ def resume(
     if is_finished(folder, manifest):
         typer.echo(f"nothing to do: {folder / 'scan.nc'} is complete")
         return
-    _enable()
+    _enable(device)
     from bsmfit.scan.batch.batch_run import run_batch
 
     with progress_bar() as progress:
@@ -319,12 +322,10 @@ def work(
     live_as_worker(folder, sys.stdin, sys.stdout)
 
 
-def _enable() -> None:
+def _enable(device: DeviceKind = DeviceKind.AUTO) -> None:
     """Get ready to compute, where that turns out to be needed."""
     os.environ.update(start_compilation_cache(os.environ))
-    from bsmfit import enable_x64
-
-    enable_x64()
+    start_devices(device)
 
 
 def _cores(text: str) -> list[int]:

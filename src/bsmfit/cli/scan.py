@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bsmfit.cli.device import DeviceKind, DeviceOption, start_devices
 from bsmfit.cli.interrupt import Stopped
 from bsmfit.cli.options import (
     AllowCodeOption,
@@ -73,6 +74,7 @@ def scan(
     observed: ObservedOption = None,
     override: OverrideOption = None,
     allow_code: AllowCodeOption = False,
+    device: DeviceOption = DeviceKind.AUTO,
     overwrite: OverwriteOption = False,
     figure: FigureOption = True,
 ) -> None:
@@ -86,9 +88,7 @@ def scan(
     several values of a --parameter each has contours of its own. With --precision the
     plane is a first grid, and its contours are refined.
     """
-    from bsmfit import enable_x64
-
-    enable_x64()
+    start_devices(device)
     from bsmfit.catalogue.models import load_model
     from bsmfit.channels.combination import as_channels
     from bsmfit.scan.adaptive.contours import coarse_axes
@@ -144,6 +144,7 @@ def scan(
         parameter=first,
         cl=cl,
         ordering=ordering.value,
+        device=device.value,
     )
     if (
         ordering is not Ordering.LIKELIHOOD_RATIO
@@ -173,11 +174,13 @@ def scan(
 
                 dataset = compute_map(planned, blocks=blocks, progress=progress)
             dataset = _refined(dataset, planned.exclusion, precision)
-            write_scan(dataset.assign_attrs(circumstances()), path)
+            about = circumstances(planned.devices)
+            write_scan(dataset.assign_attrs(about), path)
             blocks.remove()
         elif dataset.attrs.get("contour_precision") != precision:
             dataset = _refined(dataset, planned.exclusion, precision)
-            write_scan(dataset.assign_attrs(circumstances()), path)
+            about = circumstances(planned.devices)
+            write_scan(dataset.assign_attrs(about), path)
         for name in profile or ():
             dataset = profile_parameter(dataset, name)
         report(dataset, [path, *write_exports(dataset, folder, figure=figure)])

@@ -133,15 +133,18 @@ def cut_plane(
     chunk_points: int,
     block_points: int | None = None,
     n_plane: int = 1,
+    n_device: int = 1,
 ) -> BlockCut:
     """Cut a plane, or several of one size, for what is evaluated at once.
 
     Args:
         n_mass: Number of rows, >= 1.
         n_coupling: Points in a row, >= 1.
-        chunk_points: Points of one call, about: a row that is longer is cut as well.
+        chunk_points: Points of one call on each device, about: a row that is longer is
+            cut as well.
         block_points: Points of a block, at least a row; as `cut_rows` where None.
         n_plane: Number of planes, >= 1.
+        n_device: Devices that share the rows of a call, >= 1.
 
     Returns:
         The cut; small planes are put together to blocks.
@@ -150,6 +153,8 @@ def cut_plane(
         >>> cut = cut_plane(1000, 100, chunk_points=400, block_points=1000)
         >>> cut.block_rows, cut.chunk_rows
         (12, 4)
+        >>> cut_plane(1000, 100, chunk_points=50, n_device=4).chunk_rows
+        4
         >>> cut_plane(10, 10, chunk_points=400, block_points=250, n_plane=8).block_rows
         20
     """
@@ -158,14 +163,18 @@ def cut_plane(
         points = SINGLE_BLOCK_POINTS if is_small else BLOCK_POINTS
         points = points if block_points is None else block_points
         one = cut_plane(
-            n_mass, n_coupling, chunk_points=chunk_points, block_points=points
+            n_mass,
+            n_coupling,
+            chunk_points=chunk_points,
+            block_points=points,
+            n_device=n_device,
         )
         together = min(max(1, points // (n_mass * n_coupling)), n_plane)
         rows = one.block_rows if together == 1 else together * n_mass
         return dataclasses.replace(
             one, n_mass=n_plane * n_mass, block_rows=rows, plane_rows=n_mass
         )
-    chunk_rows = min(max(1, chunk_points // n_coupling), n_mass)
+    chunk_rows = min(n_device * max(1, chunk_points // n_coupling), n_mass)
     # equal parts, so that next to none of a call is padding
     n_part = -(-n_coupling // max(chunk_points, _SMALLEST_PART))
     columns = None if n_part == 1 else -(-n_coupling // n_part)

@@ -23,6 +23,7 @@ from bsmfit.errors import InputError
 from bsmfit.physics.excluded_masses import windows_in_words
 from bsmfit.physics.model import Model
 from bsmfit.scan.blocks import BlockFolder
+from bsmfit.scan.devices import chunk_points, local_devices
 from bsmfit.scan.exclusion_point import ExclusionPoint
 from bsmfit.scan.further_axes import FurtherAxes
 from bsmfit.scan.grid import Axis, PointList, parse_axis
@@ -33,7 +34,7 @@ from bsmfit.scan.parameter_axis import (
 )
 from bsmfit.scan.plan import ScanPlan
 from bsmfit.scan.planned_map import PlannedMap
-from bsmfit.scan.runner import CHUNK_POINTS, Progress, run_blocks
+from bsmfit.scan.runner import Progress, run_blocks
 from bsmfit.scan.store import build_dataset
 
 __all__ = [
@@ -61,9 +62,6 @@ AxisLike = (
 )
 """What a user may write for an axis."""
 
-# doubles of a chunk's temporaries: few, so that they stay in a cache; and the factor on
-# a device that is no CPU
-_CHUNK_VALUES, _FEWEST_POINTS, _DEVICE_FACTOR = 2**21, 32, 64
 _BESIDE = 1e-9
 
 
@@ -77,6 +75,7 @@ def scan_plane(
     cl: float = 0.9,
     ordering: str = "likelihood-ratio",
     parameter: str | Mapping[str, AxisLike] | None = None,
+    device: str = "auto",
     blocks: BlockFolder | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:
@@ -97,6 +96,8 @@ def scan_plane(
         parameter: A further parameter of the model on the first axis in place of the
             mass, which is one number then: its name and axis,
             ``{"lifetime_ps": (10.0, 1e6, 100)}``, or the name alone for its usual axis.
+        device: Where it is computed: on all GPUs of this machine (``"gpu"``), on its
+            CPU (``"cpu"``), or on what JAX prefers (``"auto"``).
         blocks: Where finished rows are kept; nothing is kept where None. They are
             found again by the digest of the plan, which covers what the model and the
             channels compute.
@@ -109,8 +110,10 @@ def scan_plane(
 
     Raises:
         InputError: An axis that is empty, reversed or outside what the model and the
-            searches cover, searches that cannot be combined, or a level outside (0, 1).
-        UnknownNameError: An unknown production process, parameter or ordering.
+            searches cover, searches that cannot be combined, a level outside (0, 1), or
+            there is no such device here.
+        UnknownNameError: An unknown production process, parameter, ordering or kind of
+            device.
     """
     planned = plan_map(
         model,
@@ -121,6 +124,7 @@ def scan_plane(
         cl=cl,
         ordering=ordering,
         parameter=parameter,
+        device=device,
     )
     return compute_map(planned, blocks=blocks, progress=progress)
 
@@ -162,6 +166,7 @@ def plan_map(
     cl: float = 0.9,
     ordering: str = "likelihood-ratio",
     parameter: str | Mapping[str, AxisLike] | None = None,
+    device: str = "auto",
 ) -> PlannedMap:
     """Check what was asked of a map, and compute nothing.
 
@@ -174,14 +179,16 @@ def plan_map(
         cl: Confidence level, within (0, 1).
         ordering: As for `scan_plane`.
         parameter: As for `scan_plane`.
+        device: Likewise; no number depends on it beyond the last bits.
 
     Returns:
         The map, of which blocks can be computed.
 
     Raises:
         InputError: As `scan_plane`.
-        UnknownNameError: An unknown production process or ordering.
+        UnknownNameError: As `scan_plane`.
     """
+    devices = local_devices(device)
     searches = as_channels(channels)
     further = FurtherAxes.of(model, parameters)
     # the value that the model came with is none of its map
@@ -211,7 +218,8 @@ def plan_map(
         first=masses if chosen is None else chosen[1],
         coupling=couplings,
         plan=plan,
-        chunk_points=_chunk_points(point),
+        chunk_points=chunk_points(point.kernel.n_value, devices[0]),
+        devices=devices,
         further=further,
     )
 
@@ -468,14 +476,6 @@ def _labelled(
     if model.coupling_symbol:
         dataset[model.coupling].attrs["symbol"] = f"${model.coupling_symbol}$"
     return dataset
-
-
-def _chunk_points(point: ExclusionPoint) -> int:
-    """Points evaluated at once: as many as fit, more on a device that is no CPU."""
-    is_cpu = jax.default_backend() == "cpu"
-    most = CHUNK_POINTS if is_cpu else 16 * CHUNK_POINTS
-    values = _CHUNK_VALUES if is_cpu else _DEVICE_FACTOR * _CHUNK_VALUES
-    return int(np.clip(values // point.kernel.n_value, _FEWEST_POINTS, most))
 
 
 def _spanning(axes: Sequence[DefaultAxis]) -> Axis:

@@ -11,6 +11,7 @@ import numpy as np
 from bsmfit.channels.channel import Channel
 from bsmfit.physics.model import Model
 from bsmfit.scan.blocks import BlockCut, cut_plane
+from bsmfit.scan.devices import Device
 from bsmfit.scan.exclusion_point import ExclusionPoint
 from bsmfit.scan.further_axes import FurtherAxes
 from bsmfit.scan.grid import Axis, PointList
@@ -32,7 +33,8 @@ class PlannedMap:
         first: The first axis: masses [GeV], or the values of a parameter.
         coupling: Coupling axis.
         plan: What the numbers depend on.
-        chunk_points: Points that this device evaluates at once.
+        chunk_points: Points that each of the devices evaluates at once.
+        devices: Where blocks are computed.
         further: Values of further parameters, of which each combination is a plane.
     """
 
@@ -43,6 +45,7 @@ class PlannedMap:
     coupling: Axis | PointList
     plan: ScanPlan
     chunk_points: int
+    devices: tuple[Device, ...]
     further: FurtherAxes = field(default_factory=FurtherAxes)
 
     @property
@@ -66,6 +69,7 @@ class PlannedMap:
             chunk_points=self.chunk_points,
             block_points=block_points,
             n_plane=self.further.n_plane,
+            n_device=len(self.devices),
         )
 
     def compute(
@@ -95,6 +99,7 @@ class PlannedMap:
                     some,
                     coupling=couplings,
                     cut=cut,
+                    devices=self.devices,
                     count=count,
                 )
             )

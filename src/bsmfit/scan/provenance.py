@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import xarray as xr
 
 from bsmfit.errors import InputError
+
+if TYPE_CHECKING:
+    from bsmfit.scan.devices import Device
 
 __all__ = [
     "VOLATILE_ATTRIBUTES",
@@ -24,18 +28,23 @@ _CLAIM = " data, bsmfit reinterpretation"
 _DEFAULT = "NA62"
 
 
-def circumstances() -> dict[str, str]:
+def circumstances(devices: Sequence[Device] | None = None) -> dict[str, str]:
     """When and on what a result was computed: the `VOLATILE_ATTRIBUTES`.
+
+    Args:
+        devices: The devices; those that JAX prefers where None.
 
     Returns:
         The attributes.
     """
     import jax
 
+    from bsmfit.scan.devices import describe_devices, local_devices
+
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "jax_version": jax.__version__,
-        "device": jax.devices()[0].device_kind,
+        "device": describe_devices(local_devices() if devices is None else devices),
     }
 
 

@@ -10,6 +10,9 @@ computed once per mass (cross sections, backgrounds, often the limit itself).
 A chunk is a few rows of the plane. It bounds the memory, and since every chunk has the
 same shape, a plane of any size is traced once. The point function is a traced argument:
 another model or another data set of the same structure does not compile again.
+
+The rows of a chunk are split over all devices (`bsmfit.scan.devices`). Nothing moves
+between host and devices while a chunk is computed, and nothing between devices.
 """
 
 from __future__ import annotations
@@ -21,16 +24,16 @@ from typing import Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Float, Int, PyTree
 
 from bsmfit._x64 import require_x64
 from bsmfit.errors import InputError
 from bsmfit.scan.blocks import BlockCut, BlockFolder, cut_plane
+from bsmfit.scan.devices import CHUNK_POINTS, Device, local_devices, row_mesh
 
 __all__ = [
-    "CHUNK_POINTS",
     "PointFunction",
     "PointResult",
     "Progress",
@@ -41,7 +44,7 @@ __all__ = [
     "run_rows",
 ]
 
-CHUNK_POINTS = 8192
+_ON_ALL, _BY_ROW = PartitionSpec(), PartitionSpec("row")
 
 Progress = Callable[[int, int], None]
 
@@ -114,6 +117,7 @@ def run_plane(
     coupling: Float[np.ndarray, " n_coupling"],
     chunk_points: int = CHUNK_POINTS,
     blocks: BlockFolder | None = None,
+    devices: Sequence[Device] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, np.ndarray]:
     """Evaluate a point function on a whole plane.
@@ -125,11 +129,12 @@ def run_plane(
         point: The point function.
         mass: Masses [GeV], strictly ascending, > 0.
         coupling: Couplings [1], strictly ascending, > 0.
-        chunk_points: Points evaluated at once, about; it sets the memory and the last
-            bits of no number.
+        chunk_points: Points that each device evaluates at once, about; it sets the
+            memory and the last bits of no number.
         blocks: Where rows are kept as they are done, and rows already done are found;
             None keeps nothing. Planes of up to `blocks.SINGLE_BLOCK_POINTS` are one
             block.
+        devices: Where it is computed; `bsmfit.scan.devices.local_devices` where None.
         progress: Called with (points done, points in all).
 
     Returns:
@@ -143,10 +148,24 @@ def run_plane(
     require_x64("run_plane")
     _check_axis(mass, name="mass")
     _check_axis(coupling, name="coupling")
-    cut = cut_plane(mass.size, coupling.size, chunk_points=chunk_points)
+    devices = local_devices() if devices is None else devices
+    cut = cut_plane(
+        mass.size,
+        coupling.size,
+        chunk_points=chunk_points,
+        n_device=len(devices),
+    )
 
     def compute(rows: range, count: Callable[[int], None]) -> dict[str, np.ndarray]:
-        return run_rows(point, mass, rows, coupling=coupling, cut=cut, count=count)
+        return run_rows(
+            point,
+            mass,
+            rows,
+            coupling=coupling,
+            cut=cut,
+            devices=devices,
+            count=count,
+        )
 
     return run_blocks(compute, cut, coupling.size, blocks=blocks, progress=progress)
 
@@ -200,6 +219,7 @@ def run_rows(
     *,
     coupling: Float[np.ndarray, " n_coupling"],
     cut: BlockCut,
+    devices: Sequence[Device] | None = None,
     count: Callable[[int], None] | None = None,
 ) -> dict[str, np.ndarray]:
     """Evaluate a point function on one block of a plane.
@@ -210,6 +230,7 @@ def run_rows(
         rows: The rows of the block.
         coupling: Couplings [1].
         cut: How the plane is cut; all blocks of a cut run one compiled program.
+        devices: Where it is computed; `bsmfit.scan.devices.local_devices` where None.
         count: Called with the number of points that were just done.
 
     Returns:
@@ -219,13 +240,23 @@ def run_rows(
         PrecisionError: float64 is switched off.
     """
     require_x64("run_rows")
+    mesh = row_mesh(local_devices() if devices is None else devices)
+    placed = _place(point, mesh)
     chunks = []
     for first in range(rows.start, rows.stop, cut.chunk_rows):
         some = mass[first : min(first + cut.chunk_rows, rows.stop)]
-        chunks.append(_run_chunk(point, some, coupling, cut))
+        chunks.append(_run_chunk(placed, some, coupling, cut, mesh))
         if count:
             count(some.size * coupling.size)
     return join_rows(chunks)
+
+
+def _place(tree: PyTree, mesh: Mesh) -> PyTree:
+    """Put the arrays of a tree on all devices."""
+    arrays, structure = eqx.partition(
+        tree, lambda leaf: eqx.is_array(leaf) or isinstance(leaf, np.ndarray)
+    )
+    return eqx.combine(jax.device_put(arrays, NamedSharding(mesh, _ON_ALL)), structure)
 
 
 @eqx.filter_jit
@@ -233,27 +264,54 @@ def _evaluate_rows(
     point: PointFunction,
     mass: Float[Array, " n_row"],
     coupling: Float[Array, " n_coupling"],
+    mesh: Mesh,
 ) -> PointResult:
-    """Evaluate some rows of a plane; compiled once per shape and structure."""
+    """Evaluate some rows of a plane; compiled once per shape, structure and mesh."""
+    arrays, structure = eqx.partition(point, eqx.is_array)
 
-    def row(one_mass: Float[Array, ""]) -> PointResult:
-        result = jax.vmap(lambda value: point(one_mass, value))(coupling)
-        return eqx.tree_at(lambda tree: tree.n_obs, result, result.n_obs[0])
+    def rows(
+        arrays: PointFunction,
+        mass: Float[Array, " n_own"],
+        coupling: Float[Array, " n_coupling"],
+    ) -> PointResult:
+        """The rows of one device."""
+        one_point = eqx.combine(arrays, structure)
 
-    return jax.vmap(row)(mass)
+        def row(one_mass: Float[Array, ""]) -> PointResult:
+            result = jax.vmap(lambda value: one_point(one_mass, value))(coupling)
+            return eqx.tree_at(lambda tree: tree.n_obs, result, result.n_obs[0])
+
+        return jax.vmap(row)(mass)
+
+    return jax.shard_map(
+        rows,
+        mesh=mesh,
+        in_specs=(_ON_ALL, _BY_ROW, _ON_ALL),
+        out_specs=_BY_ROW,
+        check_vma=False,  # devices exchange nothing
+    )(arrays, mass, coupling)
 
 
 def _run_chunk(
-    point: PointFunction, mass: np.ndarray, coupling: np.ndarray, cut: BlockCut
+    point: PointFunction,
+    mass: np.ndarray,
+    coupling: np.ndarray,
+    cut: BlockCut,
+    mesh: Mesh,
 ) -> dict[str, np.ndarray]:
-    """Evaluate up to `chunk_rows` masses, in calls of the one compiled shape."""
-    rows = jnp.asarray(np.pad(mass, (0, cut.chunk_rows - mass.size), mode="edge"))
+    """Evaluate up to `chunk_rows` masses, in calls of the one compiled shape.
+
+    Its rows are the next multiple of the number of devices; the last mass fills it up.
+    """
+    n_row = -(-cut.chunk_rows // mesh.size) * mesh.size
+    padded = np.pad(mass, (0, n_row - mass.size), mode="edge")
+    rows = jax.device_put(padded, NamedSharding(mesh, _BY_ROW))
     columns = cut.chunk_columns or coupling.size
     parts = []
     for first in range(0, coupling.size, columns):
         some = coupling[first : first + columns]
-        padded = np.pad(some, (0, columns - some.size), mode="edge")
-        result = _evaluate_rows(point, rows, jnp.asarray(padded))
+        on_all = _place(np.pad(some, (0, columns - some.size), mode="edge"), mesh)
+        result = jax.device_get(_evaluate_rows(point, rows, on_all, mesh))
         parts.append(_as_numpy(result, mass.size, some.size))
     joined = {
         name: np.concatenate([part[name] for part in parts], axis=1)

@@ -26,6 +26,7 @@ from bsmfit.scan.batch.progress import is_finished
 from bsmfit.scan.batch.run_card import RunCard
 from bsmfit.scan.batch.stop_request import StopRequest, stop_on_signal
 from bsmfit.scan.batch.workers import run_workers
+from bsmfit.scan.devices import describe_devices, local_devices
 from bsmfit.scan.exclusion_map import label_map
 from bsmfit.scan.folder_lock import own_folder, share_folder
 from bsmfit.scan.provenance import circumstances
@@ -81,12 +82,14 @@ def run_batch(
     Raises:
         OutputError: The folder is held by another process, holds another run or cannot
             be written to, or workers died again and again.
-        InputError: The card asks for what does not exist, or workers and a cluster are
-            asked for together.
+        InputError: The card asks for what does not exist, workers and a cluster are
+            asked for together, or workers would have to share a GPU.
     """
     if dask is not None and n_worker:
         msg = "workers and a Dask cluster do not go together; leave one of them out"
         raise InputError(msg)
+    if n_worker or (dask or "").startswith("local"):
+        _check_workers()
     with stop_on_signal() as stop, own_folder(directory, take_over=take_over):
         batch = open_batch(card, directory, overwrite=overwrite)
         blocks = batch.manifest.cut.blocks()
@@ -175,6 +178,18 @@ def merge_batch(directory: Path, *, take_over: bool = False) -> xr.Dataset:
         if not is_finished(directory, manifest):
             _merge(reopen_batch(directory))
     return read_scan(directory / RESULT_FILE)
+
+
+def _check_workers() -> None:
+    """Refuse workers where there is a GPU, of which each would take all memory."""
+    devices = local_devices()
+    if devices[0].platform != "cpu":
+        msg = (
+            f"workers share the cores of a CPU, and JAX computes on "
+            f"{describe_devices(devices)} here: one process fills all of it, so leave "
+            "--workers out, or choose --device cpu"
+        )
+        raise InputError(msg)
 
 
 def _compute_here(
