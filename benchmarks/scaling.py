@@ -10,7 +10,7 @@ expected limits and bands. One fresh process for each number of points: CPU seco
 the second run, after compilation, and the peak memory of the process.
 
 searches: 1 to 10 searches of one count that share an exposure, all numbers varying from
-point to point, exact joint CLs (`joint_speed.py` with other numbers of searches): by enumeration
+point to point, exact joint CLs (`joint_speed.py`): by enumeration
 up to 6, by convolution beyond.
 """
 
