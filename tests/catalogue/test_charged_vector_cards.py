@@ -74,10 +74,17 @@ def test_a_card_with_charges_needs_no_code(tmp_path):
                 ("neutrinos: 0.5", "neutrinos: 0"),
                 ("  loop_mixing: true\n", ""),
             ],
-            "charges are all 0",
+            ": charges are all 0",
         ),
-        ([("tau: -1", "tau: 0")], "add up to 0, not to 1"),
-        ([("  up: 0\n", "  up: 1\n")], "up has a charge too"),
+        (
+            [("tau: -1", "tau: 0")],
+            ": charges.loop_mixing needs charges of electron, muon and tau that add "
+            "up to 0, not to 1",
+        ),
+        (
+            [("  up: 0\n", "  up: 1\n")],
+            ": charges.loop_mixing is that of charged leptons, but up has a charge too",
+        ),
         (
             [("  up: 0\n", "  up: 1\n"), ("  loop_mixing: true\n", "")],
             "proportion 2 : -1 : -1",

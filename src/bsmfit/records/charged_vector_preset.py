@@ -95,7 +95,10 @@ class ChargesEntry(StrictModel):
                 has_loop_mixing=self.loop_mixing,
             )
         except InputError as error:
-            raise invalid_value(str(error)) from None
+            # the path of the key stands before the text, and names its subject
+            loops, text = "loop mixing ", str(error).removeprefix("charges ")
+            key = "loop_mixing" if text.startswith(loops) else None
+            raise invalid_value(text.removeprefix(loops), key=key) from None
         return self
 
     def by_fermion(self) -> dict[str, float]:
