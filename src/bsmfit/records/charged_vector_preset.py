@@ -14,7 +14,9 @@ from bsmfit.records.strict_model import StrictModel, invalid_value
 
 __all__ = ["ChargedVectorPreset", "ChargesEntry"]
 
-_Charge = Annotated[float, Field(ge=-1e3, le=1e3)]
+_LARGEST = 1e3
+_Charge = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
+_Mixing = Annotated[Quantity, quantity_check("1", minimum=-_LARGEST, maximum=_LARGEST)]
 _Number = float | int
 _NEUTRINOS = tuple(name for name in FERMIONS if name.endswith("_neutrino"))
 _NAMES = (*(name for name in FERMIONS if name not in _NEUTRINOS), "neutrinos")
@@ -52,7 +54,7 @@ class ChargesEntry(StrictModel):
     electron_neutrino: _Charge | None = None
     muon_neutrino: _Charge | None = None
     tau_neutrino: _Charge | None = None
-    kinetic_mixing: Annotated[Quantity, quantity_check("1")] | None = None
+    kinetic_mixing: _Mixing | None = None
     loop_mixing: bool = False
 
     @model_validator(mode="before")
