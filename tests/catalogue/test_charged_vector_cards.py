@@ -38,6 +38,10 @@ presets:
     form_factor: none
 """
 
+MIXING = """\
+  kinetic_mixing: {value: 1.0e+300, unit: "1", provenance: assumed, source: a test}
+"""
+
 
 def load(folder, *changes):
     text = CARD
@@ -74,10 +78,21 @@ def test_a_card_with_charges_needs_no_code(tmp_path):
                 ("neutrinos: 0.5", "neutrinos: 0"),
                 ("  loop_mixing: true\n", ""),
             ],
-            "charges are all 0",
+            ": charges are all 0",
         ),
-        ([("tau: -1", "tau: 0")], "add up to 0, not to 1"),
-        ([("  up: 0\n", "  up: 1\n")], "up has a charge too"),
+        (
+            [("tau: -1", "tau: 0")],
+            ": charges.loop_mixing needs charges of electron, muon and tau that add "
+            "up to 0, not to 1",
+        ),
+        (
+            [("  loop_mixing: true\n", MIXING)],
+            "charges.kinetic_mixing.value is 1e+300 1 but must be >= -1000 and",
+        ),
+        (
+            [("  up: 0\n", "  up: 1\n")],
+            ": charges.loop_mixing is that of charged leptons, but up has a charge too",
+        ),
         (
             [("  up: 0\n", "  up: 1\n"), ("  loop_mixing: true\n", "")],
             "proportion 2 : -1 : -1",

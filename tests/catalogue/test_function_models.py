@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 import bsmfit
 from bsmfit.cli.app import app
 from bsmfit.errors import DataFileError, InputError, UnknownNameError
+from bsmfit.scan.grid import Axis, PointList
+from bsmfit.scan.physical_points import check_some_point
 
 CARD = """\
 name: my-vector
@@ -90,3 +92,62 @@ def test_what_cannot_be_imported_is_named(card, function, error, message):
 def test_a_function_has_no_presets(card):
     with pytest.raises(InputError, match="without presets"):
         bsmfit.load_model(card(), "mine", allow_code=True)
+
+
+FAULTY = """\
+import jax.numpy as jnp
+from bsmfit.physics.mediator import Mediator
+
+def fails(mass, coupling, other):
+    raise KeyError("no such thing")
+
+def not_a_number(mass, coupling, other):
+    strength = {"proton-bremsstrahlung": coupling**2}
+    return Mediator(mass, mass * jnp.log(-other), {"ee": 0.5}, strength)
+
+def any_share(mass, coupling, other):
+    strength = {"proton-bremsstrahlung": coupling**2}
+    return Mediator(mass, coupling**2 * mass, {"ee": other}, strength)
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("fails", ".py, line 5: KeyError('no such thing')"),
+        ("not_a_number", "decay_width = nan must be finite"),
+    ],
+)
+@pytest.mark.parametrize("plane", [(), ("--parameter", "other=1:2:3")])
+def test_a_function_that_gives_no_particle_anywhere_is_refused(
+    card, tmp_path, function, words, plane
+):
+    (tmp_path / f"{card.module}.py").write_text(FAULTY)
+    out = tmp_path / "out"
+    axes = ["--mass", "0.1", "--coupling", "1e-7:1e-6:3", "--out", str(out), *plane]
+    found = CliRunner().invoke(
+        app,
+        [
+            "scan",
+            str(card(f"{card.module}:{function}")),
+            "--allow-code",
+            "--channel",
+            "na62-dump-ee",
+            *axes,
+        ],
+    )
+    assert found.exit_code == 2
+    assert words in found.stderr.replace("\n", " ")
+    assert not out.exists()
+
+
+def test_a_point_that_is_physical_lets_the_others_be(card, tmp_path):
+    (tmp_path / f"{card.module}.py").write_text(FAULTY)
+    path = card(f"{card.module}:any_share")
+    model = bsmfit.load_model(path, allow_code=True)
+    masses, couplings = Axis(0.1, 0.1, 1), Axis(1e-7, 1e-6, 2)
+    shares = PointList((0.5, 2.0))
+    check_some_point(model, masses, couplings, parameter=("other", shares))
+    none = PointList((2.0, 3.0))
+    with pytest.raises(InputError, match=r"sum to 2; .* other = 2; no point"):
+        check_some_point(model, masses, couplings, parameter=("other", none))

@@ -134,6 +134,23 @@ def test_coupling_has_no_unit_and_no_symbol_unless_given() -> None:
     assert plain.coupling_symbol is None
 
 
+RATE = {
+    "processes": ["b-to-kaon"],
+    "final_state": "mumu",
+    "lifetime": {"value": 1e3, "low": 10.0, "high": 1e6, "points": 9},
+    "rate": {"low": 1e-9, "high": 0.1, "points": 9},
+}
+
+
+def direction(scale=1e3, gluon=1.0):
+    return {
+        "processes": ["kaon-to-pion"],
+        "coupling": "gluon_coupling",
+        "scale": {**COEFFICIENT, "value": scale, "unit": "GeV"},
+        "couplings": {"gluon": gluon},
+    }
+
+
 @pytest.mark.parametrize(
     ("model", "keys", "text"),
     [
@@ -182,6 +199,15 @@ def test_coupling_has_no_unit_and_no_symbol_unless_given() -> None:
             {"nuisances": [nuisance("a", "eta-decay")]},
             "not among the preset's processes",
         ),
+        ("given-rate", {**RATE, "final_state": "mumuu"}, "did you mean 'mumu'"),
+        (
+            "given-rate",
+            {**RATE, "processes": ["b-to-kaon", "kaon-to-pion"]},
+            "rates are independent",
+        ),
+        ("axion-like-particle", direction(scale=100.0), "must be 246 GeV or more"),
+        ("axion-like-particle", direction(scale=1e20), r"must be > 0 and <= 1e\+15"),
+        ("axion-like-particle", direction(gluon=0.0), "are all 0"),
     ],
 )
 def test_preset_that_does_not_fit_its_model_is_refused(model, keys, text) -> None:

@@ -20,11 +20,11 @@ from __future__ import annotations
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from bsmfit.detector.aperture import ApertureDetector
+from bsmfit.detector.node_grid import over_grid
 from bsmfit.detector.photon_pair import PhotonPairDetector
 from bsmfit.detector.spectrometer import Spectrometer
 from bsmfit.detector.two_body_decay import daughter_momenta, flight_direction
@@ -160,16 +160,7 @@ def moments_slab(
             spectrometer=spectrometer,
         )
 
-    over_vertices = jax.vmap(at_node, in_axes=(None, None, 0, 0))
-
-    def at_momentum(item):
-        momentum, momentum_shifts = item
-        return jax.lax.map(
-            lambda pair: over_vertices(momentum, pair[0], vertices, pair[1]),
-            (angles, momentum_shifts),
-        )
-
-    return jax.lax.map(at_momentum, (momenta, shifts))
+    return over_grid(at_node, momenta, angles, vertices, shifts)
 
 
 def acceptance_slab(

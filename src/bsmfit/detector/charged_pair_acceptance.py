@@ -21,7 +21,6 @@ import itertools
 from collections.abc import Sequence
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
@@ -33,6 +32,7 @@ from bsmfit.detector.charged_pair_decays import (
     n_coordinate,
     photon_pair,
 )
+from bsmfit.detector.node_grid import over_grid
 from bsmfit.detector.spectrometer import Spectrometer, is_pair_accepted
 from bsmfit.detector.two_body_decay import flight_direction
 from bsmfit.physics.hadronic_final_states import ChargedPairState
@@ -214,13 +214,4 @@ def charged_pair_slab(
             spectrometer=spectrometer,
         )
 
-    over_vertices = jax.vmap(at_node, in_axes=(None, None, 0, 0))
-
-    def at_momentum(item):
-        momentum, momentum_shifts = item
-        return jax.lax.map(
-            lambda pair: over_vertices(momentum, pair[0], vertices, pair[1]),
-            (angles, momentum_shifts),
-        )
-
-    return jax.lax.map(at_momentum, (momenta, shifts))
+    return over_grid(at_node, momenta, angles, vertices, shifts)

@@ -15,6 +15,7 @@ __all__ = [
     "DOWN_TYPE",
     "ELECTROWEAK_SCALE",
     "FERMIONS",
+    "LARGEST_SCALE",
     "LEPTONS",
     "SCANNED_COUPLINGS",
     "UP_TYPE",
@@ -32,6 +33,9 @@ COUPLINGS: Final = ("gluon", "weak", "hypercharge", *FERMIONS)
 
 ELECTROWEAK_SCALE: Final = 246.0
 """Lowest scale of new physics [GeV]: below it W bosons and top quark do not run."""
+
+LARGEST_SCALE: Final = 1e15
+"""Largest scale of new physics [GeV]."""
 
 SCANNED_COUPLINGS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {

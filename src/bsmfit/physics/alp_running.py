@@ -34,6 +34,7 @@ from bsmfit.physics.alp_couplings_at_scale import (
     DOWN_TYPE,
     ELECTROWEAK_SCALE,
     FERMIONS,
+    LARGEST_SCALE,
     LEPTONS,
     UP_TYPE,
 )
@@ -52,7 +53,6 @@ LOW_COUPLINGS: Final = ("gluon", "photon", *FERMIONS, "flavour_changing")
 r"""Couplings at 2 GeV (that of the top quark at its mass). The last one is $k$ of
 $[k_D]_{ij} = V_{ti}^*V_{tj}\,k$ below the mass of the W boson."""
 
-_LARGEST_SCALE: Final = 1e15
 _LOW_SCALE: Final = 2.0
 _BOTTOM_MASS: Final = 4.18
 """MSbar mass of the bottom quark [GeV] (PDG)."""
@@ -114,7 +114,7 @@ def running_matrix(
         "scale of new physics",
         scale,
         low=ELECTROWEAK_SCALE,
-        high=_LARGEST_SCALE,
+        high=LARGEST_SCALE,
         hint="in GeV; the couplings are those of the theory with W, Z and top quark",
     )
     n = len(_ROW)

@@ -17,8 +17,10 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -34,7 +36,7 @@ from bsmfit.core.argument import (
     text,
 )
 from bsmfit.core.array_argument import check_range, known_values, scalar
-from bsmfit.errors import InputError, UnknownNameError
+from bsmfit.errors import BsmfitError, InputError, UnknownNameError
 from bsmfit.physics.mediator import Mediator, check_physical
 from bsmfit.physics.model_parameter import ModelParameter
 
@@ -339,6 +341,14 @@ def _evaluate(
             "write jnp.where(condition, this, that), and jax.numpy in place of numpy"
         )
         raise InputError(msg) from error
+    except BsmfitError:
+        raise
+    except Exception as error:
+        origin = str(getattr(model.function, "__module__", ""))
+        if origin.partition(".")[0] == "bsmfit":
+            raise  # a fault of this package keeps its traceback
+        msg = f"the function of model {model.name!r} fails{_place(error)}: {error!r}"
+        raise InputError(msg) from error
     if not isinstance(mediator, Mediator):
         msg = (
             f"the function of model {model.name!r} returns a "
@@ -349,6 +359,16 @@ def _evaluate(
         msg = f"model {model.name!r} names no production process"
         raise InputError(msg)
     return mediator
+
+
+def _place(error: Exception) -> str:
+    """Where the function was when it failed, as far as that is known."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]
+    return (
+        f" in {Path(frames[0].filename).name}, line {frames[0].lineno}"
+        if frames
+        else ""
+    )
 
 
 def _with_mass(name: str, mediator: Mediator, mass: Float[Array, ""]) -> Mediator:

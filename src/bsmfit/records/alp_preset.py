@@ -15,6 +15,7 @@ from bsmfit.errors import closest_name
 from bsmfit.physics.alp_couplings_at_scale import (
     COUPLINGS,
     ELECTROWEAK_SCALE,
+    LARGEST_SCALE,
     SCANNED_COUPLINGS,
 )
 from bsmfit.records.pair_preset import SeveralCouplingsPreset
@@ -46,7 +47,7 @@ class AlpPreset(SeveralCouplingsPreset):
     )
     units: ClassVar[Mapping[str, tuple[str, str]]] = SCANNED_COUPLINGS
 
-    scale: Annotated[Quantity, quantity_check("GeV", above=0.0)]
+    scale: Annotated[Quantity, quantity_check("GeV", above=0.0, maximum=LARGEST_SCALE)]
     couplings: dict[CouplingName, _Coefficient]
 
     @field_validator("scale")

@@ -14,7 +14,9 @@ from bsmfit.records.strict_model import StrictModel, invalid_value
 
 __all__ = ["ChargedVectorPreset", "ChargesEntry"]
 
-_Charge = Annotated[float, Field(ge=-1e3, le=1e3)]
+_LARGEST = 1e3
+_Charge = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
+_Mixing = Annotated[Quantity, quantity_check("1", minimum=-_LARGEST, maximum=_LARGEST)]
 _Number = float | int
 _NEUTRINOS = tuple(name for name in FERMIONS if name.endswith("_neutrino"))
 _NAMES = (*(name for name in FERMIONS if name not in _NEUTRINOS), "neutrinos")
@@ -52,7 +54,7 @@ class ChargesEntry(StrictModel):
     electron_neutrino: _Charge | None = None
     muon_neutrino: _Charge | None = None
     tau_neutrino: _Charge | None = None
-    kinetic_mixing: Annotated[Quantity, quantity_check("1")] | None = None
+    kinetic_mixing: _Mixing | None = None
     loop_mixing: bool = False
 
     @model_validator(mode="before")
@@ -95,7 +97,10 @@ class ChargesEntry(StrictModel):
                 has_loop_mixing=self.loop_mixing,
             )
         except InputError as error:
-            raise invalid_value(str(error)) from None
+            # the path of the key stands before the text, and names its subject
+            loops, text = "loop mixing ", str(error).removeprefix("charges ")
+            key = "loop_mixing" if text.startswith(loops) else None
+            raise invalid_value(text.removeprefix(loops), key=key) from None
         return self
 
     def by_fermion(self) -> dict[str, float]:

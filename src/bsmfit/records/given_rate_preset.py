@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
+from bsmfit.errors import closest_name
 from bsmfit.physics.final_states import KNOWN_FINAL_STATES
 from bsmfit.physics.given_rate import VISIBLE
 from bsmfit.records.model_preset import Preset
@@ -91,8 +92,9 @@ class GivenRatePreset(Preset):
     def _is_one_rate(self) -> GivenRatePreset:
         states = (VISIBLE, *KNOWN_FINAL_STATES)
         if self.final_state not in states:
-            known = ", ".join(states)
-            text = f"is {self.final_state!r}, no final state (known: {known})"
+            guess, known = closest_name(self.final_state, states), ", ".join(states)
+            hint = f"; did you mean {guess!r}?" if guess else ""
+            text = f"is {self.final_state!r}, no final state{hint} (known: {known})"
             raise invalid_value(text, key="final_state")
         kinds = [any(p in kind for p in self.processes) for kind in (_BEAUTY, _KAONS)]
         if all(kinds):

@@ -437,8 +437,9 @@ def check_masses(
         raise InputError(msg)
     if not any(bool(jnp.any(jax.vmap(c.covers)(points))) for c in channels):
         who = " and ".join(channel.name for channel in channels)
+        verb = "says" if len(channels) == 1 else "say"
         msg = (
-            f"{who} say nothing at any mass from {masses.low:g} to {masses.high:g} "
+            f"{who} {verb} nothing at any mass from {masses.low:g} to {masses.high:g} "
             "GeV; `bsmfit show NAME` lists the masses of a search"
         )
         raise InputError(msg)

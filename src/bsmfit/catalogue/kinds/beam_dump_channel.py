@@ -9,7 +9,7 @@ import numpy as np
 
 from bsmfit.catalogue.files import display_path, locate_geometry, sha256_of
 from bsmfit.catalogue.records import locate_channel, read_beam_dump_record
-from bsmfit.catalogue.tables.metadata import numbers_of, read_metadata
+from bsmfit.catalogue.tables.metadata import check_made_for
 from bsmfit.catalogue.tables.table_files import read_yield_table, table_path
 from bsmfit.channels.beam_dump import BeamDumpChannel, MassWindow
 from bsmfit.channels.channel import ChannelNuisance, DefaultAxis
@@ -45,7 +45,16 @@ def load_beam_dump(name: str | Path) -> BeamDumpChannel:
         )
         raise DataFileError(msg)
     geometry = locate_geometry(record.geometry, beside=path.parent)
-    _check_table(table, record, geometry)
+    check_made_for(
+        table,
+        record.id,
+        {
+            "final_state": record.final_state,
+            "selection": record.selection.model_dump(mode="json"),
+            "geometry_sha256": sha256_of(geometry),
+        },
+        record_path=table.with_name("record.yaml"),
+    )
     yields = read_yield_table(table)
     masses = np.asarray(yields.table.x)
     for event in record.counts.observed_masses or ():
@@ -93,26 +102,6 @@ def load_beam_dump(name: str | Path) -> BeamDumpChannel:
         yields=yields,
         window=_mass_window(record),
     ).as_published()
-
-
-def _check_table(table: Path, record: BeamDumpRecord, geometry: Path) -> None:
-    """Refuse a table that was made for another selection or detector."""
-    made = read_metadata(table)
-    given = {
-        "final_state": record.final_state,
-        "selection": numbers_of(record.selection.model_dump(mode="json")),
-        "geometry_sha256": sha256_of(geometry),
-    }
-    for key, value in given.items():
-        found = made.get(key)
-        if (numbers_of(found) if key == "selection" else found) != value:
-            what = key.removesuffix("_sha256").replace("_", " ")
-            msg = (
-                f"{display_path(table)} was made with another {what} than {record.id} "
-                f"has now; make it again with `bsmfit tables build --channel "
-                f"{table.with_name('record.yaml')}`"
-            )
-            raise DataFileError(msg)
 
 
 def _axis(axis: Axis) -> DefaultAxis:

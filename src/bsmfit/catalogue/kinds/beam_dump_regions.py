@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bsmfit.catalogue.files import display_path, locate_geometry, sha256_of
 from bsmfit.catalogue.quantity_words import (
@@ -13,7 +13,7 @@ from bsmfit.catalogue.quantity_words import (
     quantity_in_words,
 )
 from bsmfit.catalogue.records import locate_channel
-from bsmfit.catalogue.tables.metadata import numbers_of, read_metadata
+from bsmfit.catalogue.tables.metadata import check_made_for, read_metadata
 from bsmfit.catalogue.tables.region_tables import (
     RegionTables,
     read_dump_regions_record,
@@ -154,21 +154,16 @@ def _check_table(table: Path, tables: RegionTables, geometry: Path) -> None:
             f"it with {advice}"
         )
         raise DataFileError(msg)
-    made = read_metadata(table)
-    given: dict[str, Any] = {
-        "final_state": tables.final_state,
-        "selection": numbers_of(tables.selection.model_dump(mode="json")),
-        "geometry_sha256": sha256_of(geometry),
-    }
-    for key, value in given.items():
-        found = made.get(key)
-        if (numbers_of(found) if key == "selection" else found) != value:
-            what = key.removesuffix("_sha256").replace("_", " ")
-            msg = (
-                f"{display_path(table)} was made with another {what} than {tables.id} "
-                f"has now; make it again with {advice}"
-            )
-            raise DataFileError(msg)
+    check_made_for(
+        table,
+        tables.id,
+        {
+            "final_state": tables.final_state,
+            "selection": tables.selection.model_dump(mode="json"),
+            "geometry_sha256": sha256_of(geometry),
+        },
+        record_path=tables.folder / "record.yaml",
+    )
 
 
 def describe(name: str | Path) -> list[Section]:

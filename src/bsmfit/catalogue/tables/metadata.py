@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from bsmfit.catalogue.files import display_path
 from bsmfit.catalogue.tables.archive import read_arrays
 from bsmfit.errors import DataFileError
 
-__all__ = ["metadata_of", "numbers_of", "read_metadata"]
+__all__ = ["check_made_for", "metadata_of", "numbers_of", "read_metadata"]
 
 _MAX_BYTES = 4_000_000
 
@@ -64,6 +65,32 @@ def metadata_of(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
         msg = f"{display_path(path)}: its metadata is no mapping of keys to values"
         raise DataFileError(msg)
     return metadata
+
+
+def check_made_for(
+    table: Path, search: str, given: Mapping[str, object], *, record_path: Path
+) -> None:
+    """Refuse a table that was made for another search, selection or detector.
+
+    Args:
+        table: The table file.
+        search: Id of the search, for messages.
+        given: What it must have been made with, by key of its metadata.
+        record_path: The record, for the advice.
+
+    Raises:
+        DataFileError: Something differs, or the file is damaged.
+    """
+    made = read_metadata(table)
+    for key, value in given.items():
+        if numbers_of(made.get(key)) != numbers_of(value):
+            what = key.removesuffix("_sha256").replace("_", " ")
+            msg = (
+                f"{display_path(table)} was made with another {what} than {search} "
+                f"has now; make it again with `bsmfit tables build --channel "
+                f"{record_path}`"
+            )
+            raise DataFileError(msg)
 
 
 def numbers_of(content: object) -> object:
