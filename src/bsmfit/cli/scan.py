@@ -6,6 +6,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from bsmfit.cli.device import DeviceKind, DeviceOption, start_devices
 from bsmfit.cli.interrupt import Stopped
 from bsmfit.cli.options import (
@@ -102,6 +104,7 @@ def scan(
     from bsmfit.scan.physical_points import check_some_point
     from bsmfit.scan.plan import claim_folder
     from bsmfit.scan.provenance import circumstances
+    from bsmfit.scan.runner import Status
     from bsmfit.scan.store import write_scan
 
     theory = load_model(
@@ -193,6 +196,9 @@ def scan(
         for name in profile or ():
             dataset = profile_parameter(dataset, name)
         report(dataset, [path, *write_exports(dataset, folder, figure=figure)])
+    if not (dataset["status"].values == Status.OK).any():
+        typer.echo("bsmfit: no point of the plane has a result", err=True)
+        raise typer.Exit(1)
 
 
 def _first_parameter(
