@@ -306,6 +306,12 @@ CALLS: dict[str, list[str]] = {
         "exact_plan(one, ordering='x')",
         "exact_plan(one, ordering=None)",
     ],
+    "exclusion_contours": [
+        *[f"exclusion_contours({x}, dump)" for x in ("None", "'dark-photon'")],
+        "exclusion_contours(photon, 'na62-dump-mumu')",
+        *[f"exclusion_contours(photon, dump, cl={x})" for x in ("'0.9'", "90", "nan")],
+        *[f"exclusion_contours(photon, dump, precision={x})" for x in ("0", "nan")],
+    ],
     "excluded_polygons": [
         *[f"excluded_polygons({x})" for x in DATASETS],
         "excluded_polygons(scan, 'x')",

@@ -346,7 +346,7 @@ class RareDecayChannel(Channel):
         )
         changed = self.changed(f"background-x{value:g}", counts=counts)
         return refuse_large_background(
-            changed, f"background_factor = {value:g}", highest=_LARGEST_COUNT
+            changed, f"background_factor = {value:g}", highest=float(_LARGEST_COUNT)
         )
 
     def largest_counts(self) -> tuple[LargestCount, ...]:

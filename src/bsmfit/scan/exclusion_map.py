@@ -193,6 +193,8 @@ def plan_map(
         InputError: As `scan_plane`.
         UnknownNameError: As `scan_plane`.
     """
+    hint = 'write bsmfit.load_model("dark-photon")'
+    model = instance("model", model, Model, hint=hint)
     devices = local_devices(device)
     searches = as_channels(channels)
     further = FurtherAxes.of(model, parameters)

@@ -20,9 +20,8 @@ from jax.scipy.special import gammaincc
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from bsmfit._x64 import require_x64
-from bsmfit.core.argument import MOST_TOYS, whole_number
+from bsmfit.core.argument import MOST_TOYS, instance, whole_number
 from bsmfit.core.array_argument import random_key
-from bsmfit.core.argument import instance
 from bsmfit.errors import InputError
 from bsmfit.inference.fits.fit import background_and_free_minima
 from bsmfit.inference.fits.fit_problem import FitProblem
