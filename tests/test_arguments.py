@@ -306,6 +306,12 @@ CALLS: dict[str, list[str]] = {
         "exact_plan(one, ordering='x')",
         "exact_plan(one, ordering=None)",
     ],
+    "exclusion_contours": [
+        *[f"exclusion_contours({x}, dump)" for x in ("None", "'dark-photon'")],
+        "exclusion_contours(photon, 'na62-dump-mumu')",
+        *[f"exclusion_contours(photon, dump, cl={x})" for x in ("'0.9'", "90", "nan")],
+        *[f"exclusion_contours(photon, dump, precision={x})" for x in ("0", "nan")],
+    ],
     "excluded_polygons": [
         *[f"excluded_polygons({x})" for x in DATASETS],
         "excluded_polygons(scan, 'x')",
@@ -508,7 +514,158 @@ OTHERS: list[str] = [
     *[f"parse_axis({x}, name='mass')" for x in ("None", "3", "b'1:2:3'", "''", "'a'")],
 ]
 
-EXPRESSIONS = [*[call for calls in CALLS.values() for call in calls], *OTHERS]
+# Functions of the pages on projections, further parameters, spectra and fits.
+BEYOND = textwrap.dedent(
+    """
+    from bsmfit.catalogue.hepdata.lifetimes import read_lifetime_curves
+    from bsmfit.catalogue.hepdata.spectrum import read_missing_mass_spectrum
+    from bsmfit.catalogue.limit_curves import limit_at, read_limit_csv
+    from bsmfit.channels.missing_mass import BinnedBackground
+    from bsmfit.channels.override import OwnNuisance, with_nuisance
+    from bsmfit.channels.pi_nunu_likelihood import pi_nunu_likelihood
+    from bsmfit.export.pyhf_parameters import pyhf_constant
+    from bsmfit.inference.fits.fit import conditional_fit, free_fit
+    from bsmfit.inference.fits.goodness_of_fit import goodness_of_fit
+    from bsmfit.inference.fits.impacts import nuisance_impacts
+    from bsmfit.inference.posteriors.parameters import EventMasses, expected_counts
+    from bsmfit.likelihood.prefix import with_prefix
+    from bsmfit.physics.model_parameter import ModelParameter
+    from bsmfit.scan.batch.batch_run import run_batch
+    from bsmfit.scan.excluded_area import combination_gain
+    from bsmfit.scan.further_parameter import profile_parameter, scan_parameter
+
+    hadrons = load_channel("na62-dump-hadrons")
+    four = load_channel("na62-pi4e")
+    rare = load_channel("na62-pi-minus-e-e")
+    count = load_channel("na62-pi-invisible-run1-count")
+    nunu = load_pi_nunu("na62-pi-nunu-run1")
+    masses = jnp.array([0.2])
+
+    def returns(expression):
+        body = f"lambda m, g: {expression}"
+        return Model(eval(body, globals()), name="mine")
+    """
+)
+
+OWN_NUMBERS = {
+    "dump": ("exposure", "efficiency", "background", "background_factor", "observed"),
+    "hadrons": ("exposure", "efficiency", "background_factor"),
+    "four": ("kaons", "efficiency", "background_factor", "observed", "vertex_length"),
+    "rare": ("sensitivity", "background_factor", "observed"),
+    "count": ("sensitivity", "background_factor", "observed"),
+}
+TOO_LARGE = ["1e300", "10**400", "-1", "-1e-300", "np.array([1, 2])"]
+FUNCTIONS = [
+    "None",
+    "(m, g)",
+    "Mediator(m, g.real_part, {}, {'a': g})",
+    "Mediator(m, 1 / 0, {}, {'a': g})",
+    "Mediator(m, not_defined, {}, {'a': g})",
+    "Mediator(m, g, {})",
+    "Mediator(m, jnp.ones(3) @ jnp.ones(2), {}, {'a': g})",
+    "Mediator(m, 1j * g, {}, {'a': g})",
+    "Mediator(m, g, {}, {'a': [g, g]})",
+    "[x for x in range(m)]",
+    "{0.3: g}[m]",
+    "jnp.zeros(m)",
+    "jnp.where(g > 0)",
+]
+
+FURTHER: list[str] = [
+    *[
+        f"{search}.with_{number}({x})"
+        for search, numbers in OWN_NUMBERS.items()
+        for number in numbers
+        for x in (*NUMBERS, *TOO_LARGE)
+    ],
+    *[f"dump.with_background({x})" for x in ("60.1", "1e4")],
+    *[f"{x}.with_sensitivity(1e-320)" for x in ("rare", "count")],
+    "dump.with_background_factor(1e4)",
+    *[f"{x}.with_observed(61)" for x in ("dump", "four", "count")],
+    *[f"with_nuisance({x}, 3)" for x in ("dump", "rare")],
+    *[f"hadrons.with_nuisance({x})" for x in ("None", "3", "'a'")],
+    *[f"load_channel('na62-dump-mumu', overrides={x})" for x in ("3", "[]", "{3: 1}")],
+    "load_channel('na62-dump-mumu', overrides={'background': 1e300})",
+    "load_channel('na62-dump-mumu', overrides={'background_factor': 1e300})",
+    "load_channel('na62-dump-mumu', overrides={'observed': 61})",
+    "load_channel('na62-dump-mumu', overrides={'observed': 10**400})",
+    "load_channel('na62-dump-mumu', overrides={'protons': inf})",
+    "load_model('dark-photon', processes={'proton-bremsstrahlung': 1e300})",
+    *[f"returns({body!r})(0.3, 1e-6)" for body in FUNCTIONS],
+    *[f"ExclusionPoint.from_model(returns({x!r}), dump)" for x in FUNCTIONS],
+    *[
+        f"Model(max, name='a', {x})"
+        for x in (
+            "excluded_masses=3",
+            "excluded_masses=(1.0, 2.0)",
+            "highest_coupling='a'",
+            "highest_coupling=nan",
+            "highest_coupling=-1",
+            "coupling_axis=3",
+            "coupling_axis=(1.0, 2.0)",
+            "coupling_axis=('a', 1, 2)",
+            "parameter_notes=3",
+            "parameter_notes=['a']",
+            "inputs=3",
+        )
+    ],
+    *[
+        f"ModelParameter('a', {x})"
+        for x in (
+            "low='a'",
+            "low=nan",
+            "low=2.0, high=1.0",
+            "axis=3",
+            "axis=(1, 2)",
+            "axis=(2.0, 1.0, 5)",
+            "axis=(1.0, 2.0, 2.5)",
+            "unit=3",
+            "symbol=None",
+        )
+    ],
+    *[f"scan_parameter({x}, dump, parameter='a', values=[1.0])" for x in NAMES],
+    *[f"scan_parameter(photon, dump, parameter={x}, values=[1.0])" for x in NAMES],
+    *[f"profile_parameter({x}, 'a')" for x in DATASETS],
+    *[f"profile_parameter(scan, {x})" for x in [*NAMES, "'quantile'"]],
+    *[f"combination_gain({x})" for x in DATASETS],
+    *[f"scan_plane(photon, dump, {x})" for x in ("blocks='a'", "progress=3")],
+    *[f"run_batch({x}, 'out')" for x in ("None", "3", "'card.yaml'", "scan")],
+    *[f"pi_nunu_likelihood({x})" for x in LIKELIHOODS],
+    *[f"pi_nunu_likelihood(nunu, unit={x})" for x in ("0", "-1", "2.0", *NUMBERS)],
+    *[f"BinnedBackground({x})" for x in ("None", "'1'", "1j", "[-1.0]", "[nan]")],
+    *[f"BinnedBackground([1.0], {x})" for x in ("-0.1", *NUMBERS)],
+    *[f"EventMasses({x}, 0.01, 0.1, 0.5)" for x in ("None", "'a'", "1j", "[nan]")],
+    *[f"EventMasses(masses, {x}, 0.1, 0.5)" for x in ("None", "'a'", "0.0", "nan")],
+    *[f"EventMasses(masses, 0.01, {x}, 0.5)" for x in ("None", "'a'", "-1", "0.5")],
+    *[
+        f"expected_counts(photon, dump, mass={x}, coupling=1e-6)"
+        for x in ("-1.0", "0.0", *NUMBERS)
+    ],
+    *[
+        f"expected_counts(photon, dump, mass=0.3, coupling={x})"
+        for x in ("-1.0", *NUMBERS)
+    ],
+    *[
+        f"{function}({x})"
+        for function in ("free_fit", "nuisance_impacts", "goodness_of_fit")
+        for x in (*LIKELIHOODS, "one")
+    ],
+    *[f"conditional_fit({x}, 1.0)" for x in (*LIKELIHOODS, "one")],
+    *[f"conditional_fit(one.arrays(), {x})" for x in ("-1.0", *NUMBERS)],
+    *[f"pyhf_constant({x})" for x in LIKELIHOODS],
+    *[f"with_prefix({x}, 'a')" for x in ("None", "3", "[one]", "'likelihood'")],
+    *[f"with_prefix(one, {x})" for x in ("None", "3", "'a b'", "[]", "scan")],
+    *[f"read_limit_csv({x})" for x in [*PATHS, "'/nowhere.csv'", "'/'"]],
+    *[f"limit_at({x}, np.array([0.1]))" for x in ("None", "3", "'a'")],
+    *[f"read_missing_mass_spectrum('a.csv', background={x})" for x in ("3", "nan")],
+    *[f"read_lifetime_curves('a.csv', lifetime={x})" for x in ("3", "[3]", "b'a'")],
+]
+
+EXPRESSIONS = [
+    *[call for calls in CALLS.values() for call in calls],
+    *OTHERS,
+    *FURTHER,
+]
 
 RUN = textwrap.dedent(
     """
@@ -538,7 +695,7 @@ def own_folder(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory) -> dict[str, list[str]]:
     done = subprocess.run(
-        [sys.executable, "-c", SETUP + RUN],
+        [sys.executable, "-c", SETUP + BEYOND + RUN],
         input=json.dumps(EXPRESSIONS),
         capture_output=True,
         text=True,

@@ -66,10 +66,6 @@ def test_a_spectrum_knows_what_the_count_of_the_same_information_does(channel):
         ({"mass": [0.13]}, ["0.13 GeV", "0 to 0.11, 0.154 to 0.2595"]),
         ({"edges": EDGES * 1e6}, ["bins reach", "unit GeV^2?"]),
         ({"edges": LOW}, ["shape", "(n_bin, 2)"]),
-        (
-            {"background": {"fakes": BinnedBackground(FLAT, -0.1)}},
-            ["fakes", "-0.1", "0 or above"],
-        ),
         ({"decay_width": -1e-16}, ["decay_width", "0 (stable)"]),
         ({"decay_width": np.nan}, ["decay_width", "0 (stable)"]),
     ],

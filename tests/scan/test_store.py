@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 import xarray as xr
 
 from bsmfit.errors import DataFileError, InputError, OutputError
+from bsmfit.scan.sealed_file import sealed
 from bsmfit.scan.store import coupling_name, read_scan, write_scan
 
 
@@ -115,6 +117,20 @@ def test_file_that_is_no_scan_is_refused(tmp_path: Path, content: bytes):
     path.write_bytes(content)
     with pytest.raises(DataFileError, match="not a readable scan"):
         read_scan(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"garbage" * 100, b"\x89HDF\r\n\x1a\n" + bytes(2000)]
+)
+def test_sealed_garbage_is_refused_without_a_word_on_stderr(
+    tmp_path: Path, capfd, content: bytes
+):
+    path = tmp_path / "scan.nc"
+    path.write_bytes(sealed(content))
+    with pytest.raises(DataFileError, match="not a readable scan"):
+        read_scan(path)
+    gc.collect()
+    assert capfd.readouterr().err == ""
 
 
 def test_scan_without_status_or_level_is_refused(make_scan, toy, tmp_path: Path):

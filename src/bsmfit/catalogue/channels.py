@@ -39,4 +39,6 @@ def load_channel(
         'na62-dump-mumu+1e+18-protons'
     """
     channel = kind_of(name).load_channel(name)
-    return overridden(channel, overrides) if overrides else channel
+    if overrides is None or (not overrides and isinstance(overrides, str | Mapping)):
+        return channel
+    return overridden(channel, overrides)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from bsmfit.core.argument import real_number
+from bsmfit.core.argument import LARGEST_FACTOR, real_number
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.records.model_preset import Preset
 
@@ -50,7 +50,9 @@ def composed_preset(
             kind = f"production process of {model},"
             allowed = preset.allowed_processes
             raise UnknownNameError.from_choices(kind, str(process), allowed)
-        factors[process] = real_number(f"factor of {process}", factor, low=0.0)
+        factors[process] = real_number(
+            f"factor of {process}", factor, low=0.0, high=LARGEST_FACTOR
+        )
     factors = {process: factor for process, factor in factors.items() if factor > 0.0}
     if not factors:
         msg = "all factors of processes are 0; nothing would be produced"

@@ -23,6 +23,7 @@ from jaxtyping import Float64
 
 from bsmfit.catalogue.csv_file import CsvTable, read_csv
 from bsmfit.catalogue.files import display_path
+from bsmfit.core.argument import file_path, instance
 from bsmfit.errors import DataFileError, closest_name
 from bsmfit.records.quantity import Provenance
 
@@ -100,7 +101,7 @@ def read_limit_csv(path: Path) -> LimitCurve:
             positive, or an unknown provenance.
     """
     table = read_csv(
-        path,
+        file_path("path", path),
         numbers=("mass_gev", "branching_ratio_limit"),
         text=("segment", "provenance"),
         minimum={"mass_gev": 0.0},
@@ -197,6 +198,7 @@ def limit_at(
         >>> limit_at(curve, np.array([0.05, 0.2])).round(13).tolist()
         [1e-10, nan]
     """
+    instance("curve", curve, LimitCurve, hint="read one with read_limit_csv")
     log_limit = np.interp(mass, curve.mass, np.log(curve.limit))
     is_inside = np.zeros(np.shape(mass), dtype=bool)
     for first, last in curve.segments:

@@ -28,6 +28,7 @@ from bsmfit.channels.channel import (
     DefaultAxis,
     log_responses,
 )
+from bsmfit.channels.own_background import refuse_large_background
 from bsmfit.channels.search_region import (
     LOG_CLOSED,
     BackgroundTerm,
@@ -397,26 +398,28 @@ class BeamDumpChannel(Channel):
         """The same search with another expected background.
 
         Args:
-            background: Expected events in the signal region, >= 0.
+            background: Expected events in the signal region, 0 to 60.
 
         Returns:
             The changed channel.
         """
         value = real_number("background", background, low=0.0)
-        return self.changed(f"background-{value:g}", background=jnp.asarray(value))
+        changed = self.changed(f"background-{value:g}", background=jnp.asarray(value))
+        return refuse_large_background(changed, f"background = {value:g}")
 
     def with_background_factor(self, factor: float) -> BeamDumpChannel:
         """The same search with its background times a factor.
 
         Args:
-            factor: The factor [1], > 0.
+            factor: The factor [1], > 0, so that at most 60 events are expected.
 
         Returns:
             The changed channel.
         """
         value = real_number("background_factor", factor, low=0.0, is_low_open=True)
         scaled = self.background * value
-        return self.changed(f"background-x{value:g}", background=scaled)
+        changed = self.changed(f"background-x{value:g}", background=scaled)
+        return refuse_large_background(changed, f"background_factor = {value:g}")
 
     def with_observed(
         self, n_observed: int | None = None, *, event_masses: Sequence[float] = ()

@@ -307,7 +307,8 @@ class BeamDumpRegions(Channel):
         """The same search with the backgrounds of all final states times a factor.
 
         Args:
-            factor: The factor [1], > 0.
+            factor: The factor [1], > 0, so that at most 60 events are expected in
+                each region.
 
         Returns:
             The changed channel.

@@ -29,6 +29,7 @@ from bsmfit.channels.channel import (
     Fact,
     log_responses,
 )
+from bsmfit.channels.own_background import refuse_large_background
 from bsmfit.channels.search_region import (
     LOG_CLOSED,
     BackgroundTerm,
@@ -52,6 +53,7 @@ PROCESSES = (AXION_PAIR, CASCADE)
 __all__ = ["PROCESSES", "CountedEvents", "FourElectronChannel", "SourceEvents"]
 
 _PROMPT_WIDTH = 1.0  # GeV: as good as at once
+_LONGEST = 1e5  # m: no decay volume is longer
 _PROMPT_SHARE = 0.1  # of the vertex length, that a scalar may fly
 
 
@@ -469,7 +471,8 @@ class FourElectronChannel(Channel):
         """The same search with all backgrounds of all regions times a factor.
 
         Args:
-            factor: The factor [1], > 0.
+            factor: The factor [1], > 0, so that at most 60 events are expected in
+                each region.
 
         Returns:
             The changed channel.
@@ -483,18 +486,19 @@ class FourElectronChannel(Channel):
             )
             for region in self.counted
         )
-        return self.changed(f"background-x{value:g}", counted=counted)
+        changed = self.changed(f"background-x{value:g}", counted=counted)
+        return refuse_large_background(changed, f"background_factor = {value:g}")
 
     def with_vertex_length(self, length: float) -> FourElectronChannel:
         """The same search with another length within which pairs are kept.
 
         Args:
-            length: The length [m], > 0.
+            length: The length [m], > 0 and at most 1e5.
 
         Returns:
             The changed channel.
         """
-        value = real_number("length", length, low=0.0, is_low_open=True)
+        value = real_number("length", length, low=0.0, high=_LONGEST, is_low_open=True)
         return self.changed(f"vertex-{value:g}m", vertex_length=jnp.asarray(value))
 
 

@@ -16,6 +16,8 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from bsmfit.channels.pi_invisible import PROCESS, PiInvisibleChannel
+from bsmfit.core.argument import LARGEST_FACTOR, instance, real_number, text
+from bsmfit.core.array_argument import check_range, real_array
 from bsmfit.errors import InputError
 from bsmfit.likelihood.likelihood import Likelihood
 from bsmfit.likelihood.region import Region, Term
@@ -42,11 +44,26 @@ class BinnedBackground:
 
     Attributes:
         expected: Expected events in each bin, >= 0.
-        relative_error: Uncertainty common to all bins [1], >= 0; 0 for none.
+        relative_error: Uncertainty common to all bins [1], 0 to 1e6; 0 for none.
+
+    Raises:
+        InputError: One of them is no such number.
     """
 
     expected: Value
     relative_error: float = 0.0
+
+    def __post_init__(self) -> None:
+        events = real_array("expected events of a background", self.expected)
+        check_range("expected events of a background", events, low=0.0)
+        error = real_number(
+            "relative_error of a background",
+            self.relative_error,
+            low=0.0,
+            high=LARGEST_FACTOR,
+        )
+        object.__setattr__(self, "expected", events)
+        object.__setattr__(self, "relative_error", error)
 
 
 def missing_mass_likelihood(
@@ -68,7 +85,7 @@ def missing_mass_likelihood(
         background: Expected events by source, pi nu nu among them.
         mass: Masses of X [GeV], one or several: the points of the likelihood's grid.
         decay_width: Width of X at each mass [GeV], or one for all.
-        unit: Branching ratio of strength 1.
+        unit: Branching ratio of strength 1, within (0, 1].
 
     Returns:
         The likelihood; the strength is BR(K+ -> pi+ X) / unit.
@@ -77,13 +94,18 @@ def missing_mass_likelihood(
         InputError: Numbers of bins differ, values are not allowed, or a mass at which
             the search says nothing or whose peak lies outside the bins.
     """
-    bins = jnp.asarray(edges, dtype=float)
+    hint = 'write bsmfit.load_channel("na62-pi-invisible-run1")'
+    instance("channel", channel, PiInvisibleChannel, hint=hint)
+    unit = real_number("unit", unit, low=0.0, high=1.0, is_low_open=True)
+    bins = real_array("edges", edges)
     if bins.ndim != 2 or bins.shape[1] != 2:
         msg = f"edges have the shape {bins.shape}; give (n_bin, 2): low and high"
         raise InputError(msg)
-    masses = jnp.asarray(mass, dtype=float)
-    _check_spectrum(channel, masses, bins, background)
-    widths = jnp.broadcast_to(jnp.asarray(decay_width, dtype=float), masses.shape)
+    check_range("edges", bins)
+    _check_background(background)
+    masses = real_array("mass", mass)
+    _check_spectrum(channel, masses, bins)
+    widths = jnp.broadcast_to(real_array("decay_width", decay_width), masses.shape)
     _check_widths(widths)
 
     def at_point(
@@ -121,20 +143,20 @@ def _check_widths(widths: Float[Array, "*point"]) -> None:
             raise InputError(msg)
 
 
+def _check_background(background: object) -> None:
+    """Refuse what holds no backgrounds by name."""
+    hint = 'write {"pi-nunu": BinnedBackground(expected, relative_error)}'
+    for name, entry in instance("background", background, Mapping, hint=hint).items():
+        text("name of a background", name, hint=hint)
+        instance(f"background {name!r}", entry, BinnedBackground, hint=hint)
+
+
 def _check_spectrum(
     channel: PiInvisibleChannel,
     masses: Float[Array, "*point"],
     bins: Float[Array, "n_bin 2"],
-    background: Mapping[str, BinnedBackground],
 ) -> None:
-    """Refuse backgrounds with negative errors and masses without a peak."""
-    for name, entry in background.items():
-        if not entry.relative_error >= 0.0:
-            msg = (
-                f"background {name!r}: relative_error = {entry.relative_error:g} must "
-                "be 0 or above"
-            )
-            raise InputError(msg)
+    """Refuse masses without a peak."""
     if isinstance(masses, Tracer) or isinstance(bins, Tracer):
         return
     if float(jnp.abs(bins).max()) > _LARGEST_EDGE:

@@ -172,9 +172,10 @@ def with_nuisance(channel: _Search, nuisance: OwnNuisance) -> _Search:
         The changed search.
 
     Raises:
-        InputError: The search has no list of nuisances.
+        InputError: The search has no list of nuisances, or it is none.
         UnknownNameError: A nuisance that is to be taken out and is not there.
     """
+    instance("nuisance", nuisance, OwnNuisance, hint="write OwnNuisance(name, size)")
     own: Sequence[ChannelNuisance] | None = getattr(channel, "nuisances", None)
     if own is None:
         msg = f"{channel.name} has no nuisances of its own that could be changed"

@@ -37,6 +37,7 @@ from bsmfit.channels.channel import (
     log_responses,
 )
 from bsmfit.channels.mass_search import MassSearch
+from bsmfit.channels.own_background import refuse_large_background
 from bsmfit.channels.search_region import (
     LOG_CLOSED,
     BackgroundTerm,
@@ -50,7 +51,7 @@ from bsmfit.channels.stable_limit import (
     StableLimit,
     total_error,
 )
-from bsmfit.core.argument import real_number, whole_number
+from bsmfit.core.argument import LARGEST_EXPOSURE, real_number, whole_number
 from bsmfit.core.interpolation import CubicCurve
 from bsmfit.detector.escape import EscapeTable
 from bsmfit.errors import InputError
@@ -216,7 +217,8 @@ class PiInvisibleChannel(MassSearch):
         the published limit stays: see `with_expected_count`.
 
         Args:
-            single_event_sensitivity: Branching ratio of pi nu nu for one event [1].
+            single_event_sensitivity: Branching ratio of pi nu nu for one event [1],
+                1e-24 to 1.
 
         Returns:
             The changed channel.
@@ -224,9 +226,8 @@ class PiInvisibleChannel(MassSearch):
         value = real_number(
             "single_event_sensitivity",
             single_event_sensitivity,
-            low=0.0,
+            low=1.0 / LARGEST_EXPOSURE,
             high=1.0,
-            is_low_open=True,
         )
         return self.changed(
             f"ses-{value:g}", single_event_sensitivity=jnp.asarray(value)
@@ -246,17 +247,10 @@ class PiInvisibleChannel(MassSearch):
                 which the sums over outcomes do not reach.
         """
         value = real_number("background_factor", factor, low=0.0, is_low_open=True)
-        (largest,) = self.largest_counts()
-        if largest.background * value > LARGEST_EFFECTIVE_COUNT:
-            msg = (
-                f"background_factor = {value:g} gives {self.name} up to "
-                f"{largest.background * value:.4g} events of background; at most "
-                f"{LARGEST_EFFECTIVE_COUNT:g} are summed exactly"
-            )
-            raise InputError(msg)
         curve = self.log_background
         moved = eqx.tree_at(lambda c: c.values, curve, curve.values + math.log(value))
-        return self.changed(f"background-x{value:g}", log_background=moved)
+        changed = self.changed(f"background-x{value:g}", log_background=moved)
+        return refuse_large_background(changed, f"background_factor = {value:g}")
 
     def with_expected_count(self) -> PiInvisibleChannel:
         """The same search with as many events as expected, at every mass: a projection.

@@ -22,6 +22,7 @@ from bsmfit.channels.pi_nunu import (
     PiNunuChannel,
     PiNunuSubset,
 )
+from bsmfit.core.argument import instance, real_number
 from bsmfit.likelihood.likelihood import Likelihood
 from bsmfit.likelihood.region import Region, Term
 from bsmfit.likelihood.response import Asymmetric, LogNormal, Response
@@ -39,7 +40,7 @@ def pi_nunu_likelihood(
 
     Args:
         channel: The data set.
-        unit: Branching ratio at strength 1 [1].
+        unit: Branching ratio at strength 1 [1], within (0, 1].
         is_correlated: Whether subsets share the errors of their sensitivities, as the
             channel's nuisances say; otherwise each subset has an error of its own.
 
@@ -51,6 +52,9 @@ def pi_nunu_likelihood(
         PrecisionError: float64 is switched off.
     """
     require_x64("pi_nunu_likelihood")
+    hint = 'write bsmfit.load_pi_nunu("na62-pi-nunu-run1")'
+    instance("channel", channel, PiNunuChannel, hint=hint)
+    unit = real_number("unit", unit, low=0.0, high=1.0, is_low_open=True)
     shared = {
         subset: LogNormal(nuisance.name, nuisance.kappa)
         for nuisance in channel.nuisances

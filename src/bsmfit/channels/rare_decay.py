@@ -30,6 +30,7 @@ from bsmfit.channels.channel import (
     Fact,
     log_responses,
 )
+from bsmfit.channels.own_background import refuse_large_background
 from bsmfit.channels.search_region import (
     BackgroundTerm,
     LargestCount,
@@ -37,7 +38,7 @@ from bsmfit.channels.search_region import (
     SignalTerm,
     safe_log,
 )
-from bsmfit.core.argument import real_number, whole_number
+from bsmfit.core.argument import LARGEST_EXPOSURE, real_number, whole_number
 from bsmfit.errors import InputError
 from bsmfit.physics.mediator import Mediator
 
@@ -307,14 +308,17 @@ class RareDecayChannel(Channel):
         """The same search with another single-event sensitivity: a projection.
 
         Args:
-            single_event_sensitivity: Branching ratio of one expected event [1]; the
-                backgrounds stay as they are.
+            single_event_sensitivity: Branching ratio of one expected event [1], 1e-24
+                to 1; the backgrounds stay as they are.
 
         Returns:
             The changed channel.
         """
         value = real_number(
-            "sensitivity", single_event_sensitivity, low=0.0, high=1.0, is_low_open=True
+            "sensitivity",
+            single_event_sensitivity,
+            low=1.0 / LARGEST_EXPOSURE,
+            high=1.0,
         )
         return self.changed(
             f"ses-{value:g}", single_event_sensitivity=jnp.asarray(value)
@@ -324,7 +328,7 @@ class RareDecayChannel(Channel):
         """The same search with the backgrounds of its signal region times a factor.
 
         Args:
-            factor: The factor [1], > 0.
+            factor: The factor [1], > 0, so that at most 1e6 events are expected.
 
         Returns:
             The changed channel.
@@ -340,7 +344,10 @@ class RareDecayChannel(Channel):
             else region
             for region in self.counts
         )
-        return self.changed(f"background-x{value:g}", counts=counts)
+        changed = self.changed(f"background-x{value:g}", counts=counts)
+        return refuse_large_background(
+            changed, f"background_factor = {value:g}", highest=float(_LARGEST_COUNT)
+        )
 
     def largest_counts(self) -> tuple[LargestCount, ...]:
         """Observed count and background of each region."""

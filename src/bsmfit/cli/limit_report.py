@@ -20,6 +20,7 @@ from bsmfit.cli.words import (
     finite,
     percent,
 )
+from bsmfit.core.argument import real_number
 from bsmfit.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["LimitQuestion", "limit_in_words", "limit_report"]
 
 _NANOSECOND = 1e-9
+_SHORTEST = 1e-15  # ns: a width of 0.7 GeV, at which no particle is left
 _LARGEST_EXACT = 60
 _MODEL_UNIT = "signal of the model"
 _NO_EXPECTATION = {
@@ -197,6 +199,9 @@ def _without_model(
         raise InputError(msg)
     search.check_unit(question.mass, question.lifetime_ns)
     lifetime = question.lifetime_ns
+    if lifetime is not None:
+        hint = "leave it out for a stable particle"
+        lifetime = real_number("--lifetime-ns", lifetime, low=_SHORTEST, hint=hint)
     width = jnp.asarray(0.0 if lifetime is None else HBAR / (lifetime * _NANOSECOND))
     mass = None if question.mass is None else jnp.asarray(question.mass)
     regions = eqx.filter_jit(lambda s, m, w: s.unit_regions(m, w))(search, mass, width)

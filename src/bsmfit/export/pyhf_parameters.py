@@ -145,6 +145,8 @@ def pyhf_constant(likelihood: Likelihood, *, has_fixed: bool = True) -> float:
     Returns:
         The constant.
     """
+    hint = "make it with Likelihood.from_regions"
+    likelihood = instance("likelihood", likelihood, Likelihood, hint=hint)
     constant = sum((value for _, value in likelihood.fixed if has_fixed), 0.0)
     for use in assign_parameters(likelihood).values():
         if use.kind in ("staterror", "lumi"):

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bsmfit.core.argument import shown
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.likelihood.region import Region, Term
 from bsmfit.likelihood.response import BinFactors
@@ -49,8 +50,14 @@ def with_prefix(
         >>> named.regions[0].name, named.arrays().parameter_names
         ('cms_sr', ('lumi', 'cms_jes'))
     """
+    if not hasattr(likelihood, "regions"):
+        msg = (
+            f"likelihood is a {type(likelihood).__name__}, not a Likelihood; make it "
+            "with Likelihood.from_regions"
+        )
+        raise InputError(msg)
     if not isinstance(prefix, str) or not re.fullmatch(r"[\w.-]*", prefix):
-        msg = f"prefix = {prefix!r}; give letters, digits, '-', '.' and '_'"
+        msg = f"prefix = {shown(prefix)}; give letters, digits, '-', '.' and '_'"
         raise InputError(msg)
     check_names("shared", shared)
     if not prefix:

@@ -38,7 +38,7 @@ from bsmfit.core.argument import (
 from bsmfit.core.array_argument import check_range, known_values, scalar
 from bsmfit.errors import BsmfitError, InputError, UnknownNameError
 from bsmfit.physics.mediator import Mediator, check_physical
-from bsmfit.physics.model_parameter import ModelParameter
+from bsmfit.physics.model_parameter import ModelParameter, axis_numbers
 
 __all__ = ["Model", "ProductionNuisance", "abstract_mediator"]
 
@@ -162,8 +162,25 @@ class Model(eqx.Module):
                 msg = f"{where}: {name} = {getattr(self, name)!r} must be text"
                 raise InputError(msg)
         _check_mass_range(where, self.mass_range)
-        for window in self.excluded_masses:
+        windows = instances(
+            f"{where}: excluded_masses",
+            self.excluded_masses,
+            tuple,
+            hint="write ((0.12, 0.15),)",
+        )
+        for window in windows:
             _check_mass_range(f"{where}: excluded window", window)
+        highest = self.highest_coupling
+        if not (isinstance(highest, float) and highest == math.inf):
+            what = f"{where}: highest_coupling"
+            real_number(what, highest, low=0.0, is_low_open=True)
+        if self.coupling_axis is not None:
+            axis_numbers(f"{where}: coupling", self.coupling_axis)
+        hint = "make it with ModelParameter(name)"
+        what = f"{where}: parameter_notes"
+        instances(what, self.parameter_notes, ModelParameter, hint=hint)
+        hint = 'write (("file.csv", sha256),)'
+        instances(f"{where}: inputs", self.inputs, tuple, hint=hint)
         hint = "make it with ProductionNuisance(name, kappa, processes)"
         kind, what = ProductionNuisance, f"{where}: nuisances"
         names = [
@@ -239,8 +256,8 @@ class Model(eqx.Module):
 
         Raises:
             InputError: A mass or coupling that cannot be, a function that returns no
-                mediator, another mass or unphysical numbers, or one that branches on a
-                traced number.
+                mediator, another mass or unphysical numbers, one that branches on a
+                traced number, or one that raises an error of its own.
         """
         mass, coupling = scalar("mass", mass), scalar("coupling", coupling)
         check_range("mass", mass, low=0.0, is_low_open=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from bsmfit.core.argument import instance
 from bsmfit.errors import InputError
 from bsmfit.scan.contour import (
     Polygon,
@@ -122,7 +123,8 @@ def combination_gain(dataset: xr.Dataset) -> CombinationGain:
         >>> round(combination_gain(result).ratio, 12)  # each search excludes it all
         1.0
     """
-    names = search_names(dataset)
+    hint = "give what bsmfit.scan_plane returned"
+    names = search_names(instance("dataset", dataset, xr.Dataset, hint=hint))
     if not names:
         msg = (
             "the gain of a combination needs a map of two searches or more, and this "

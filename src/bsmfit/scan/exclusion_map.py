@@ -18,7 +18,7 @@ import xarray as xr
 
 from bsmfit.channels.channel import Channel, DefaultAxis
 from bsmfit.channels.combination import as_channels, production_processes
-from bsmfit.core.argument import instance
+from bsmfit.core.argument import instance, shown
 from bsmfit.errors import InputError
 from bsmfit.physics.excluded_masses import windows_in_words
 from bsmfit.physics.model import Model
@@ -115,6 +115,11 @@ def scan_plane(
         UnknownNameError: An unknown production process, parameter, ordering or kind of
             device.
     """
+    if blocks is not None:
+        instance("blocks", blocks, BlockFolder, hint="write BlockFolder(path)")
+    if progress is not None and not callable(progress):
+        msg = f"progress = {shown(progress)} cannot be called with (done, all)"
+        raise InputError(msg)
     planned = plan_map(
         model,
         channels,
@@ -188,6 +193,8 @@ def plan_map(
         InputError: As `scan_plane`.
         UnknownNameError: As `scan_plane`.
     """
+    hint = 'write bsmfit.load_model("dark-photon")'
+    model = instance("model", model, Model, hint=hint)
     devices = local_devices(device)
     searches = as_channels(channels)
     further = FurtherAxes.of(model, parameters)

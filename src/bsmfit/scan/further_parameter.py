@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import xarray as xr
 
 from bsmfit.channels.channel import Channel
-from bsmfit.errors import UnknownNameError
+from bsmfit.core.argument import choice, instance
+from bsmfit.errors import InputError
 from bsmfit.physics.model import Model
 from bsmfit.scan.exclusion_map import AxisLike, scan_plane
 
@@ -47,6 +48,9 @@ def scan_parameter(
         UnknownNameError: The model has no such parameter.
         InputError: No value, one twice, or what `scan_plane` refuses.
     """
+    hint = 'write bsmfit.load_model("dark-photon")'
+    model = instance("model", model, Model, hint=hint)
+    choice(f"parameter of model {model.name!r},", parameter, model.parameters)
     return scan_plane(
         model,
         channels,
@@ -74,10 +78,14 @@ def profile_parameter(dataset: xr.Dataset, parameter: str) -> xr.Dataset:
 
     Raises:
         UnknownNameError: The dataset has no such axis.
+        InputError: It is no such dataset.
     """
-    if parameter not in dataset.dims:
-        kind = "axis of the dataset,"
-        raise UnknownNameError.from_choices(kind, parameter, map(str, dataset.dims))
+    hint = "give what scan_parameter returned"
+    dataset = instance("dataset", dataset, xr.Dataset, hint=hint)
+    choice("axis of the dataset,", parameter, map(str, dataset.dims))
+    if "cls_obs" not in dataset or parameter not in dataset["cls_obs"].dims:
+        msg = f"dataset has no cls_obs along {parameter}; {hint}"
+        raise InputError(msg)
     # nan, where nothing is known, excludes nothing
     weakest = dataset["cls_obs"].fillna(2.0).argmax(parameter)
     first = dataset.isel({parameter: 0}, drop=True)

@@ -241,6 +241,8 @@ def test_a_measurement_is_chosen_by_name(tmp_path):
     [
         ("{", r"bad.json is not JSON: line 1, column 2: Expecting property name"),
         ("[1, 2]", r"bad.json is not a pyhf workspace: the top level"),
+        ("null", r"bad.json is not a pyhf workspace: the top level"),
+        ("3", r"bad.json is not a pyhf workspace: the top level"),
         ("{}", r"bad.json is not a pyhf workspace: channels: Field required"),
         ("", r"bad.json is empty"),
     ],

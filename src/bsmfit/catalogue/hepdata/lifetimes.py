@@ -19,6 +19,7 @@ from bsmfit.catalogue.hepdata.table import (
 )
 from bsmfit.catalogue.hepdata.units import TIME, conversion_factor
 from bsmfit.catalogue.limit_curves import LimitCurve
+from bsmfit.core.argument import text
 from bsmfit.errors import DataFileError
 
 __all__ = ["LIFETIME_NAMES", "read_lifetime_curves"]
@@ -61,8 +62,8 @@ def read_lifetime_curves(
         InputError: An argument is of another kind.
     """
     path = as_path(path, what="a HEPData table")
+    names = LIFETIME_NAMES if lifetime is None else (text("lifetime", lifetime),)
     where, table = display_path(path), read_hepdata_table(path)
-    names = LIFETIME_NAMES if lifetime is None else (lifetime,)
     plain = [plain_name(name) for name in names]
     qualifiers = {
         qualifier.value: qualifier
@@ -98,16 +99,16 @@ def read_lifetime_curves(
     }
 
 
-def _lifetime(where: str, name: str, text: str) -> float:
+def _lifetime(where: str, name: str, given: str) -> float:
     """A lifetime that is a qualifier."""
     try:
-        value = float(text)
+        value = float(given)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
         msg = (
-            f"{where}: the qualifier {name!r} is {shown(text)}, not a number; read "
-            f"this curve alone: read_limit_curve(..., select={{{name!r}: {text!r}}})"
+            f"{where}: the qualifier {name!r} is {shown(given)}, not a number; read "
+            f"this curve alone: read_limit_curve(..., select={{{name!r}: {given!r}}})"
         )
         raise DataFileError(msg)
     return value

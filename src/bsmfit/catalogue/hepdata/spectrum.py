@@ -26,6 +26,7 @@ from bsmfit.catalogue.hepdata.table import (
     read_hepdata_table,
 )
 from bsmfit.catalogue.hepdata.units import MASS_SQUARED, conversion_factor
+from bsmfit.core.argument import instances
 from bsmfit.errors import DataFileError, InputError
 
 __all__ = [
@@ -140,6 +141,10 @@ def read_missing_mass_spectrum(
     if not paths:
         msg = "no path of a HEPData table is given"
         raise InputError(msg)
+    hint = 'write ["name of a column"]'
+    chosen = instances(
+        "background", () if background is None else background, str, hint=hint
+    )
     edges, columns = _read(paths[0], mass_squared, select)
     for one in paths[1:]:
         others, more = _read(one, mass_squared, select)
@@ -159,7 +164,7 @@ def read_missing_mass_spectrum(
     else:
         others = [
             find_column(where, others, names=(name,), argument="background=[...]")
-            for name in background
+            for name in chosen
         ]
     return MissingMassSpectrum(
         edges=edges,

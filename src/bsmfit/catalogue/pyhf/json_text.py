@@ -87,7 +87,7 @@ def _constant(text: str) -> Any:
 
 def _refuse_depth(origin: str, content: Any) -> None:
     """Refuse deep nesting, without recursion."""
-    level = [content]
+    level = [content] if isinstance(content, dict | list) else []
     for _ in range(_DEEPEST):
         level = [
             entry

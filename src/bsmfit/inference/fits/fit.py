@@ -23,6 +23,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from bsmfit._x64 import require_x64
+from bsmfit.core.array_argument import check_range, scalar
 from bsmfit.inference.fits.fit_problem import FitProblem
 from bsmfit.inference.fits.newton import Minimum, minimise
 from bsmfit.likelihood.arrays import LikelihoodArrays
@@ -89,9 +90,14 @@ def conditional_fit(arrays: LikelihoodArrays, strength: Float[Array, ""]) -> Fit
 
     Returns:
         The best fit at this strength.
+
+    Raises:
+        InputError: A strength that is no number, or below 0.
     """
     require_x64("conditional_fit")
     problem = FitProblem.from_arrays(arrays)
+    strength = scalar("strength", strength)
+    check_range("strength", strength, low=0.0)
     events = strength * problem.signal_events
     minimum = conditional_minimum(problem, events, problem.nominal())
     return _fit(arrays, problem, minimum)

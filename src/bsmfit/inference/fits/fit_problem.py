@@ -28,6 +28,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
+from bsmfit.core.argument import instance
 from bsmfit.inference.fits.rate_rows import Layout, Rows, TermCells
 from bsmfit.likelihood.arrays import LikelihoodArrays, Structure
 
@@ -79,7 +80,12 @@ class FitProblem(eqx.Module):
 
         Returns:
             The problem; a signal of no events is not scaled.
+
+        Raises:
+            InputError: It is something else, such as the likelihood itself.
         """
+        hint = "write likelihood.arrays()"
+        arrays = instance("arrays", arrays, LikelihoodArrays, hint=hint)
         structure = arrays.structure
         signal = jnp.sum(arrays.yields[: structure.n_signal], axis=1)
         nominal = arrays.nominal_parameters()

@@ -20,7 +20,7 @@ from jax.scipy.special import gammaincc
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from bsmfit._x64 import require_x64
-from bsmfit.core.argument import MOST_TOYS, whole_number
+from bsmfit.core.argument import MOST_TOYS, instance, whole_number
 from bsmfit.core.array_argument import random_key
 from bsmfit.errors import InputError
 from bsmfit.inference.fits.fit import background_and_free_minima
@@ -159,6 +159,8 @@ def _minimum(problem: FitProblem, is_background_only: bool) -> Minimum:
 def _degrees_of_freedom(arrays: LikelihoodArrays, is_background_only: bool) -> int:
     """Bins minus strength and free factors: constraints come with a measurement."""
     require_x64("goodness_of_fit")
+    hint = "write likelihood.arrays()"
+    arrays = instance("arrays", arrays, LikelihoodArrays, hint=hint)
     if arrays.structure.event_bins:
         msg = (
             "goodness_of_fit: a region has densities for its events; no model "

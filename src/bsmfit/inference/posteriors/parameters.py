@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 import equinox as eqx
@@ -30,7 +31,7 @@ from bsmfit.channels.channel import Channel
 from bsmfit.channels.combination import Combination
 from bsmfit.channels.search_region import SearchRegion
 from bsmfit.core.argument import real_number, whole_number
-from bsmfit.core.array_argument import random_key
+from bsmfit.core.array_argument import check_range, random_key, real_array, scalar
 from bsmfit.errors import InputError, UnknownNameError
 from bsmfit.inference.posteriors.numpyro_model import chain_diagnostics, chain_failures
 from bsmfit.physics.model import Model
@@ -59,10 +60,18 @@ class EventMasses(eqx.Module):
         high: Highest mass of the region [GeV].
     """
 
-    masses: Float[Array, " n_event"]
-    resolution: Float[Array, ""]
+    masses: Float[Array, " n_event"] = eqx.field(
+        converter=partial(real_array, "event masses")
+    )
+    resolution: Float[Array, ""] = eqx.field(converter=partial(scalar, "resolution"))
     low: float = eqx.field(static=True)
     high: float = eqx.field(static=True)
+
+    def __check_init__(self) -> None:
+        low = real_number("lowest mass of a region", self.low, low=0.0)
+        real_number("highest mass of a region", self.high, low=low, is_low_open=True)
+        check_range("resolution", self.resolution, low=0.0, is_low_open=True)
+        check_range("event masses", self.masses, low=0.0, is_low_open=True)
 
 
 class ParameterLikelihood(eqx.Module):
@@ -260,9 +269,14 @@ def expected_counts(
 
     Returns:
         Expected (signal, background) by region, at nominal nuisances.
+
+    Raises:
+        InputError: A mass or coupling that cannot be.
     """
     combination = Combination.of(model, channels)
-    at = (jnp.asarray(mass), jnp.asarray(coupling))
+    at = (scalar("mass", mass), scalar("coupling", coupling))
+    check_range("mass", at[0], low=0.0, is_low_open=True)
+    check_range("coupling", at[1], low=0.0)
     regions = eqx.filter_jit(lambda m, g: combination.regions(model(m, g)))(*at)
     rates = {region.name: region_rates(region, {}) for region in regions}
     return {name: (float(s), float(b)) for name, (s, b) in rates.items()}

@@ -15,7 +15,7 @@ import xarray as xr
 from bsmfit._x64 import require_x64
 from bsmfit.channels.channel import Channel
 from bsmfit.channels.combination import as_channels
-from bsmfit.core.argument import choice, real_number
+from bsmfit.core.argument import choice, instance, real_number
 from bsmfit.errors import InputError
 from bsmfit.physics.model import Model
 from bsmfit.scan.adaptive.field import ContourField, FieldProgram, grid_values
@@ -82,6 +82,8 @@ def exclusion_contours(
         UnknownNameError: No such quantity, process or ordering.
     """
     require_x64("exclusion_contours")
+    hint = 'write bsmfit.load_model("dark-photon")'
+    model = instance("model", model, Model, hint=hint)
     precision = check_precision(precision)
     searches = as_channels(channels)
     masses, couplings = coarse_axes(model, searches, mass=mass, coupling=coupling)

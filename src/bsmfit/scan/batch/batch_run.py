@@ -17,6 +17,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from bsmfit.core.argument import file_path, instance
 from bsmfit.errors import InputError, OutputError
 from bsmfit.scan.atomic import remove_leftovers
 from bsmfit.scan.batch.dask_cluster import run_dask
@@ -88,6 +89,8 @@ def run_batch(
     if dask is not None and n_worker:
         msg = "workers and a Dask cluster do not go together; leave one of them out"
         raise InputError(msg)
+    instance("card", card, RunCard, hint="write RunCard(model=..., channels=[...])")
+    directory = file_path("directory", directory)
     if n_worker or (dask or "").startswith("local"):
         _check_workers()
     with stop_on_signal() as stop, own_folder(directory, take_over=take_over):
