@@ -57,7 +57,7 @@ def test_map_ends_after_its_block(monkeypatch, tmp_path):
         progress(1, 2)  # the block in flight is on disk
         raise AssertionError
 
-    monkeypatch.setattr(bsmfit.scan.exclusion_map, "scan_plane", compute)
+    monkeypatch.setattr(bsmfit.scan.exclusion_map, "compute_map", compute)
     before = signal.getsignal(signal.SIGTERM)
     words = ["--mass", "0.25:0.3:2", "--coupling", "1e-7:1e-6:2", "--out", "x"]
     monkeypatch.chdir(tmp_path)

@@ -13,6 +13,7 @@ from bsmfit.physics.dark_photon_width import (
     fractions,
     total_width,
 )
+from bsmfit.physics.final_states import CHARGED_PAIR_NAMES
 from bsmfit.physics.hadronic_final_states import CHARGED_PAIR_STATES, hadronic_ratios
 from bsmfit.records.dump_regions_record import DumpRegion
 
@@ -62,3 +63,4 @@ def test_closed_is_zero_and_gradients_are_finite_across_the_threshold(ratio, nam
 def test_records_and_physics_know_the_same_final_states():
     field = DumpRegion.model_fields["final_state"]
     assert set(get_args(field.annotation)) == set(CHARGED_PAIR_STATES)
+    assert tuple(CHARGED_PAIR_STATES) == CHARGED_PAIR_NAMES

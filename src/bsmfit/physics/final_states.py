@@ -11,15 +11,29 @@ from collections.abc import Iterable
 from typing import Final
 
 from bsmfit.errors import UnknownNameError, closest_name
-from bsmfit.physics.hadronic_final_states import CHARGED_PAIR_STATES, OTHER_HADRONS
 
-__all__ = ["KNOWN_FINAL_STATES", "check_final_states"]
+__all__ = [
+    "CHARGED_PAIR_NAMES",
+    "KNOWN_FINAL_STATES",
+    "OTHER_HADRONS",
+    "VISIBLE",
+    "check_final_states",
+]
+
+CHARGED_PAIR_NAMES: Final = ("pi+pi-", "pi+pi-pi0", "pi+pi-2pi0", "k+k-", "k+k-pi0")
+"""Hadrons with two charged tracks (`bsmfit.physics.hadronic_final_states`)."""
+
+OTHER_HADRONS: Final = "other-hadrons"
+"""All hadronic decays of a dark photon that have no name of their own."""
+
+VISIBLE: Final = "visible"
+"""Decays that are seen and that no search looks for."""
 
 KNOWN_FINAL_STATES: Final = (
     "ee",
     "mumu",
     "tautau",
-    *CHARGED_PAIR_STATES,
+    *CHARGED_PAIR_NAMES,
     "pi+pi-gamma",
     "pi+pi-eta",
     "pi0pi0",

@@ -17,13 +17,10 @@ from bsmfit.core.constants import HBAR
 from bsmfit.physics.beauty_to_strange import beauty_scalar_branching_ratio
 from bsmfit.physics.mediator import Mediator
 
-__all__ = ["LIFETIME", "VISIBLE", "GivenRate"]
+__all__ = ["LIFETIME", "GivenRate"]
 
 LIFETIME = "lifetime_ps"
 """Name of the parameter."""
-
-VISIBLE = "visible"
-"""Final state of decays that are seen and that no search looks for."""
 
 _PICOSECOND = 1e-12
 _KAON, _KSTAR = "b-to-kaon", "b-to-kstar"

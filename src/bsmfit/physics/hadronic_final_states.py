@@ -29,18 +29,15 @@ from bsmfit.core.constants import (
     PION_CHARGED_MASS,
     PION_NEUTRAL_MASS,
 )
+from bsmfit.physics.final_states import OTHER_HADRONS
 from bsmfit.physics.hadronic_ratio import HadronicRatio
 from bsmfit.physics.vector_meson_couplings import LIKE_THE_PHOTON, MesonCouplings
 
 __all__ = [
     "CHARGED_PAIR_STATES",
-    "OTHER_HADRONS",
     "ChargedPairState",
     "hadronic_ratios",
 ]
-
-OTHER_HADRONS: Final = "other-hadrons"
-"""All hadronic decays of a dark photon that have no name of their own."""
 
 _PI0_TO_PHOTONS: Final = 0.98823
 """BR(pi0 -> gamma gamma), Navas:2024vhm."""

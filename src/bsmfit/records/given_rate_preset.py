@@ -7,8 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from bsmfit.errors import closest_name
-from bsmfit.physics.final_states import KNOWN_FINAL_STATES
-from bsmfit.physics.given_rate import VISIBLE
+from bsmfit.physics.final_states import KNOWN_FINAL_STATES, VISIBLE
 from bsmfit.records.model_preset import Preset
 from bsmfit.records.strict_model import StrictModel, Text, invalid_value
 
