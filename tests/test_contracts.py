@@ -238,11 +238,14 @@ def test_the_point_is_a_pytree_of_finite_numbers(pair):
     assert jax.tree.structure(jax.tree.unflatten(structure, leaves)) == structure
 
 
-def test_regions_fit_what_the_search_says_of_them(pair):
-    point, mass, couplings, *_ = pair
+@pytest.mark.parametrize("pair_of_search", list({p[-1]: p for p in PAIRS}.values()))
+def test_regions_fit_what_the_search_says_of_them(searches, pair_of_search):
+    model = bsmfit.load_model(*pair_of_search[:2])
+    point = bsmfit.ExclusionPoint.from_model(model, searches[pair_of_search[-1]])
     (channel,) = point.channels
+    one = jax.ShapeDtypeStruct((), jnp.float64)
     by_shape = eqx.filter_eval_shape(
-        lambda m, g: point.combination.regions(point.model(m, g)), mass, couplings[0]
+        lambda m, g: point.combination.regions(point.model(m, g)), one, one
     )
     assert len(by_shape) == len(channel.largest_counts())
     names = [region.name for region in by_shape]
@@ -275,7 +278,9 @@ def test_shares_of_decays_are_shares(mediators):
         model = bsmfit.load_model(name, preset)
         coupling, _ = COUPLINGS[name, model.coupling]
         mass = jnp.array(mass_of(name, preset, ""))
-        found, _ = mediators(name, preset, mass, jnp.full(3, coupling))
+        # strongly typed, as above: the same programs
+        couplings = jnp.asarray(np.full(3, coupling))
+        found, _ = mediators(name, preset, mass, couplings)
         shares = np.array([share[0] for share in found.branching_ratios.values()])
         assert np.all((shares >= 0) & (shares <= 1))
         assert shares.sum() == pytest.approx(1.0, abs=1e-12)

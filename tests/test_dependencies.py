@@ -20,7 +20,7 @@ USED_WITHOUT_IMPORT = {
     "optax": "a fixed part of the project, for fits and samplers of its users",
 }
 
-ONLY_IN_EXTRAS = {"pyhf": "pyhf"}
+ONLY_IN_EXTRAS = {"pyhf": "pyhf", "dask": "cluster", "distributed": "cluster"}
 """Distributions that a module imports inside a function, and the extra they are in."""
 
 
@@ -80,7 +80,8 @@ def test_extras_are_for_devices_and_optional_imports_and_development():
 
 def test_tests_import_what_the_extra_test_requires():
     required = {name_of(text) for text in PROJECT["optional-dependencies"]["test"]}
-    required |= {name_of(t) for t in PROJECT["optional-dependencies"]["pyhf"]}
+    for extra in ("pyhf", "cluster"):
+        required |= {name_of(t) for t in PROJECT["optional-dependencies"][extra]}
     local = {path.stem for path in (ROOT / "tests").rglob("*.py")}
     imported = imported_distributions(ROOT / "tests").keys() - local
     assert imported - REQUIRED - required == set()

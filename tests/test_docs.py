@@ -30,6 +30,7 @@ def run(tmp_path, monkeypatch):
     return from_top_to_bottom
 
 
+@pytest.mark.slow
 def test_limits_intervals_and_posteriors(run, capsys):
     run("limits.md", "intervals.md", "posteriors.md")
     printed = capsys.readouterr().out.splitlines()

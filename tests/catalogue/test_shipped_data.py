@@ -39,6 +39,8 @@ NO_SOURCE += ("segments", "reference_mass")
 # powers of branching ratios, and choices of presets that their `assumption` explains
 NO_SOURCE += ("scalar_segments", "decays", "multiplicity", "is_mass_relation")
 NO_SOURCE += ("couplings",)
+# planes of given rate: a point and usual axes, chosen
+NO_SOURCE += ("lifetime", "rate")
 NO_SOURCE += ("fixed", "other_mass", "mass_ratio", "mass_range", "decay_length")
 DUMP = tuple(name for name in names_with("build_yields") if not has_regions(name))
 INVISIBLE = tuple(

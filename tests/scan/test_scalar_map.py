@@ -10,6 +10,8 @@ from scipy.stats import norm, qmc
 import bsmfit
 from bsmfit.channels.combination import Combination
 
+pytestmark = pytest.mark.slow  # three kinds in one program
+
 CHANNELS = ("na62-pi-invisible-2016-2022", "na62-dump-mumu", "na62-dump-hadrons")
 MASSES = [0.23, 0.285, 0.32]
 MIXINGS = [3.4e-8, 2e-6, 1e-4]

@@ -18,6 +18,7 @@ from bsmfit.validation.beauty import beauty_rows
 from bsmfit.validation.direct_pairs import direct_yields, strict_pair
 
 
+@pytest.mark.slow
 @pytest.mark.validation
 def test_every_judged_row_passes():
     rows = beauty_rows()

@@ -44,6 +44,7 @@ def test_part_of_the_acceptance_made_again_is_the_shipped_one(channel):
     assert settings == TableSettings().to_dict()
 
 
+@pytest.mark.slow
 def test_yields_made_again_are_the_shipped_ones():
     channel = "na62-dump-mumu"
     table = read_acceptance_table(table_path("acceptance", channel))

@@ -108,6 +108,7 @@ def abcd(a, b, c, d):
     )
 
 
+@pytest.mark.slow
 def test_abcd_by_free_factors_is_flat_in_the_control_regions():
     # 5.512 and 4.125: abcd of (3, 30, 20, 200) and (1, 10, 5, 50), marginal. The other
     # points are poor regions, one of them empty.

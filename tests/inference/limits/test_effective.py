@@ -75,6 +75,7 @@ def mixed():
     return likelihood, jax.jit(jax.vmap(point.exclusion))(*grid)
 
 
+@pytest.mark.slow
 def test_cls_of_mixed_kinds_are_those_of_the_map(mixed):
     likelihood, mapped = mixed
     tested = bsmfit.cls_test(likelihood, 1.0)
