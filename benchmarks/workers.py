@@ -11,7 +11,7 @@ one core each, that of the route with one worker too.
     two       two spawned workers (asked for: 1.8 times as fast)
     dask 2    local:2 (asked for: 1.6 times)
 
-The overhead of Dask is measured for itself: SMALL (200) blocks of one point each, by
+The overhead of Dask is measured for itself: SMALL (200) blocks of two points each, by
 Dask less the same by one worker, for each block (asked for: below 10 ms). Only a
 machine that does nothing else gives ratios of time on the clock: load is printed beside
 them.
@@ -78,6 +78,7 @@ def measure(n_mass: int, n_small: int) -> dict:
         # the blocks of the start-up run are work too, done at the same speed
         share = 1.0 - n_worker * rows_of_block / n_mass
         result[name] = {"start_up": start_up, "work": (whole - start_up) / share}
+        print(f"{name}: {whole:.1f} s in all, {result[name]}", file=sys.stderr)
     for name in ASKED:
         result[name]["ratio"] = result["one"]["work"] / result[name]["work"]
     result["one_digest"] = len(digests) == 1
@@ -87,11 +88,11 @@ def measure(n_mass: int, n_small: int) -> dict:
 
 
 def overhead_ms(n_small: int) -> float:
-    """What Dask adds to a block of one point, on one worker [ms]."""
+    """What Dask adds to a block of two points, on one worker [ms]."""
     taken = {}
     for name, route in (("dask", {"dask": "local:1"}), ("worker", {"n_worker": 1})):
-        few, _ = seconds(card(2, 1, 1), route)
-        many, _ = seconds(card(n_small + 2, 1, 1), route)
+        few, _ = seconds(card(2, 2, 2), route)
+        many, _ = seconds(card(n_small + 2, 2, 2), route)
         taken[name] = 1e3 * (many - few) / n_small
     return taken["dask"] - taken["worker"]
 
