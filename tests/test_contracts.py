@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import importlib.util
 import typing
 from pathlib import Path
@@ -15,7 +14,6 @@ import numpy as np
 import pytest
 
 import bsmfit
-from bsmfit.channels.combination import production_processes
 from bsmfit.channels.search_region import LOG_CLOSED, log_total_signal
 from bsmfit.errors import InputError
 from bsmfit.inference.exclusion.kernel import ExclusionKernel
@@ -79,51 +77,6 @@ WITH_PRESETS = [
 ]
 
 
-def shares_a_process(model, preset, channel):
-    if channel in ONE_DECAY and ONE_DECAY[channel] not in decays_of(model, preset):
-        return False
-    has_one_decay = model.startswith(MODELS_OF_ONE_DECAY) and channel in LOOKED_FOR
-    if has_one_decay and LOOKED_FOR[channel] not in decays_of(model, preset):
-        return False
-    return bool(made_by(model, preset) & processes_of(channel))
-
-
-@functools.cache
-def made_by(model, preset):
-    return set(production_processes(bsmfit.load_model(model, preset)))
-
-
-@functools.cache
-def processes_of(channel):
-    return set(bsmfit.load_channel(channel).processes)
-
-
-@functools.cache
-def decays_of(model, preset):
-    one = jax.ShapeDtypeStruct((), jnp.float64)
-    loaded = bsmfit.load_model(model, preset)
-    return set(eqx.filter_eval_shape(loaded, one, one).branching_ratios)
-
-
-def pairs():
-    """Every model with every search that it has, and every preset with one of them.
-
-    Models of one decay, which all have one function, with one search by preset.
-    """
-    seen = set()
-    for model, preset in WITH_PRESETS:
-        for channel in sorted(set(bsmfit.channel_names()) - ALIKE):
-            is_one_decay = model.startswith(MODELS_OF_ONE_DECAY)
-            by_search = () if is_one_decay else ((model, channel),)
-            new = {*by_search, (model, preset, "")} - seen
-            if new and shares_a_process(model, preset, channel):
-                seen |= new
-                yield model, preset, channel
-
-
-PAIRS = list(pairs())
-
-
 def mass_of(model, preset, channel):
     several = model.startswith(("dark-cascade", "cascade"))
     names = (channel, model, *([preset] if several else []))
@@ -135,28 +88,70 @@ def searches():
     return {name: bsmfit.load_channel(name) for name in bsmfit.channel_names()}
 
 
-def test_every_model_is_under_test_with_every_search_that_it_has():
-    assert {model for model, _ in COUPLINGS} == set(bsmfit.model_names())
-    searches = map(bsmfit.load_channel, bsmfit.channel_names())
-    # a heavy neutral lepton makes two of the decays that violate lepton number
-    without = set(RARE_DECAYS) - set(HEAVY_NEUTRAL_LEPTON_PROCESSES)
-    made = {s.name for s in searches if not set(s.processes) <= without} - ALIKE
-    assert made - set(ONE_DECAY) <= {channel for *_, channel in PAIRS} <= made
-    assert {(model, preset) for model, preset, _ in PAIRS} == set(WITH_PRESETS)
+@pytest.fixture(scope="module")
+def models():
+    return {key: bsmfit.load_model(*key) for key in WITH_PRESETS}
 
 
 @pytest.fixture(scope="module")
-def mediators():
+def shapes(models):
+    """What each model gives, by its names only."""
+    one = jax.ShapeDtypeStruct((), jnp.float64)
+    return {
+        key: eqx.filter_eval_shape(model, one, one) for key, model in models.items()
+    }
+
+
+def has_signal(name, shape, search):
+    """Whether a search looks for what a model makes and the particle decays to."""
+    is_of_one_decay = name.startswith(MODELS_OF_ONE_DECAY)
+    decays = ONE_DECAY | (LOOKED_FOR if is_of_one_decay else {})
+    is_seen = decays.get(search.name) in {None, *shape.branching_ratios}
+    return is_seen and bool(set(shape.production) & set(search.processes))
+
+
+@pytest.fixture(scope="module")
+def searches_of(shapes, searches):
+    """Every model with every search that it has, and every preset with one of them.
+
+    Models of one decay, which all have one function, with one search by preset.
+    """
+    seen = set()
+    found = {}
+    for (model, preset), shape in shapes.items():
+        found[model, preset] = []
+        for channel in sorted(set(searches) - ALIKE):
+            is_one_decay = model.startswith(MODELS_OF_ONE_DECAY)
+            by_search = () if is_one_decay else ((model, channel),)
+            new = {*by_search, (model, preset)} - seen
+            if new and has_signal(model, shape, searches[channel]):
+                seen |= new
+                found[model, preset].append(channel)
+    return found
+
+
+def test_every_model_is_under_test_with_every_search_that_it_has(searches, searches_of):
+    assert {model for model, _ in COUPLINGS} == set(bsmfit.model_names())
+    # a heavy neutral lepton makes two of the decays that violate lepton number
+    without = set(RARE_DECAYS) - set(HEAVY_NEUTRAL_LEPTON_PROCESSES)
+    made = {
+        name for name, s in searches.items() if not set(s.processes) <= without
+    } - ALIKE
+    tested = {channel for channels in searches_of.values() for channel in channels}
+    assert made - set(ONE_DECAY) <= tested <= made
+    assert all(searches_of.values())
+
+
+@pytest.fixture(scope="module")
+def mediators(models, shapes):
     """Particles at three couplings and their change with it, by model and mass.
 
     All with the same names of decays and processes, so that one program of a search
     serves every model.
     """
-    models = {key: bsmfit.load_model(*key) for key in WITH_PRESETS}
-    one = jax.ShapeDtypeStruct((), jnp.float64)
-    shapes = [eqx.filter_eval_shape(model, one, one) for model in models.values()]
-    decays = sorted({name for shape in shapes for name in shape.branching_ratios})
-    processes = sorted({name for shape in shapes for name in shape.production})
+    given = shapes.values()
+    decays = sorted({name for shape in given for name in shape.branching_ratios})
+    processes = sorted({name for shape in given for name in shape.production})
 
     def filled(mediator):
         zero = jnp.zeros_like(mediator.mass)
@@ -199,60 +194,74 @@ def signal_of():
     return signal
 
 
-@pytest.fixture(scope="module", params=PAIRS, ids="-".join)
-def pair(request, searches, mediators, signal_of):
-    """A point, and its signal at a coupling within reach and two weaker ones."""
-    name, preset, channel = request.param
-    model = bsmfit.load_model(name, preset)
-    coupling, power = COUPLINGS[name, model.coupling]
+@dataclasses.dataclass(frozen=True)
+class Signal:
+    """Signal of one search at a coupling within reach and two weaker ones."""
+
+    search: str
+    point: bsmfit.ExclusionPoint
+    couplings: jax.Array
+    logs: jax.Array
+    slopes: jax.Array
+
+
+@pytest.fixture(scope="module", params=WITH_PRESETS, ids="-".join)
+def signals(request, searches, models, searches_of, mediators, signal_of):
+    """A model in every search that it is tested with."""
+    model = models[request.param]
+    coupling, power = COUPLINGS[request.param[0], model.coupling]
     couplings = coupling * 10.0 ** (-6.0 / (power or 2) * jnp.arange(3.0))
-    mass = jnp.array(mass_of(*request.param))
-    found = mediators(name, preset, mass, couplings)
-    point = bsmfit.ExclusionPoint.from_model(model, searches[channel])
-    # one program for all models, where a search takes any particle for each process
-    is_chain = channel == "na62-pi4e"
-    search = point.channels[0] if is_chain else searches[channel]
-    return point, mass, couplings, *signal_of(search, *found)
+    made = []
+    for channel in searches_of[request.param]:
+        mass = jnp.array(mass_of(*request.param, channel))
+        found = mediators(*request.param, mass, couplings)
+        point = bsmfit.ExclusionPoint.from_model(model, searches[channel])
+        # one program for all models, where a search takes any particle for each process
+        is_chain = channel == "na62-pi4e"
+        search = point.channels[0] if is_chain else searches[channel]
+        made.append(Signal(channel, point, couplings, *signal_of(search, *found)))
+    return made
 
 
-def test_the_signal_is_finite_and_differentiable(pair):
-    *_, values, slopes = pair
-    assert np.isfinite(values).all()
-    assert np.isfinite(slopes).all()
+def test_the_signal_is_finite_and_differentiable(signals):
+    for signal in signals:
+        assert np.isfinite(signal.logs).all(), signal.search
+        assert np.isfinite(signal.slopes).all(), signal.search
 
 
-def test_the_signal_vanishes_with_the_coupling(pair):
+def test_the_signal_vanishes_with_the_coupling(signals):
     """As its power, or faster in a dump, where the particle must decay."""
-    _, _, couplings, values, _ = pair
-    steps = np.diff(np.asarray(values)) / np.diff(np.log(np.asarray(couplings)))
-    # several closed terms add up to a little more than LOG_CLOSED
-    is_closed = values[1] == values[2] < 0.99 * LOG_CLOSED
-    assert abs(steps[1]) >= 0.999 or is_closed
-    assert float(values[2]) < np.log(1e-6)
+    for signal in signals:
+        logs = signal.logs
+        steps = np.diff(np.asarray(logs)) / np.diff(np.log(signal.couplings))
+        # several closed terms add up to a little more than LOG_CLOSED
+        is_closed = logs[1] == logs[2] < 0.99 * LOG_CLOSED
+        assert abs(steps[1]) >= 0.999 or is_closed, signal.search
+        assert float(logs[2]) < np.log(1e-6), signal.search
 
 
-def test_the_point_is_a_pytree_of_finite_numbers(pair):
-    point = pair[0]
-    leaves, structure = jax.tree.flatten(eqx.filter(point, eqx.is_array))
-    assert all(np.isfinite(leaf).all() for leaf in leaves)
-    assert jax.tree.structure(jax.tree.unflatten(structure, leaves)) == structure
+def test_the_point_is_a_pytree_of_finite_numbers(signals):
+    for signal in signals:
+        leaves, structure = jax.tree.flatten(eqx.filter(signal.point, eqx.is_array))
+        assert all(np.isfinite(leaf).all() for leaf in leaves), signal.search
+        assert jax.tree.structure(jax.tree.unflatten(structure, leaves)) == structure
 
 
-@pytest.mark.parametrize("pair_of_search", list({p[-1]: p for p in PAIRS}.values()))
-def test_regions_fit_what_the_search_says_of_them(searches, pair_of_search):
-    model = bsmfit.load_model(*pair_of_search[:2])
-    point = bsmfit.ExclusionPoint.from_model(model, searches[pair_of_search[-1]])
-    (channel,) = point.channels
+def test_regions_fit_what_the_search_says_of_them(searches, models, searches_of):
+    """One model for each search."""
+    model_of = {channel: key for key, found in searches_of.items() for channel in found}
     one = jax.ShapeDtypeStruct((), jnp.float64)
-    by_shape = eqx.filter_eval_shape(
-        lambda m, g: point.combination.regions(point.model(m, g)), one, one
-    )
-    assert len(by_shape) == len(channel.largest_counts())
-    names = [region.name for region in by_shape]
-    assert len(set(names)) == len(names)
-    for region in by_shape:
-        for term in region.signal:
-            assert term.process in channel.processes
+    for name, key in model_of.items():
+        point = bsmfit.ExclusionPoint.from_model(models[key], searches[name])
+        (channel,) = point.channels
+        by_shape = eqx.filter_eval_shape(
+            lambda m, g, p=point: p.combination.regions(p.model(m, g)), one, one
+        )
+        assert len(by_shape) == len(channel.largest_counts()), name
+        names = [region.name for region in by_shape]
+        assert len(set(names)) == len(names), name
+        made = {term.process for region in by_shape for term in region.signal}
+        assert made <= set(channel.processes), name
 
 
 def test_more_exposure_is_more_signal(searches):
@@ -273,9 +282,8 @@ def test_more_exposure_is_more_signal(searches):
         assert float(logs[1] - logs[0]) == pytest.approx(np.log(10.0), rel=1e-9)
 
 
-def test_shares_of_decays_are_shares(mediators):
-    for name, preset in WITH_PRESETS:
-        model = bsmfit.load_model(name, preset)
+def test_shares_of_decays_are_shares(models, mediators):
+    for (name, preset), model in models.items():
         coupling, _ = COUPLINGS[name, model.coupling]
         mass = jnp.array(mass_of(name, preset, ""))
         # strongly typed, as above: the same programs

@@ -60,22 +60,23 @@ def read_csv(
         DataFileError: The file cannot be read or does not fit what was asked.
     """
     comments, rows = _split(path)
+    shown = display_path(path)
     line, names = rows[0]
     _check_header(path, line, names, [*numbers, *text])
     if len(rows) == 1:
-        msg = f"{display_path(path)}:{line}: the table has a header but no rows"
+        msg = f"{shown}:{line}: the table has a header but no rows"
         raise DataFileError(msg)
     values: dict[str, list] = {name: [] for name in names}
     for line, fields in rows[1:]:
         if len(fields) != len(names):
             msg = (
-                f"{display_path(path)}:{line}:{min(len(fields), len(names)) + 1}: the "
+                f"{shown}:{line}:{min(len(fields), len(names)) + 1}: the "
                 f"row has {len(fields)} fields, but the header has {len(names)} "
                 f"({', '.join(names)})"
             )
             raise DataFileError(msg)
         for position, (name, field) in enumerate(zip(names, fields, strict=True)):
-            where = f"{display_path(path)}:{line}:{position + 1}: {name}"
+            where = f"{shown}:{line}:{position + 1}: {name}"
             if name in text:
                 values[name].append(_check_text(where, field))
                 continue

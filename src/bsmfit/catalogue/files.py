@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -279,6 +280,7 @@ def is_shipped(path: Path) -> bool:
     return path.is_relative_to(data_root()) or path.is_relative_to(model_root())
 
 
+@cache
 def _resource(name: str) -> Path:
     root = Path(str(resources.files("bsmfit").joinpath("_resources", name)))
     if not root.is_dir():

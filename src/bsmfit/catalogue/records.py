@@ -7,6 +7,7 @@ file it names.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from bsmfit.catalogue.csv_file import CsvTable, read_csv
@@ -60,8 +61,8 @@ def channel_records() -> dict[str, Path]:
         True
     """
     paths = [data_root() / name / "record.yaml" for name in list_record_folders()]
-    found = {str(top_level_text(path, "id")): path for path in paths}
-    return dict(sorted(found.items()))
+    states = ((path, path.stat()) for path in paths)
+    return dict(_records_by_id(tuple((p, s.st_mtime_ns, s.st_size) for p, s in states)))
 
 
 def channel_names() -> tuple[str, ...]:
@@ -288,6 +289,16 @@ def read_contour(path: Path, coupling: str = "epsilon") -> CsvTable:
         text=("reading",),
         minimum=dict.fromkeys(numbers, 0.0),
     )
+
+
+@lru_cache(maxsize=4)
+def _records_by_id(states: tuple[tuple[Path, int, int], ...]) -> dict[str, Path]:
+    """Records by channel id: looked up far more often than they change.
+
+    Whoever uses a record reads and checks it anew; here only its id is taken from it.
+    """
+    found = {str(top_level_text(path, "id")): path for path, *_ in states}
+    return dict(sorted(found.items()))
 
 
 def _pi_nunu_datasets() -> dict[str, Path]:

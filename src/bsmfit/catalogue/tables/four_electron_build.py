@@ -13,7 +13,6 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from scipy.stats import qmc
 
 from bsmfit._version import __version__
 from bsmfit.catalogue.files import locate_geometry, locate_kaon_setup, sha256_of
@@ -143,6 +142,9 @@ def four_electron_points(log2_points: int = LOG2_POINTS) -> np.ndarray:
     Returns:
         Points of the unit cube.
     """
+    # scipy.stats is slow to import, and only those who make tables need it
+    from scipy.stats import qmc
+
     sampler = qmc.Sobol(N_POINT, scramble=True, rng=np.random.default_rng(SEED))
     return sampler.random_base2(log2_points)
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from scipy.stats import qmc
 
 from bsmfit._version import __version__
 from bsmfit.catalogue.files import locate_geometry, locate_kaon_setup, sha256_of
@@ -82,6 +81,9 @@ def build_invisible_table(
         UnknownNameError: No such channel.
         DataFileError: A record is not valid.
     """
+    # scipy.stats is slow to import, and only those who make tables need it
+    from scipy.stats import qmc
+
     sampler = qmc.Sobol(N_COORDINATE, scramble=True, rng=np.random.default_rng(SEED))
     return make_invisible_table(
         invisible_search(channel),

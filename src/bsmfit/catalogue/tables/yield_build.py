@@ -13,7 +13,6 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from scipy.stats import qmc
 
 from bsmfit._version import __version__
 from bsmfit.catalogue.files import data_root, locate_geometry, sha256_of
@@ -302,6 +301,9 @@ def process_points(
 
 
 def _unit_points(n_point: int = _POINTS_PER_BIN, dimension: int = 4) -> np.ndarray:
+    # scipy.stats is slow to import, and only those who make tables need it
+    from scipy.stats import qmc
+
     return qmc.Sobol(dimension, rng=_SEED).random(n_point)
 
 
