@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bsmfit.physics.model import Model
-    from bsmfit.scan.exclusion_point import ExclusionPoint
     from bsmfit.scan.grid import Axis
+    from bsmfit.scan.planned_map import PlannedMap
 
 __all__ = ["scan"]
 
@@ -185,12 +185,12 @@ def scan(
                         raise Stopped(stop.signal)
 
                 dataset = compute_map(planned, blocks=blocks, progress=progress)
-            dataset = _refined(dataset, planned.exclusion, precision)
+            dataset = _refined(dataset, planned, precision)
             about = circumstances(planned.devices)
             write_scan(dataset.assign_attrs(about), path)
             blocks.remove()
         elif dataset.attrs.get("contour_precision") != precision:
-            dataset = _refined(dataset, planned.exclusion, precision)
+            dataset = _refined(dataset, planned, precision)
             about = circumstances(planned.devices)
             write_scan(dataset.assign_attrs(about), path)
         for name in profile or ():
@@ -220,7 +220,7 @@ def _first_parameter(
 
 
 def _refined(
-    dataset: xr.Dataset, point: ExclusionPoint, precision: float | None
+    dataset: xr.Dataset, planned: PlannedMap, precision: float | None
 ) -> xr.Dataset:
     """Refine the contours of a scan, or leave out those that were refined."""
     from bsmfit.scan.adaptive.contours import refine_contours
@@ -229,7 +229,9 @@ def _refined(
     dataset = without_contours(dataset)
     if precision is None:
         return dataset
-    return refine_contours(dataset, point, precision=precision)
+    return refine_contours(
+        dataset, planned.exclusion, precision=precision, devices=planned.devices
+    )
 
 
 def _axis(text: str | None, *, name: str) -> Axis | None:
