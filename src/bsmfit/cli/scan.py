@@ -99,9 +99,7 @@ def scan(
     from bsmfit.scan.exclusion_map import compute_map, plan_map
     from bsmfit.scan.folder_lock import own_folder
     from bsmfit.scan.further_parameter import profile_parameter
-    from bsmfit.scan.grid import PointList
-    from bsmfit.scan.parameter_axis import ParameterPoint
-    from bsmfit.scan.physical_points import check_some_point
+    from bsmfit.scan.physical_points import check_planned
     from bsmfit.scan.plan import claim_folder
     from bsmfit.scan.provenance import circumstances
     from bsmfit.scan.runner import Status
@@ -161,12 +159,8 @@ def scan(
             "region; leave it out, or combine several channels"
         )
         raise InputError(msg)
-    if allow_code and not planned.further.names:
-        point, at_mass, chosen = planned.point, planned.first, None
-        if isinstance(point, ParameterPoint):
-            at_mass = PointList((float(point.mass),))
-            chosen = (point.parameter, planned.first)
-        check_some_point(planned.model, at_mass, planned.coupling, parameter=chosen)
+    if allow_code:
+        check_planned(planned)
     plan = planned.plan
     folder = out or Path("results") / "-".join([theory.name, *plan.channels])
     with own_folder(folder):
