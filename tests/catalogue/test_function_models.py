@@ -94,6 +94,43 @@ def test_a_function_has_no_presets(card):
         bsmfit.load_model(card(), "mine", allow_code=True)
 
 
+RUN_CARD = """\
+model: card.yaml
+channels: [na62-dump-ee]
+axes:
+  mass: {low: 0.1, high: 0.2, points: 2}
+  coupling: {low: 1.0e-7, high: 1.0e-6, points: 3}
+block_points: 3
+"""
+
+
+def test_batch_runs_code_where_each_command_allows_it(card, tmp_path):
+    card()
+    path, out = tmp_path / "run.yaml", tmp_path / "out"
+    path.write_text(RUN_CARD)
+
+    def batch(*words):
+        done = CliRunner().invoke(app, ["batch", *map(str, words)])
+        return done.exit_code, (done.stdout + done.stderr).replace("\n", " ")
+
+    code, said = batch("run", path, "--out", out)
+    assert (code, "say --allow-code" in said) == (2, True)
+    code, said = batch("run", path, "--out", out, "--allow-code", "--dask", "local:1")
+    assert (code, "--dask and --allow-code do not go together" in said) == (2, True)
+    farm = ["submit", path, "--out", out, "--jobs", 2, "--scheduler", "slurm"]
+    code, said = batch(*farm, "--allow-code", "--device", "gpu")
+    assert (code, f"batch merge {out} --allow-code" in said) == (0, True)
+    script = (out / "submit.sh").read_text()
+    assert "--device gpu --allow-code --block ${SLURM_ARRAY_TASK_ID}/2\n" in script
+    assert f"batch merge {out} --allow-code\n" in script
+    for share in ("1/2", "2/2"):
+        assert (
+            batch("run", path, "--out", out, "--allow-code", "--block", share)[0] == 0
+        )
+    assert batch("merge", out)[0] == 2
+    assert batch("merge", out, "--allow-code")[0] == 0
+
+
 FAULTY = """\
 import jax.numpy as jnp
 from bsmfit.physics.mediator import Mediator

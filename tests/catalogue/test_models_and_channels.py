@@ -295,6 +295,11 @@ def copied_kaon_record(tmp_path: Path) -> Path:
         ("momentum: {low: 15.0", "momentum: {low: 16.0", "made with another samples"),
         ("file: limit_stable.csv", "file: nowhere.csv", "does not exist"),
         ("setup: NA62_kaon", "setup: NA62_kaons", "did you mean 'NA62_kaon'"),
+        (
+            "id: na62-pi-invisible-run1\n",
+            "id: mine\n",
+            "metadata: channel is 'na62-pi-invisible-run1', but must be 'mine'",
+        ),
     ],
 )
 def test_fault_in_a_record_of_kaon_decays_is_named(tmp_path, old, new, words):
@@ -316,9 +321,14 @@ def test_record_of_kaon_decays_without_table_says_how_to_make_it(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "what"),
     [
-        ("value: 10.0\n    unit: GeV", "value: 30.0\n    unit: GeV", "selection"),
-        ("detectors: [straw, muv3]", "detectors: [straw]", "selection"),
-        ("final_state: mumu", "final_state: ee", "final state"),
+        (
+            "value: 10.0\n    unit: GeV",
+            "value: 30.0\n    unit: GeV",
+            "made with another selection",
+        ),
+        ("detectors: [straw, muv3]", "detectors: [straw]", "made with another sel"),
+        ("final_state: mumu", "final_state: ee", "made with another final state"),
+        ("id: na62-dump-mumu\n", "id: mine\n", "but must be 'mine', the id in .*yaml"),
     ],
 )
 def test_table_of_another_selection_is_refused(tmp_path, old, new, what):
@@ -326,7 +336,7 @@ def test_table_of_another_selection_is_refused(tmp_path, old, new, what):
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(DataFileError, match=f"made with another {what}"):
+    with pytest.raises(DataFileError, match=what):
         load_channel(path)
 
 

@@ -148,13 +148,18 @@ def test_stopped_run_says_how_to_go_on(tmp_path, capsys):
 
     from bsmfit.cli.batch import _tell
     from bsmfit.scan.batch.batch_run import Outcome
+    from bsmfit.scan.batch.host import Host
 
     with pytest.raises(typer.Exit) as end:
-        _tell(Outcome(n_block=9, n_computed=2, n_missing=4, stopped_by=15), tmp_path)
+        _tell(
+            Outcome(n_block=9, n_computed=2, n_missing=4, stopped_by=15),
+            tmp_path,
+            Host("cpu"),
+        )
     assert end.value.exit_code == 143
     said = capsys.readouterr().err
     assert "5 of 9 blocks are done and kept" in said
-    assert f"bsmfit batch resume {tmp_path}" in said
+    assert f"bsmfit batch resume {tmp_path} --device cpu" in said
 
 
 def test_schema_is_json():
@@ -180,7 +185,7 @@ def test_work_that_is_complete_needs_no_device(finished):
 
 def test_workers_are_refused_where_they_would_share_a_gpu(card, tmp_path, monkeypatch):
     gpu = Mock(spec=jax.Device, platform="gpu", device_kind="Some GPU")
-    monkeypatch.setattr(batch_run, "local_devices", lambda: (gpu,))
+    monkeypatch.setattr(batch_run, "local_devices", lambda _: (gpu,))
     done = run("run", card, "--out", tmp_path / "out", "--workers", "2")
     assert done.exit_code == 2
     assert "Some GPU" in done.stderr

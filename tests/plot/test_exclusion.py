@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import matplotlib as mpl
@@ -203,6 +204,19 @@ def test_title_tells_an_unusual_ordering(
     dataset = joint_map(make_joint_dataset).assign_attrs(ordering=ordering)
     last = exclusion_figure(dataset).get_suptitle().splitlines()[-1]
     assert last == words if words else "Ordered" not in last
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(20.0, r"$\tau$ = 20 ps"), (1e3, r"$\tau$ = 1 ns"), (3e8, r"$\tau$ = 300 μs")],
+)
+def test_title_has_symbols_and_units_of_fixed_parameters(make_dataset, value, words):
+    dataset = make_dataset().assign_attrs(
+        parameters=json.dumps({"lifetime_ps": value, "share": 0.5}),
+        parameter_labels=json.dumps({"lifetime_ps": [r"\tau", "ps"]}),
+    )
+    last = exclusion_figure(dataset).get_suptitle().splitlines()[-1]
+    assert last.replace("\N{NO-BREAK SPACE}", " ") == f"{words}, share = 0.5"
 
 
 def test_one_search_has_no_ordering_to_tell(make_dataset):

@@ -18,12 +18,14 @@ from bsmfit.scan.runner import run_plane
 MASS = np.geomspace(0.2, 0.8, 13)
 COUPLING = np.geomspace(1e-7, 1e-5, 17)
 
-# A closed form on 1, 2 and 4 devices, and a search on 1 and 4; nothing crosses from or
-# to the host unasked. Prints the largest differences from one device, relative.
+# A closed form on 1, 2 and 4 devices, and a search and the field that contours are
+# refined on, on 1 and 4; nothing crosses from or to the host unasked. Prints the
+# largest differences from one device, relative.
 ON_FOUR = """
 import json
 import equinox as eqx, jax, jax.numpy as jnp, numpy as np
 import bsmfit
+from bsmfit.scan.adaptive.field import ContourField, FieldProgram
 from bsmfit.scan.blocks import cut_plane
 from bsmfit.scan.devices import describe_devices, local_devices
 from bsmfit.scan.exclusion_map import plan_map
@@ -38,7 +40,10 @@ class Dump(eqx.Module):
     def __call__(self, mass, coupling):
         n = self.strength * coupling**4 * jnp.exp(-3e12 * coupling**2 * mass)
         is_heavy, cls = jnp.where(mass > 0.3, 1, 0), jnp.exp(-n)
-        return PointResult(n, cls, cls, n_obs=is_heavy, status=jnp.zeros((), int))
+        quantiles = jnp.stack([cls] * 5)
+        return PointResult(
+            n, cls, cls, is_heavy, jnp.zeros((), int), cls_exp_quantiles=quantiles
+        )
 
 def plane(point, axes, n_device):
     with jax.transfer_guard("disallow"):
@@ -62,12 +67,20 @@ search = plan_map(
     coupling=(1e-7, 1e-5, 9),
 )
 axes = search.first.points(), search.coupling.points()
+
+field = ContourField(Dump(jnp.array(1e26)), jnp.array(0.9), ("observed",))
+places = np.log(np.stack([np.repeat(axes[0], 2), np.tile([1e-7, 3e-7], 11)], axis=1))
+with jax.transfer_guard("disallow"):
+    on_one, on_four = (
+        np.stack(FieldProgram(field, devices[:n]).evaluate(places)) for n in (1, 4)
+    )
 print(json.dumps({
     "devices": describe_devices(devices),
     "planned": len(search.devices),
     "rows": cut_plane(11, 9, chunk_points=18, n_device=4).chunk_rows,
     "closed form": worst(Dump(jnp.array(1e26)), axes, (2, 4)),
     "search": worst(search.point, axes, (4,)),
+    "contours": float(np.max(np.abs(on_four / on_one - 1.0))),
 }))
 """
 
@@ -102,6 +115,7 @@ def test_maps_on_two_and_four_devices_are_those_on_one():
     assert found["rows"] == 8  # two of nine points each, on each device
     assert found["closed form"] < 1e-12
     assert found["search"] < 1e-12
+    assert found["contours"] < 1e-12
 
 
 def test_nothing_crosses_between_host_and_device_unasked(toy):

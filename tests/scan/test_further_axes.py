@@ -112,7 +112,7 @@ def test_result_is_stored_and_planes_say_which_they_are(whole, tmp_path):
     values, plane = planes[1]
     assert values == {"share": 0.25, "offset": 0.0}
     assert json.loads(plane.attrs["parameters"]) == values
-    assert plane.attrs["title"].endswith("90 % CL, share = 0.25, offset = 0")
+    assert plane.attrs["title"] == whole.attrs["title"]
     assert bsmfit.coupling_edges(plane).lower.shape == (3,)
     with pytest.raises(InputError, match=r"select one, dataset.isel\(share=0\)"):
         bsmfit.coupling_edges(stored)

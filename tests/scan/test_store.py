@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from bsmfit.errors import DataFileError, InputError, OutputError
-from bsmfit.scan.sealed_file import sealed
+from bsmfit.scan.sealed_file import sealed, unsealed
 from bsmfit.scan.store import coupling_name, read_scan, write_scan
 
 
@@ -120,12 +120,17 @@ def test_file_that_is_no_scan_is_refused(tmp_path: Path, content: bytes):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"garbage" * 100, b"\x89HDF\r\n\x1a\n" + bytes(2000)]
+    "content", [b"", b"garbage" * 100, b"\x89HDF\r\n\x1a\n" + bytes(2000), None]
 )
 def test_sealed_garbage_is_refused_without_a_word_on_stderr(
-    tmp_path: Path, capfd, content: bytes
+    make_scan, toy, tmp_path: Path, capfd, content: bytes | None
 ):
     path = tmp_path / "scan.nc"
+    if content is None:  # a bit of the symbol table of the root
+        write_scan(make_scan(toy), path)
+        damaged = bytearray(unsealed(path.read_bytes()))
+        damaged[64] ^= 1
+        content = bytes(damaged)
     path.write_bytes(sealed(content))
     with pytest.raises(DataFileError, match="not a readable scan"):
         read_scan(path)

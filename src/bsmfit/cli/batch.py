@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ import typer
 
 from bsmfit.cli.compilation_cache import start_compilation_cache
 from bsmfit.cli.device import DeviceKind, DeviceOption, start_devices
-from bsmfit.cli.options import FigureOption, parse_path
+from bsmfit.cli.options import AllowCodeOption, FigureOption, parse_path
 from bsmfit.cli.parameters import ProfileOption
 from bsmfit.cli.scan_files import write_exports
 from bsmfit.cli.scan_report import report
@@ -21,6 +22,7 @@ from bsmfit.cli.terminal import progress_bar
 
 if TYPE_CHECKING:
     from bsmfit.scan.batch.batch_run import Outcome
+    from bsmfit.scan.batch.host import Host
 
 __all__ = ["batch"]
 
@@ -101,6 +103,7 @@ def run(
         bool, typer.Option("--overwrite", help="Replace another run in the folder.")
     ] = False,
     device: DeviceOption = DeviceKind.AUTO,
+    allow_code: AllowCodeOption = False,
     take_over: TakeOverOption = False,
 ) -> None:
     """Compute the map of a card; one that was stopped continues.
@@ -119,13 +122,18 @@ def run(
 
     share = None if block is None else _share(block)
     content = read_run_card(card)
-    _enable(device)
+    host = _enable(device, allow_code=allow_code)
     from bsmfit.scan.batch.batch_run import run_batch, run_share
 
     with progress_bar() as progress:
         if share is not None:
             outcome = run_share(
-                content, out, share, take_over=take_over, progress=progress
+                content,
+                out,
+                share,
+                take_over=take_over,
+                host=host,
+                progress=progress,
             )
         else:
             outcome = run_batch(
@@ -135,9 +143,10 @@ def run(
                 dask=dask,
                 overwrite=overwrite,
                 take_over=take_over,
+                host=host,
                 progress=progress,
             )
-    _tell(outcome, out, is_share=share is not None)
+    _tell(outcome, out, host, is_share=share is not None)
 
 
 @batch.command(epilog="Example: bsmfit batch resume result --workers 2")
@@ -146,6 +155,7 @@ def resume(
     workers: WorkersOption = None,
     dask: DaskOption = None,
     device: DeviceOption = DeviceKind.AUTO,
+    allow_code: AllowCodeOption = False,
     take_over: TakeOverOption = False,
 ) -> None:
     """Compute what is missing of a run that was stopped, and merge."""
@@ -157,7 +167,7 @@ def resume(
     if is_finished(folder, manifest):
         typer.echo(f"nothing to do: {folder / 'scan.nc'} is complete")
         return
-    _enable(device)
+    host = _enable(device, allow_code=allow_code)
     from bsmfit.scan.batch.batch_run import run_batch
 
     with progress_bar() as progress:
@@ -167,9 +177,10 @@ def resume(
             n_worker=workers or 0,
             dask=dask,
             take_over=take_over,
+            host=host,
             progress=progress,
         )
-    _tell(outcome, folder)
+    _tell(outcome, folder, host)
 
 
 @batch.command(epilog="Example: bsmfit batch status result")
@@ -199,17 +210,21 @@ def status(
     for owner in found.owners:
         typer.echo(f"at work: {owner}")
     if not found.is_finished and not found.owners:
-        typer.echo(f"continue: {_resume(folder)}")
+        typer.echo(f"continue: {_command('resume', folder)}")
 
 
 @batch.command(epilog="Example: bsmfit batch merge result")
-def merge(folder: FolderArgument, take_over: TakeOverOption = False) -> None:
+def merge(
+    folder: FolderArgument,
+    allow_code: AllowCodeOption = False,
+    take_over: TakeOverOption = False,
+) -> None:
     """Join the blocks of a run, once all are there, to scan.nc."""
-    _enable()
+    host = _enable(allow_code=allow_code)
     from bsmfit.scan.batch.batch_run import merge_batch
     from bsmfit.scan.content_digest import content_digest
 
-    digest = content_digest(merge_batch(folder, take_over=take_over))
+    digest = content_digest(merge_batch(folder, take_over=take_over, host=host))
     typer.echo(f"wrote {folder / 'scan.nc'}\ncontent {digest}")
 
 
@@ -229,7 +244,8 @@ def export(
     from bsmfit.scan.batch.progress import is_finished
 
     if not is_finished(folder, Manifest.read(folder)):
-        msg = f"{folder} is not complete: {_resume(folder)} computes what is missing"
+        again = _command("resume", folder)
+        msg = f"{folder} is not complete: {again} computes what is missing"
         raise OutputError(msg)
     _enable()
     from bsmfit.scan.folder_lock import own_folder
@@ -265,19 +281,27 @@ def submit(
     hours: Annotated[
         int, typer.Option("--hours", min=1, max=720, help="Longest time of a job [h].")
     ] = 4,
+    device: DeviceOption = DeviceKind.AUTO,
+    allow_code: AllowCodeOption = False,
 ) -> None:
-    """Write, and do not send, the submit file of an array of jobs."""
+    """Write, and do not send, the submit file of an array of jobs.
+
+    --device and --allow-code are those of the jobs: a GPU need not be on this machine.
+    """
     from bsmfit.errors import InputError
+    from bsmfit.scan.batch.host import Host
     from bsmfit.scan.batch.run_card import read_run_card
     from bsmfit.scan.batch.submit_file import ArrayJob, write_submit_file
     from bsmfit.scan.folder_lock import own_folder
 
     content = read_run_card(card)
-    _enable()
+    of_jobs = Host(device.value, allow_code=allow_code)
+    here = DeviceKind.CPU if device is DeviceKind.CPU else DeviceKind.AUTO
+    host = _enable(here, allow_code=allow_code)
     from bsmfit.scan.batch.open_batch import open_batch
 
     with own_folder(out):
-        n_block = len(open_batch(content, out).manifest.cut.blocks())
+        n_block = len(open_batch(content, out, host=host).manifest.cut.blocks())
         if jobs > n_block:
             msg = (
                 f"--jobs {jobs}: the card has {n_block} blocks; take at most that many "
@@ -291,12 +315,13 @@ def submit(
             n_core=cores,
             memory_gb=memory,
             hours=hours,
+            host=of_jobs,
         )
         path = write_submit_file(job, scheduler.value)
     send = "sbatch" if scheduler is Scheduler.SLURM else "condor_submit"
     typer.echo(f"wrote {path}: {n_block} blocks in {jobs} jobs")
     typer.echo(f"send: {send} {shlex.quote(str(path))}")
-    typer.echo(f"afterwards: bsmfit batch merge {shlex.quote(str(out))}")
+    typer.echo(f"afterwards: {_command('merge', out, host.code_option())}")
 
 
 @batch.command(epilog="Example: bsmfit batch schema > card.schema.json")
@@ -311,6 +336,8 @@ def schema() -> None:
 def work(
     folder: FolderArgument,
     cores: Annotated[str, typer.Option("--cores", help="Cores to stay on.")] = "",
+    device: DeviceOption = DeviceKind.AUTO,
+    allow_code: AllowCodeOption = False,
 ) -> None:
     """Compute the blocks named on stdin; started by `run --workers`."""
     import sys
@@ -318,14 +345,17 @@ def work(
     from bsmfit.scan.batch.worker_process import live_as_worker, pin_to_cores
 
     pin_to_cores(_cores(cores))
-    _enable()
-    live_as_worker(folder, sys.stdin, sys.stdout)
+    host = _enable(device, allow_code=allow_code)
+    live_as_worker(folder, sys.stdin, sys.stdout, host)
 
 
-def _enable(device: DeviceKind = DeviceKind.AUTO) -> None:
+def _enable(device: DeviceKind = DeviceKind.AUTO, *, allow_code: bool = False) -> Host:
     """Get ready to compute, where that turns out to be needed."""
     os.environ.update(start_compilation_cache(os.environ))
     start_devices(device)
+    from bsmfit.scan.batch.host import Host
+
+    return Host(device.value, allow_code=allow_code)
 
 
 def _cores(text: str) -> list[int]:
@@ -366,24 +396,28 @@ def _share(text: str) -> tuple[int, int]:
     return int(number), int(n_share)
 
 
-def _resume(folder: Path) -> str:
-    return f"bsmfit batch resume {shlex.quote(str(folder))}"
+def _command(name: str, folder: Path, options: Sequence[str] = ()) -> str:
+    """A command to go on with, as it is written."""
+    return shlex.join(["bsmfit", "batch", name, str(folder), *options])
 
 
-def _tell(outcome: Outcome, folder: Path, *, is_share: bool = False) -> None:
+def _tell(
+    outcome: Outcome, folder: Path, host: Host, *, is_share: bool = False
+) -> None:
     """Say what was done; a run that was stopped exits as one by that signal."""
     n_whole = outcome.n_block - outcome.n_missing
     done = f"{n_whole} of {outcome.n_block} blocks are done"
     if outcome.n_missing:
         typer.echo(
             f"bsmfit: stopped: {done} and kept; the same command, or "
-            f"{_resume(folder)}, continues",
+            f"{_command('resume', folder, host.options())}, continues",
             err=True,
         )
         raise typer.Exit(128 + (outcome.stopped_by or 0))
     typer.echo(f"{done}, {outcome.n_computed} of them now")
     if is_share:
-        typer.echo(f"once all jobs are: bsmfit batch merge {shlex.quote(str(folder))}")
+        merge_all = _command("merge", folder, host.code_option())
+        typer.echo(f"once all jobs are: {merge_all}")
         return
     from bsmfit.scan.content_digest import content_digest
     from bsmfit.scan.store import read_scan

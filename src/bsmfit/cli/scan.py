@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bsmfit.physics.model import Model
-    from bsmfit.scan.exclusion_point import ExclusionPoint
     from bsmfit.scan.grid import Axis
+    from bsmfit.scan.planned_map import PlannedMap
 
 __all__ = ["scan"]
 
@@ -99,9 +99,7 @@ def scan(
     from bsmfit.scan.exclusion_map import compute_map, plan_map
     from bsmfit.scan.folder_lock import own_folder
     from bsmfit.scan.further_parameter import profile_parameter
-    from bsmfit.scan.grid import PointList
-    from bsmfit.scan.parameter_axis import ParameterPoint
-    from bsmfit.scan.physical_points import check_some_point
+    from bsmfit.scan.physical_points import check_planned
     from bsmfit.scan.plan import claim_folder
     from bsmfit.scan.provenance import circumstances
     from bsmfit.scan.runner import Status
@@ -161,12 +159,8 @@ def scan(
             "region; leave it out, or combine several channels"
         )
         raise InputError(msg)
-    if allow_code and not planned.further.names:
-        point, at_mass, chosen = planned.point, planned.first, None
-        if isinstance(point, ParameterPoint):
-            at_mass = PointList((float(point.mass),))
-            chosen = (point.parameter, planned.first)
-        check_some_point(planned.model, at_mass, planned.coupling, parameter=chosen)
+    if allow_code:
+        check_planned(planned)
     plan = planned.plan
     folder = out or Path("results") / "-".join([theory.name, *plan.channels])
     with own_folder(folder):
@@ -185,12 +179,12 @@ def scan(
                         raise Stopped(stop.signal)
 
                 dataset = compute_map(planned, blocks=blocks, progress=progress)
-            dataset = _refined(dataset, planned.exclusion, precision)
+            dataset = _refined(dataset, planned, precision)
             about = circumstances(planned.devices)
             write_scan(dataset.assign_attrs(about), path)
             blocks.remove()
         elif dataset.attrs.get("contour_precision") != precision:
-            dataset = _refined(dataset, planned.exclusion, precision)
+            dataset = _refined(dataset, planned, precision)
             about = circumstances(planned.devices)
             write_scan(dataset.assign_attrs(about), path)
         for name in profile or ():
@@ -220,7 +214,7 @@ def _first_parameter(
 
 
 def _refined(
-    dataset: xr.Dataset, point: ExclusionPoint, precision: float | None
+    dataset: xr.Dataset, planned: PlannedMap, precision: float | None
 ) -> xr.Dataset:
     """Refine the contours of a scan, or leave out those that were refined."""
     from bsmfit.scan.adaptive.contours import refine_contours
@@ -229,7 +223,9 @@ def _refined(
     dataset = without_contours(dataset)
     if precision is None:
         return dataset
-    return refine_contours(dataset, point, precision=precision)
+    return refine_contours(
+        dataset, planned.exclusion, precision=precision, devices=planned.devices
+    )
 
 
 def _axis(text: str | None, *, name: str) -> Axis | None:

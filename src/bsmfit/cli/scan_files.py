@@ -65,12 +65,17 @@ def write_exports(dataset: xr.Dataset, out: Path, *, figure: bool) -> list[Path]
 
 def _draw(planes: list[tuple[dict[str, float], xr.Dataset]], out: Path) -> list[Path]:
     """One figure of a plane or of a few, else one of each."""
+    from bsmfit.plot.axes import parameter_words
     from bsmfit.plot.exclusion import comparison_figure, plot_exclusion, save_figure
 
     paths = []
     if 1 < len(planes) <= _IN_ONE_FIGURE:
         figure = comparison_figure(
-            [plane for _, plane in planes], [_words(values) for values, _ in planes]
+            [plane for _, plane in planes],
+            [
+                parameter_words(plane, list(values), digits=3)
+                for values, plane in planes
+            ],
         )
         for suffix in (".png", ".pdf"):
             save_figure(figure, out / f"contour{suffix}")
@@ -94,7 +99,3 @@ def _endings(all_values: Sequence[Mapping[str, float]]) -> list[str]:
         if len(set(found)) == len(found):
             break
     return found
-
-
-def _words(values: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} = {value:.3g}" for name, value in values.items())

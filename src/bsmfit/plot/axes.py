@@ -7,6 +7,7 @@ the kaon modes, and logarithmic otherwise. The coupling is always logarithmic.
 from __future__ import annotations
 
 import importlib.resources
+import json
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -32,11 +33,14 @@ __all__ = [
     "has_equal_steps",
     "new_figure",
     "paper_style",
+    "parameter_words",
 ]
 
 _COUPLING_LABELS = 3  # fewest labels of an axis
 _FIRST_LABELS = 4
 _LONG_LIFETIME_PS = 1e4  # above, labels are in ns
+# of one lifetime: the largest of which it is 1 or more
+_LIFETIME_UNITS = {"s": 1e12, "ms": 1e9, "\N{GREEK SMALL LETTER MU}s": 1e6, "ns": 1e3}
 # a single mass stands in the middle of an axis of this factor to either side
 _ROOM_FACTOR = 1.1
 _TITLE_LEFT = 0.02  # of the width of the figure
@@ -127,6 +131,41 @@ def coupling_label(dataset: xr.Dataset) -> str:
     symbol = attributes.get("symbol", _SYMBOLS.get(name, name.replace("_", " ")))
     units = str(attributes.get("units", "1")).strip()
     return symbol if units in ("", "1") else f"{symbol} [{_unit_text(units)}]"
+
+
+def parameter_words(
+    dataset: xr.Dataset, names: Sequence[str] | None = None, *, digits: int = 6
+) -> str:
+    r"""The further parameters that a plane was computed with, as a figure says them.
+
+    Args:
+        dataset: The plane.
+        names: Some of its parameters; all where None.
+        digits: Digits of a value.
+
+    Returns:
+        Symbols, values and units with commas between, such as ``"$\tau$ = 1 ns"``;
+        nothing where there are no parameters.
+    """
+    values = json.loads(dataset.attrs.get("parameters", "{}"))
+    labels = json.loads(dataset.attrs.get("parameter_labels", "{}"))
+    texts = []
+    for name in values if names is None else names:
+        value, (symbol, unit) = values[name], labels.get(name, ("", "1"))
+        if unit == "ps":
+            value, unit = _lifetime(value)
+        words = [f"${symbol}$" if symbol else name, "=", f"{value:.{digits}g}"]
+        words += [] if unit == "1" else [_unit_text(unit)]
+        texts.append("\N{NO-BREAK SPACE}".join(words) if symbol else " ".join(words))
+    return ", ".join(texts)
+
+
+def _lifetime(value: float) -> tuple[float, str]:
+    """A lifetime [ps] in a unit in which it is short to write."""
+    for unit, in_ps in _LIFETIME_UNITS.items():
+        if value >= in_ps:
+            return value / in_ps, unit
+    return value, "ps"
 
 
 def _unit_text(units: str) -> str:

@@ -7,7 +7,6 @@ No pyplot: a figure belongs to its caller and nothing global changes.
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 from collections.abc import Sequence
@@ -18,7 +17,13 @@ from matplotlib.figure import Figure
 
 from bsmfit.core.argument import file_path, instance, instances
 from bsmfit.errors import InputError
-from bsmfit.plot.axes import finish_axes, first_axis_unit, new_figure, paper_style
+from bsmfit.plot.axes import (
+    finish_axes,
+    first_axis_unit,
+    new_figure,
+    paper_style,
+    parameter_words,
+)
 from bsmfit.plot.layers import draw_results, draw_scan
 from bsmfit.plot.mass_gaps import draw_gaps
 from bsmfit.plot.published import PublishedContour, published_contours
@@ -196,9 +201,9 @@ def _title(dataset: xr.Dataset, width_inch: float) -> str:
     label = data_label(dataset)
     texts = [label if preset == "default" else f"{label} ({preset})"]
     texts.append(str(attributes["title"]))
-    values = json.loads(attributes.get("parameters", "{}"))
+    values = parameter_words(dataset)
     if values:
-        texts.append(", ".join(f"{name} = {value:g}" for name, value in values.items()))
+        texts.append(values)
     ordering = attributes.get("ordering", "likelihood-ratio")
     if search_names(dataset) and ordering not in ("likelihood-ratio", "count"):
         by = _ORDERINGS.get(ordering, ordering)

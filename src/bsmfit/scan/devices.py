@@ -4,18 +4,20 @@ Rows (masses) of one call are split evenly over all local devices of one kind; e
 device runs the same program on its own rows and none waits for another. One device is
 the special case of a mesh of one.
 
-    kind --local_devices--> devices --row_mesh--> mesh --> bsmfit.scan.runner
+    kind --local_devices--> devices --row_mesh--> mesh --over_devices--> rows
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+import equinox as eqx
 import jax
 import numpy as np
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import PyTree
 
 from bsmfit.errors import InputError, UnknownNameError
 
@@ -23,9 +25,12 @@ __all__ = [
     "CHUNK_POINTS",
     "DEVICE_KINDS",
     "Device",
+    "by_row",
     "chunk_points",
     "describe_devices",
     "local_devices",
+    "on_all_devices",
+    "over_devices",
     "row_mesh",
 ]
 
@@ -40,6 +45,8 @@ _CHUNK_VALUES = 2**21  # doubles of a CPU's temporaries: few, to stay in a cache
 # share of its memory temporaries are planned to take: XLA may lay them out otherwise
 _MANY_POINTS, _MANY_VALUES, _MEMORY_SHARE = 2**18, 2**27, 1.0 / 16.0
 _FEWEST = 32
+
+_ON_ALL, _BY_ROW = PartitionSpec(), PartitionSpec("row")
 
 # what JAX raises: the second one where no platform of JAX_PLATFORMS is installed
 _NO_BACKEND = (RuntimeError, AssertionError)
@@ -128,6 +135,72 @@ def row_mesh(devices: Sequence[Device]) -> Mesh:
         The mesh.
     """
     return Mesh(np.array(devices, dtype=object), ("row",))
+
+
+def on_all_devices(tree: PyTree, mesh: Mesh) -> PyTree:
+    """Put the arrays of a tree on all devices.
+
+    Args:
+        tree: Arrays, and what else a module holds.
+        mesh: The devices.
+
+    Returns:
+        The tree, of arrays of JAX.
+    """
+    arrays, structure = eqx.partition(
+        tree, lambda leaf: eqx.is_array(leaf) or isinstance(leaf, np.ndarray)
+    )
+    return eqx.combine(jax.device_put(arrays, NamedSharding(mesh, _ON_ALL)), structure)
+
+
+def by_row(array: np.ndarray, mesh: Mesh) -> jax.Array:
+    """Deal the rows of an array out to the devices.
+
+    Args:
+        array: Rows, a multiple of the number of devices.
+        mesh: The devices.
+
+    Returns:
+        The array.
+    """
+    return jax.device_put(array, NamedSharding(mesh, _BY_ROW))
+
+
+def over_devices(
+    function: Callable[..., PyTree],
+    module: PyTree,
+    mesh: Mesh,
+    *,
+    rows: tuple[jax.Array, ...],
+    shared: tuple[jax.Array, ...] = (),
+) -> PyTree:
+    """Call a function on each device with the rows that are its own.
+
+    Args:
+        function: Called with the module, arrays of some rows, and arrays that are
+            whole on every device; what it returns begins with the axis of the rows.
+        module: What the function computes with; its arrays are traced.
+        mesh: The devices.
+        rows: Arrays of which each device has its share (`by_row`).
+        shared: Arrays that each device has whole (`on_all_devices`).
+
+    Returns:
+        What the function returns, all rows; devices exchange nothing.
+    """
+    arrays, structure = eqx.partition(module, eqx.is_array)
+
+    def own(
+        arrays: PyTree, rows: tuple[jax.Array, ...], shared: tuple[jax.Array, ...]
+    ) -> PyTree:
+        return function(eqx.combine(arrays, structure), *rows, *shared)
+
+    return jax.shard_map(
+        own,
+        mesh=mesh,
+        in_specs=(_ON_ALL, _BY_ROW, _ON_ALL),
+        out_specs=_BY_ROW,
+        check_vma=False,  # devices exchange nothing
+    )(arrays, rows, shared)
 
 
 def chunk_points(n_value: int, device: Device) -> int:

@@ -468,6 +468,10 @@ def _labelled(
     }
     if values:
         dataset.attrs["parameters"] = json.dumps(values)
+    notes = [model.parameter_note(name) for name in (*values, *scanned)]
+    labels = {n.name: [n.symbol, n.unit] for n in notes if n.symbol or n.unit != "1"}
+    if labels:
+        dataset.attrs["parameter_labels"] = json.dumps(labels)
     for name in (*scanned, *((first,) if first != "mass" else ())):
         note = model.parameter_note(name)
         dataset[name].attrs["units"] = note.unit

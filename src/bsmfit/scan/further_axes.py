@@ -135,8 +135,8 @@ def planes_of(
         dataset: Result of a scan.
 
     Yields:
-        Values of the parameters and the plane, whose title and ``parameters`` say
-        them; the dataset itself where it is a plane.
+        Values of the parameters and the plane, whose ``parameters`` say them; the
+        dataset itself where it is a plane.
     """
     names = further_names(dataset)
     shape = tuple(dataset.sizes[name] for name in names)
@@ -148,9 +148,5 @@ def planes_of(
         values = {name: float(dataset[name].values[i]) for name, i in chosen.items()}
         plane = dataset.isel(chosen, drop=True)
         fixed = json.loads(dataset.attrs.get("parameters", "{}")) | values
-        words = ", ".join(f"{name} = {value:g}" for name, value in values.items())
-        plane.attrs = dataset.attrs | {
-            "parameters": json.dumps(fixed),
-            "title": f"{dataset.attrs['title']}, {words}",
-        }
+        plane.attrs = dataset.attrs | {"parameters": json.dumps(fixed)}
         yield values, plane

@@ -15,8 +15,28 @@ from bsmfit.errors import InputError
 from bsmfit.physics.mediator import is_physical
 from bsmfit.physics.model import Model
 from bsmfit.scan.grid import Axis, PointList
+from bsmfit.scan.parameter_axis import ParameterPoint
+from bsmfit.scan.planned_map import PlannedMap
 
-__all__ = ["check_some_point"]
+__all__ = ["check_planned", "check_some_point"]
+
+
+def check_planned(planned: PlannedMap) -> None:
+    """Refuse a map of one plane on which no point has a particle.
+
+    Args:
+        planned: The map.
+
+    Raises:
+        InputError: As `check_some_point`.
+    """
+    if planned.further.names:
+        return
+    point, masses, chosen = planned.point, planned.first, None
+    if isinstance(point, ParameterPoint):
+        masses = PointList((float(point.mass),))
+        chosen = (point.parameter, planned.first)
+    check_some_point(planned.model, masses, planned.coupling, parameter=chosen)
 
 
 def check_some_point(

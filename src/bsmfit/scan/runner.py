@@ -25,13 +25,21 @@ from typing import Protocol, runtime_checkable
 import equinox as eqx
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Float, Int, PyTree
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int
 
 from bsmfit._x64 import require_x64
 from bsmfit.errors import InputError
 from bsmfit.scan.blocks import BlockCut, BlockFolder, cut_plane
-from bsmfit.scan.devices import CHUNK_POINTS, Device, local_devices, row_mesh
+from bsmfit.scan.devices import (
+    CHUNK_POINTS,
+    Device,
+    by_row,
+    local_devices,
+    on_all_devices,
+    over_devices,
+    row_mesh,
+)
 
 __all__ = [
     "PointFunction",
@@ -43,8 +51,6 @@ __all__ = [
     "run_plane",
     "run_rows",
 ]
-
-_ON_ALL, _BY_ROW = PartitionSpec(), PartitionSpec("row")
 
 Progress = Callable[[int, int], None]
 
@@ -241,7 +247,7 @@ def run_rows(
     """
     require_x64("run_rows")
     mesh = row_mesh(local_devices() if devices is None else devices)
-    placed = _place(point, mesh)
+    placed = on_all_devices(point, mesh)
     chunks = []
     for first in range(rows.start, rows.stop, cut.chunk_rows):
         some = mass[first : min(first + cut.chunk_rows, rows.stop)]
@@ -249,14 +255,6 @@ def run_rows(
         if count:
             count(some.size * coupling.size)
     return join_rows(chunks)
-
-
-def _place(tree: PyTree, mesh: Mesh) -> PyTree:
-    """Put the arrays of a tree on all devices."""
-    arrays, structure = eqx.partition(
-        tree, lambda leaf: eqx.is_array(leaf) or isinstance(leaf, np.ndarray)
-    )
-    return eqx.combine(jax.device_put(arrays, NamedSharding(mesh, _ON_ALL)), structure)
 
 
 @eqx.filter_jit
@@ -267,15 +265,13 @@ def _evaluate_rows(
     mesh: Mesh,
 ) -> PointResult:
     """Evaluate some rows of a plane; compiled once per shape, structure and mesh."""
-    arrays, structure = eqx.partition(point, eqx.is_array)
 
     def rows(
-        arrays: PointFunction,
+        one_point: PointFunction,
         mass: Float[Array, " n_own"],
         coupling: Float[Array, " n_coupling"],
     ) -> PointResult:
         """The rows of one device."""
-        one_point = eqx.combine(arrays, structure)
 
         def row(one_mass: Float[Array, ""]) -> PointResult:
             result = jax.vmap(lambda value: one_point(one_mass, value))(coupling)
@@ -283,13 +279,7 @@ def _evaluate_rows(
 
         return jax.vmap(row)(mass)
 
-    return jax.shard_map(
-        rows,
-        mesh=mesh,
-        in_specs=(_ON_ALL, _BY_ROW, _ON_ALL),
-        out_specs=_BY_ROW,
-        check_vma=False,  # devices exchange nothing
-    )(arrays, mass, coupling)
+    return over_devices(rows, point, mesh, rows=(mass,), shared=(coupling,))
 
 
 def _run_chunk(
@@ -305,12 +295,13 @@ def _run_chunk(
     """
     n_row = -(-cut.chunk_rows // mesh.size) * mesh.size
     padded = np.pad(mass, (0, n_row - mass.size), mode="edge")
-    rows = jax.device_put(padded, NamedSharding(mesh, _BY_ROW))
+    rows = by_row(padded, mesh)
     columns = cut.chunk_columns or coupling.size
     parts = []
     for first in range(0, coupling.size, columns):
         some = coupling[first : first + columns]
-        on_all = _place(np.pad(some, (0, columns - some.size), mode="edge"), mesh)
+        columns_padded = np.pad(some, (0, columns - some.size), mode="edge")
+        on_all = on_all_devices(columns_padded, mesh)
         result = jax.device_get(_evaluate_rows(point, rows, on_all, mesh))
         parts.append(_as_numpy(result, mass.size, some.size))
     joined = {

@@ -17,6 +17,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import h5py
 import numpy as np
 import xarray as xr
 
@@ -223,6 +224,10 @@ def _load(path: Path) -> xr.Dataset:
         msg = f"{path} is not a readable scan: it {error}; {_AGAIN}"
         raise DataFileError(msg) from error
     try:
+        # h5netcdf forgets to close a file whose root it cannot read, and Python says so
+        # on stderr when it deletes the half-made object: look at the root before
+        with h5py.File(io.BytesIO(content), "r") as root:
+            root.attrs.get("plan_hash")
         with xr.open_dataset(io.BytesIO(content), engine="h5netcdf") as stored:
             return stored.load()
     except _DAMAGE as error:  # sealed by somebody else

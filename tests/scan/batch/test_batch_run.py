@@ -193,7 +193,8 @@ def test_signal_stops_after_the_block_in_flight(
 def test_workers_give_the_same_and_one_that_dies_is_replaced(
     toy, undisturbed, tmp_path, monkeypatch
 ):
-    def command(directory: Path, cores: list[int]) -> list[str]:
+    def command(directory: Path, cores: list[int], options: list[str]) -> list[str]:
+        assert options == []
         program = [sys.executable, "-W", "ignore", toy.__spec__.origin, "work"]
         return [*program, str(directory), str(toy.log), "8"]
 
@@ -224,7 +225,7 @@ def test_worker_that_always_dies_is_given_up(toy, tmp_path, monkeypatch):
 
 
 def test_files_that_have_changed_stop_a_worker(toy, half_done, monkeypatch):
-    open_batch.plan_card = lambda card: toy.plan_toy(
+    open_batch.plan_card = lambda card, _: toy.plan_toy(
         card.model_copy(update={"preset": "other"})
     )
     with pytest.raises(OutputError, match="cannot be continued"):

@@ -68,10 +68,10 @@ def test_stop_keeps_the_blocks_under_way(toy, cluster, tmp_path, monkeypatch):
 def test_worker_with_other_data_is_refused(toy, cluster, tmp_path, monkeypatch):
     plain = toy.plan_toy
 
-    def plan(card):
+    def plan(card, _=None):
         monkeypatch.setattr(
             "bsmfit.scan.batch.open_batch.plan_card",
-            lambda card: plain(card.model_copy(update={"preset": "other"})),
+            lambda card, _=None: plain(card.model_copy(update={"preset": "other"})),
         )
         return plain(card)
 

@@ -93,9 +93,9 @@ def label_toy(planned: PlannedMap, plane: dict[str, np.ndarray]) -> xr.Dataset:
 
 def install(log: Path | None = None, pause: float = 0.0) -> None:
     """Put the toy in place of catalogue and physics."""
-    open_batch.plan_card = lambda card: plan_toy(card, log, pause)
+    open_batch.plan_card = lambda card, _=None: plan_toy(card, log, pause)
     batch_run.label_map = label_toy
-    batch_run.circumstances = dict
+    batch_run.circumstances = lambda _: {}
 
 
 def run_with_kills(folder: Path, n_kill: int, seed: int) -> int:
@@ -135,7 +135,10 @@ def main() -> None:
         return
     install(log)
     if len(sys.argv) > 4:
-        open_batch.plan_card = lambda card: (DyingMap(card, log), plan_toy(card)[1])
+        open_batch.plan_card = lambda card, _=None: (
+            DyingMap(card, log),
+            plan_toy(card)[1],
+        )
     live_as_worker(folder, sys.stdin, sys.stdout)
 
 

@@ -26,7 +26,7 @@ from bsmfit.catalogue.tables.four_electron_build import (
     read_four_electron_table,
     table_inputs,
 )
-from bsmfit.catalogue.tables.metadata import read_metadata
+from bsmfit.catalogue.tables.metadata import check_search, read_metadata
 from bsmfit.catalogue.tables.table_files import table_path
 from bsmfit.channels.channel import ChannelNuisance, DefaultAxis
 from bsmfit.channels.four_electron import (
@@ -66,7 +66,7 @@ def load_four_electron(name: str | Path) -> FourElectronChannel:
     setup = read_kaon_setup(record.setup, beside=path.parent)
     geometry = locate_geometry(setup.geometry, beside=setup_path.parent)
     table_file = table_path("forward", name)
-    table = _checked_table(table_file, name)
+    table = _checked_table(table_file, name, record.id)
     vertex, axis = record.vertex, record.default_mass
     return FourElectronChannel(
         name=record.id,
@@ -187,14 +187,16 @@ def _log_kappas(
     return tuple(found)
 
 
-def _checked_table(path: Path, name: str | Path) -> FourElectronTable:
+def _checked_table(path: Path, name: str | Path, search: str) -> FourElectronTable:
     """The table of a search, refused where it was made for other inputs."""
     record_path = locate_channel(name)
     advice = f"make it with `bsmfit tables build --channel {record_path}`"
     if not path.exists():
         msg = f"{display_path(path)}: no such table; {advice}"
         raise DataFileError(msg)
-    made = read_metadata(path).get("inputs", {})
+    metadata = read_metadata(path)
+    check_search(path, metadata, search, record_path=record_path)
+    made = metadata.get("inputs", {})
     for key, value in table_inputs(name).items():
         if made.get(key) != value:
             what = key.removesuffix("_sha256").replace("_", " ")

@@ -33,7 +33,7 @@ from bsmfit.catalogue.records import (
     read_kaon_setup,
     read_pi_invisible_record,
 )
-from bsmfit.catalogue.tables.metadata import read_metadata
+from bsmfit.catalogue.tables.metadata import check_search, read_metadata
 from bsmfit.catalogue.tables.pi_invisible_build import table_inputs
 from bsmfit.catalogue.tables.table_files import read_invisible_table, table_path
 from bsmfit.channels.channel import ChannelNuisance, DefaultAxis
@@ -70,7 +70,7 @@ def load_pi_invisible(name: str | Path) -> PiInvisibleChannel:
     setup_path = locate_kaon_setup(record.setup, beside=path.parent)
     setup = read_kaon_setup(record.setup, beside=path.parent)
     table_file = table_path("forward", name)
-    table = _checked_table(table_file, name)
+    table = _checked_table(table_file, name, record.id)
     published, files = None, []
     if record.published_limit is not None:
         curve_file = path.parent / record.published_limit.file
@@ -177,14 +177,16 @@ def _log_background(record: PiInvisibleRecord, table: InvisibleTable) -> CubicCu
     return CubicCurve.monotone(table.masses, np.log(floored))
 
 
-def _checked_table(path: Path, name: str | Path) -> InvisibleTable:
+def _checked_table(path: Path, name: str | Path, search: str) -> InvisibleTable:
     """The table of a search, refused where it was made for other inputs."""
     record_path = locate_channel(name)
     advice = f"make it with `bsmfit tables build --channel {record_path}`"
     if not path.exists():
         msg = f"{display_path(path)}: no such table; {advice}"
         raise DataFileError(msg)
-    made = read_metadata(path).get("inputs", {})
+    metadata = read_metadata(path)
+    check_search(path, metadata, search, record_path=record_path)
+    made = metadata.get("inputs", {})
     for key, value in table_inputs(name).items():
         if made.get(key) != value:
             what = key.removesuffix("_sha256").replace("_", " ")

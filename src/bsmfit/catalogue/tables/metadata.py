@@ -11,9 +11,16 @@ import numpy as np
 
 from bsmfit.catalogue.files import display_path
 from bsmfit.catalogue.tables.archive import read_arrays
+from bsmfit.core.argument import shown
 from bsmfit.errors import DataFileError
 
-__all__ = ["check_made_for", "metadata_of", "numbers_of", "read_metadata"]
+__all__ = [
+    "check_made_for",
+    "check_search",
+    "metadata_of",
+    "numbers_of",
+    "read_metadata",
+]
 
 _MAX_BYTES = 4_000_000
 
@@ -67,6 +74,31 @@ def metadata_of(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     return metadata
 
 
+def check_search(
+    table: Path, made: Mapping[str, Any], search: str, *, record_path: Path
+) -> None:
+    """Refuse a table of another search.
+
+    Args:
+        table: The table file.
+        made: Its metadata.
+        search: Id of the search.
+        record_path: Its record.
+
+    Raises:
+        DataFileError: The table names another search, or none.
+    """
+    found = made.get("channel")
+    if found != search:
+        given = "missing" if found is None else shown(found)
+        msg = (
+            f"{display_path(table)}: metadata: channel is {given}, but must be "
+            f"{shown(search)}, the id in {display_path(record_path)}; make the table "
+            f"again with `bsmfit tables build --channel {record_path}`"
+        )
+        raise DataFileError(msg)
+
+
 def check_made_for(
     table: Path, search: str, given: Mapping[str, object], *, record_path: Path
 ) -> None:
@@ -82,6 +114,7 @@ def check_made_for(
         DataFileError: Something differs, or the file is damaged.
     """
     made = read_metadata(table)
+    check_search(table, made, search, record_path=record_path)
     for key, value in given.items():
         if numbers_of(made.get(key)) != numbers_of(value):
             what = key.removesuffix("_sha256").replace("_", " ")

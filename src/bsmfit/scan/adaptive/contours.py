@@ -24,6 +24,7 @@ from bsmfit.scan.adaptive.refinement import Refinement
 from bsmfit.scan.adaptive.rings import nest, rings_of_region
 from bsmfit.scan.blocks import BlockFolder
 from bsmfit.scan.contour import QUANTITIES
+from bsmfit.scan.devices import Device, local_devices
 from bsmfit.scan.exclusion_map import AxisLike, as_axis, default_axes, scan_plane
 from bsmfit.scan.exclusion_point import ExclusionPoint
 from bsmfit.scan.grid import Axis, PointList
@@ -55,6 +56,7 @@ def exclusion_contours(
     ordering: str = "likelihood-ratio",
     precision: float = 1e-3,
     quantities: Sequence[str] = QUANTITIES,
+    device: str = "auto",
     blocks: BlockFolder | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:
@@ -71,6 +73,7 @@ def exclusion_contours(
         precision: How far a contour may be off in log10 of the coupling, or of the mass
             where it is steep; within [1e-5, 0.1].
         quantities: Contours to refine, of `bsmfit.scan.contour.QUANTITIES`.
+        device: Where grid and contours are computed, as for `scan_plane`.
         blocks: Where finished rows of the first grid are kept.
         progress: Called with (points done, points in all) of the first grid.
 
@@ -79,12 +82,13 @@ def exclusion_contours(
 
     Raises:
         InputError: As `scan_plane`; a precision out of range, or a plane without area.
-        UnknownNameError: No such quantity, process or ordering.
+        UnknownNameError: No such quantity, process, ordering or kind of device.
     """
     require_x64("exclusion_contours")
     hint = 'write bsmfit.load_model("dark-photon")'
     model = instance("model", model, Model, hint=hint)
     precision = check_precision(precision)
+    devices = local_devices(device)
     searches = as_channels(channels)
     masses, couplings = coarse_axes(model, searches, mass=mass, coupling=coupling)
     dataset = scan_plane(
@@ -94,11 +98,14 @@ def exclusion_contours(
         coupling=couplings,
         cl=cl,
         ordering=ordering,
+        device=device,
         blocks=blocks,
         progress=progress,
     )
     point = ExclusionPoint.from_model(model, searches, cl=cl, ordering=ordering)
-    return refine_contours(dataset, point, precision=precision, quantities=quantities)
+    return refine_contours(
+        dataset, point, precision=precision, quantities=quantities, devices=devices
+    )
 
 
 def refine_contours(
@@ -107,6 +114,7 @@ def refine_contours(
     *,
     precision: float = 1e-3,
     quantities: Sequence[str] = QUANTITIES,
+    devices: Sequence[Device] | None = None,
 ) -> xr.Dataset:
     """Refine the contours of a scan.
 
@@ -115,6 +123,7 @@ def refine_contours(
         point: The numbers of a point of this scan.
         precision: As for `exclusion_contours`.
         quantities: Contours to refine.
+        devices: Where it is computed; `bsmfit.scan.devices.local_devices` where None.
 
     Returns:
         The dataset with the contours of these quantities, which everything drawn and
@@ -147,7 +156,8 @@ def refine_contours(
         )
         raise InputError(msg)
     cl = jnp.asarray(float(dataset.attrs["cl"]))
-    program = FieldProgram(ContourField(point, cl, names))
+    devices = local_devices() if devices is None else devices
+    program = FieldProgram(ContourField(point, cl, names), devices)
     logs = (np.log(axes[0]), np.log(axes[1]))
     lattice = Lattice.from_grid(logs, grid_values(dataset, names))
     refinement = Refinement(lattice, program, precision * np.log(10.0))

@@ -5,7 +5,7 @@ $F = \ln(\ln\mathrm{CL_s} / \ln(1-\mathrm{cl}))$: the field of
 `bsmfit.scan.contour.log_ratio`, in natural logarithms and not clipped. Points come as
 a list. Those of one mass are computed together, since the limits of one region depend
 on the mass alone or nearly so, and all calls have one shape: all passes of a refinement
-and all steps of Newton's method run one compiled program.
+and all steps of Newton's method run one compiled program, on the devices of the scan.
 """
 
 from __future__ import annotations
@@ -18,15 +18,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
 from bsmfit.scan.contour import quantile_index
+from bsmfit.scan.devices import (
+    Device,
+    by_row,
+    local_devices,
+    on_all_devices,
+    over_devices,
+    row_mesh,
+)
 from bsmfit.scan.runner import PointFunction, PointResult, Status
 
 __all__ = ["ContourField", "FieldProgram", "grid_values", "log_field"]
 
 ROWS, COLUMNS = 8, 4
-"""Masses of one call of the compiled program, and couplings at each of them."""
+"""Masses of one call on each device, and couplings at each of them."""
 
 _LEAST_EVENTS, _LEAST_LOG_CLS = 1e-300, 1e-12
 
@@ -101,22 +110,30 @@ def _evaluate_rows(
     contour_field: ContourField,
     log_mass: Float[Array, " n_row"],
     log_coupling: Float[Array, "n_row n_column"],
+    mesh: Mesh,
 ) -> tuple[
     Float[Array, "n_row n_column n_quantity"], Float[Array, "n_row n_column n_quantity"]
 ]:
     """Fields and derivatives along the coupling; compiled once per structure."""
 
-    def row(
-        one_mass: Float[Array, ""], some: Float[Array, " n_column"]
-    ) -> tuple[
-        Float[Array, "n_column n_quantity"], Float[Array, "n_column n_quantity"]
-    ]:
-        def one(at: Float[Array, ""]) -> Float[Array, " n_quantity"]:
-            return contour_field(one_mass, at)
+    def rows(
+        own_field: ContourField,
+        log_mass: Float[Array, " n_own"],
+        log_coupling: Float[Array, "n_own n_column"],
+    ) -> tuple[Float[Array, "n_own n_column _"], Float[Array, "n_own n_column _"]]:
+        """The rows of one device."""
 
-        return jax.vmap(lambda at: jax.jvp(one, (at,), (jnp.ones_like(at),)))(some)
+        def row(
+            one_mass: Float[Array, ""], some: Float[Array, " n_column"]
+        ) -> tuple[Float[Array, "n_column _"], Float[Array, "n_column _"]]:
+            def one(at: Float[Array, ""]) -> Float[Array, " n_quantity"]:
+                return own_field(one_mass, at)
 
-    return jax.vmap(row)(log_mass, log_coupling)
+            return jax.vmap(lambda at: jax.jvp(one, (at,), (jnp.ones_like(at),)))(some)
+
+        return jax.vmap(row)(log_mass, log_coupling)
+
+    return over_devices(rows, contour_field, mesh, rows=(log_mass, log_coupling))
 
 
 @dataclass
@@ -125,7 +142,8 @@ class FieldProgram:
 
     Attributes:
         contour_field: The fields of one point.
-        n_row: Masses of one call.
+        devices: Where it is computed.
+        n_row: Masses of one call on each device.
         n_column: Couplings at each of them; shorter lists are padded.
         places: The points so far, call by call: natural logarithms of mass and
             coupling.
@@ -133,6 +151,7 @@ class FieldProgram:
     """
 
     contour_field: ContourField
+    devices: Sequence[Device] = field(default_factory=local_devices)
     n_row: int = ROWS
     n_column: int = COLUMNS
     places: list[Float[np.ndarray, "_ 2"]] = field(default_factory=list)
@@ -159,17 +178,20 @@ class FieldProgram:
         """
         values = np.empty((len(places), len(self.contour_field.quantities)))
         slopes = np.empty_like(values)
-        rows = self._rows(places)
-        for first in range(0, len(rows), self.n_row):
-            some = rows[first : first + self.n_row]
-            some += some[-1:] * (self.n_row - len(some))
+        mesh = row_mesh(self.devices)
+        on_all = on_all_devices(self.contour_field, mesh)
+        rows, n_row = self._rows(places), self.n_row * mesh.size
+        for first in range(0, len(rows), n_row):
+            some = rows[first : first + n_row]
+            some += some[-1:] * (n_row - len(some))
             indices = np.array(
                 [row + row[-1:] * (self.n_column - len(row)) for row in some]
             )
             found = _evaluate_rows(
-                self.contour_field,
-                jnp.asarray(places[indices[:, 0], 0]),
-                jnp.asarray(places[indices, 1]),
+                on_all,
+                by_row(places[indices[:, 0], 0], mesh),
+                by_row(places[indices, 1], mesh),
+                mesh,
             )
             values[indices], slopes[indices] = map(np.asarray, found)
         self.places.append(places)

@@ -21,6 +21,7 @@ from bsmfit.core.argument import file_path, instance
 from bsmfit.errors import InputError, OutputError
 from bsmfit.scan.atomic import remove_leftovers
 from bsmfit.scan.batch.dask_cluster import run_dask
+from bsmfit.scan.batch.host import Host
 from bsmfit.scan.batch.manifest import RESULT_FILE, Manifest
 from bsmfit.scan.batch.open_batch import Batch, open_batch, reopen_batch
 from bsmfit.scan.batch.progress import is_finished
@@ -35,6 +36,8 @@ from bsmfit.scan.runner import Progress, join_rows
 from bsmfit.scan.store import read_scan, write_scan
 
 __all__ = ["Outcome", "merge_batch", "run_batch", "run_share"]
+
+_HOST = Host()
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ def run_batch(
     dask: str | None = None,
     overwrite: bool = False,
     take_over: bool = False,
+    host: Host = _HOST,
     progress: Progress | None = None,
 ) -> Outcome:
     """Compute what is missing of a card's blocks, and merge them.
@@ -75,6 +79,7 @@ def run_batch(
             process, or ``local:N`` (`bsmfit.scan.batch.dask_cluster.run_dask`).
         overwrite: Replace the run that is in the folder.
         take_over: Take the lock of another host.
+        host: Where it is computed, and whether code that the card names may run.
         progress: Called with (points done, points in all).
 
     Returns:
@@ -84,17 +89,24 @@ def run_batch(
         OutputError: The folder is held by another process, holds another run or cannot
             be written to, or workers died again and again.
         InputError: The card asks for what does not exist, workers and a cluster are
-            asked for together, or workers would have to share a GPU.
+            asked for together, a cluster is asked to run code of the user's own, or
+            workers would have to share a GPU.
     """
     if dask is not None and n_worker:
         msg = "workers and a Dask cluster do not go together; leave one of them out"
         raise InputError(msg)
+    if dask is not None and host.allow_code:
+        msg = (
+            "--dask and --allow-code do not go together: no code of yours is sent to a "
+            "cluster; take --workers, or --block I/N in an array of jobs"
+        )
+        raise InputError(msg)
     instance("card", card, RunCard, hint="write RunCard(model=..., channels=[...])")
     directory = file_path("directory", directory)
     if n_worker or (dask or "").startswith("local"):
-        _check_workers()
+        _check_workers(host)
     with stop_on_signal() as stop, own_folder(directory, take_over=take_over):
-        batch = open_batch(card, directory, overwrite=overwrite)
+        batch = open_batch(card, directory, overwrite=overwrite, host=host)
         blocks = batch.manifest.cut.blocks()
         if is_finished(directory, batch.manifest):
             return Outcome(len(blocks), 0, 0)
@@ -106,13 +118,18 @@ def run_batch(
             n_done = run_dask(directory, todo, address=dask, stop=stop, count=count)
         elif n_worker and todo:
             n_done = run_workers(
-                directory, todo, n_worker=n_worker, stop=stop, count=count
+                directory,
+                todo,
+                n_worker=n_worker,
+                options=host.options(),
+                stop=stop,
+                count=count,
             )
         else:
             n_done = _compute_here(batch, todo, stop=stop, count=count)
         n_missing = len(todo) - n_done
         if not n_missing:
-            _merge(batch)
+            _merge(batch, host)
         return Outcome(len(blocks), n_done, n_missing, stop.signal)
 
 
@@ -122,6 +139,7 @@ def run_share(
     share: tuple[int, int],
     *,
     take_over: bool = False,
+    host: Host = _HOST,
     progress: Progress | None = None,
 ) -> Outcome:
     """Compute one of N shares of the blocks, as one job of an array does.
@@ -131,6 +149,7 @@ def run_share(
         directory: The folder that all jobs share.
         share: (I, N) with 1 <= I <= N: every N-th block from the I-th on.
         take_over: Take the lock of this share from another host.
+        host: As for `run_batch`.
         progress: Called with (points done, points in all).
 
     Returns:
@@ -152,7 +171,7 @@ def run_share(
         stop_on_signal() as stop,
         share_folder(directory, name, take_over=take_over),
     ):
-        batch = open_batch(card, directory)
+        batch = open_batch(card, directory, host=host)
         n_block = len(batch.manifest.cut.blocks()[number - 1 :: n_share])
         if is_finished(directory, batch.manifest):
             return Outcome(n_block, 0, 0)
@@ -162,12 +181,15 @@ def run_share(
         return Outcome(n_block, n_done, len(todo) - n_done, stop.signal)
 
 
-def merge_batch(directory: Path, *, take_over: bool = False) -> xr.Dataset:
+def merge_batch(
+    directory: Path, *, take_over: bool = False, host: Host = _HOST
+) -> xr.Dataset:
     """Join the blocks of a folder to its result.
 
     Args:
         directory: The folder.
         take_over: Take the lock of another host.
+        host: As for `run_batch`.
 
     Returns:
         The result, which is also in ``scan.nc``.
@@ -179,13 +201,13 @@ def merge_batch(directory: Path, *, take_over: bool = False) -> xr.Dataset:
     with own_folder(directory, take_over=take_over):
         manifest = Manifest.read(directory)
         if not is_finished(directory, manifest):
-            _merge(reopen_batch(directory))
+            _merge(reopen_batch(directory, host=host), host)
     return read_scan(directory / RESULT_FILE)
 
 
-def _check_workers() -> None:
+def _check_workers(host: Host) -> None:
     """Refuse workers where there is a GPU, of which each would take all memory."""
-    devices = local_devices()
+    devices = local_devices(host.device)
     if devices[0].platform != "cpu":
         msg = (
             f"workers share the cores of a CPU, and JAX computes on "
@@ -211,7 +233,7 @@ def _compute_here(
     return len(todo)
 
 
-def _merge(batch: Batch) -> None:
+def _merge(batch: Batch, host: Host) -> None:
     """Join all blocks, write the result, then remove them."""
     folder = batch.manifest.folder(batch.directory)
     blocks = batch.manifest.cut.blocks()
@@ -226,7 +248,8 @@ def _merge(batch: Batch) -> None:
         )
         raise OutputError(msg)
     dataset = label_map(batch.planned, join_rows(found))
-    write_scan(dataset.assign_attrs(circumstances()), batch.directory / RESULT_FILE)
+    about = circumstances(local_devices(host.device))
+    write_scan(dataset.assign_attrs(about), batch.directory / RESULT_FILE)
     folder.remove()
 
 

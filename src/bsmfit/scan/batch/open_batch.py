@@ -16,6 +16,7 @@ from bsmfit.catalogue.models import load_model
 from bsmfit.catalogue.overrides import all_overridden, overridden
 from bsmfit.channels.channel import Channel
 from bsmfit.errors import InputError, OutputError, UnknownNameError
+from bsmfit.scan.batch.host import Host
 from bsmfit.scan.batch.manifest import (
     MANIFEST_FILE,
     RESULT_FILE,
@@ -25,10 +26,13 @@ from bsmfit.scan.batch.manifest import (
 from bsmfit.scan.batch.run_card import AxisCard, ParameterAxisCard, RunCard
 from bsmfit.scan.exclusion_map import plan_map
 from bsmfit.scan.grid import Axis, PointList
+from bsmfit.scan.physical_points import check_planned
 from bsmfit.scan.plan import claim_folder
 from bsmfit.scan.planned_map import PlannedMap
 
 __all__ = ["Batch", "open_batch", "plan_card", "reopen_batch"]
+
+_HOST = Host()
 
 
 @dataclass(frozen=True)
@@ -65,21 +69,28 @@ class Batch:
         self.manifest.folder(self.directory).save(rows, block)
 
 
-def plan_card(card: RunCard) -> tuple[PlannedMap, Manifest]:
+def plan_card(card: RunCard, host: Host = _HOST) -> tuple[PlannedMap, Manifest]:
     """Load what a card names, check it, and compute nothing.
 
     Args:
         card: The card.
+        host: Where it is computed, and whether code that it names may run.
 
     Returns:
         The map, and the manifest of its blocks on this device.
 
     Raises:
-        InputError: An axis, or searches that cannot be combined.
+        InputError: An axis, searches that cannot be combined, no such device, or code
+            that is not allowed.
         UnknownNameError: No such model, preset, process or search.
         DataFileError: A record or table is not valid.
     """
-    model = load_model(card.model, card.preset, processes=card.processes)
+    model = load_model(
+        card.model,
+        card.preset,
+        processes=card.processes,
+        allow_code=host.allow_code,
+    )
     planned = plan_map(
         model.with_parameters(**card.parameters),
         _channels(card),
@@ -88,6 +99,7 @@ def plan_card(card: RunCard) -> tuple[PlannedMap, Manifest]:
         parameters={name: _values(axis) for name, axis in card.axes.parameters.items()},
         cl=card.cl,
         ordering=card.ordering,
+        device=host.device,
     )
     if card.ordering != "likelihood-ratio" and planned.exclusion.ordering == "count":
         msg = (
@@ -104,21 +116,28 @@ def plan_card(card: RunCard) -> tuple[PlannedMap, Manifest]:
     return planned, manifest
 
 
-def open_batch(card: RunCard, directory: Path, *, overwrite: bool = False) -> Batch:
+def open_batch(
+    card: RunCard, directory: Path, *, overwrite: bool = False, host: Host = _HOST
+) -> Batch:
     """Make a folder the one of a card, or find that it is.
 
     Args:
         card: The card.
         directory: The folder; made where it does not exist. The caller has locked it.
         overwrite: Replace the run that is there.
+        host: As for `plan_card`.
 
     Returns:
         The run.
 
     Raises:
+        InputError: As `plan_card`; or a function of the card gives no particle at any
+            point.
         OutputError: The folder holds another run, or cannot be written to.
     """
-    planned, mine = plan_card(card)
+    planned, mine = plan_card(card, host)
+    if host.allow_code:
+        check_planned(planned)
     path = directory / MANIFEST_FILE
     if path.exists() and not overwrite:
         mine = claim_manifest(directory, mine)
@@ -130,11 +149,12 @@ def open_batch(card: RunCard, directory: Path, *, overwrite: bool = False) -> Ba
     return Batch(directory, claim_manifest(directory, mine), planned)
 
 
-def reopen_batch(directory: Path) -> Batch:
+def reopen_batch(directory: Path, *, host: Host = _HOST) -> Batch:
     """Load the run of a folder, for a worker or to merge it.
 
     Args:
         directory: The folder.
+        host: As for `plan_card`.
 
     Returns:
         The run.
@@ -144,7 +164,7 @@ def reopen_batch(directory: Path) -> Batch:
         OutputError: Data files or the package are no longer those of the run.
     """
     manifest = Manifest.read(directory)
-    planned, now = plan_card(manifest.card)
+    planned, now = plan_card(manifest.card, host)
     differences = now.differences(manifest)
     if differences:
         msg = (

@@ -13,10 +13,13 @@ from pathlib import Path
 
 from bsmfit.errors import UnknownNameError
 from bsmfit.scan.atomic import atomic_file, make_folder
+from bsmfit.scan.batch.host import Host
 
 __all__ = ["SCHEDULERS", "ArrayJob", "write_submit_file"]
 
 SCHEDULERS = ("slurm", "htcondor")
+
+_HOST = Host()
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class ArrayJob:
         n_core: Cores of each job, >= 1.
         memory_gb: Memory of each job [GB], >= 1.
         hours: Longest time of each job [h], >= 1.
+        host: What each job is told beside the card.
     """
 
     card: Path
@@ -38,6 +42,7 @@ class ArrayJob:
     n_core: int = 1
     memory_gb: int = 3
     hours: int = 4
+    host: Host = _HOST
 
     def slurm(self) -> str:
         """The script that ``sbatch`` takes."""
@@ -84,14 +89,13 @@ class ArrayJob:
 
     def merge_command(self) -> str:
         """The command that joins the blocks."""
-        return _words(
-            [_python(), "-m", "bsmfit", "batch", "merge", str(self.directory)]
-        )
+        start = [_python(), "-m", "bsmfit", "batch", "merge", str(self.directory)]
+        return _words(start + self.host.code_option())
 
     def _command(self, number: str) -> str:
         """The command of one job; its number is filled in by the batch system."""
         start = [_python(), "-m", "bsmfit", "batch", "run", str(self.card)]
-        start += ["--out", str(self.directory)]
+        start += ["--out", str(self.directory), *self.host.options()]
         return f"{_words(start)} --block {number}/{self.n_job}"
 
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from bsmfit.scan.batch.host import Host
+
 __all__ = ["live_as_worker", "pin_to_cores"]
 
 _POLL = 0.2  # seconds
@@ -27,7 +29,9 @@ def pin_to_cores(cores: Sequence[int]) -> None:
         os.sched_setaffinity(0, cores)
 
 
-def live_as_worker(directory: Path, orders: TextIO, answers: TextIO) -> None:
+def live_as_worker(
+    directory: Path, orders: TextIO, answers: TextIO, host: Host | None = None
+) -> None:
     """Compute the blocks that are asked for until there are no more orders.
 
     It ends when its parent does, killed or not: a block half-computed is lost.
@@ -36,6 +40,7 @@ def live_as_worker(directory: Path, orders: TextIO, answers: TextIO) -> None:
         directory: The folder of the run.
         orders: Lines ``START STOP``, rows of a block.
         answers: Takes a line ``done START STOP`` for each block on disk.
+        host: As for `bsmfit.scan.batch.batch_run.run_batch`.
 
     Raises:
         BsmfitError: The run cannot be continued, or a block not be written.
@@ -45,7 +50,7 @@ def live_as_worker(directory: Path, orders: TextIO, answers: TextIO) -> None:
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     from bsmfit.scan.batch.open_batch import reopen_batch
 
-    batch = reopen_batch(directory)
+    batch = reopen_batch(directory, host=host or Host())
     for order in orders:
         start, stop = map(int, order.split())
         batch.compute(range(start, stop))

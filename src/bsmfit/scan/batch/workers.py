@@ -52,9 +52,12 @@ def core_shares(n_worker: int) -> list[list[int]]:
     ]
 
 
-def worker_command(directory: Path, cores: Sequence[int]) -> list[str]:
-    """The command of a worker."""
+def worker_command(
+    directory: Path, cores: Sequence[int], options: Sequence[str] = ()
+) -> list[str]:
+    """The command of a worker, with options of `bsmfit.scan.batch.host.Host`."""
     command = [sys.executable, "-m", "bsmfit", "batch", "work", str(directory)]
+    command += options
     return [*command, "--cores", ",".join(map(str, cores))] if cores else command
 
 
@@ -63,6 +66,7 @@ def run_workers(
     todo: Sequence[range],
     *,
     n_worker: int,
+    options: Sequence[str] = (),
     stop: StopRequest,
     count: Callable[[range], None],
 ) -> int:
@@ -72,6 +76,7 @@ def run_workers(
         directory: The folder of the run, which has its manifest.
         todo: Rows of the blocks.
         n_worker: Number of workers, >= 1; no more than blocks are started.
+        options: Options of each (`bsmfit.scan.batch.host.Host`).
         stop: Where it becomes true, blocks in flight are the last.
         count: Called with the rows of every block that is done.
 
@@ -82,7 +87,7 @@ def run_workers(
         OutputError: A worker said why it cannot go on, or workers died again and again
             on one block.
     """
-    pool = _Pool(directory, todo, stop=stop, count=count)
+    pool = _Pool(directory, todo, options=options, stop=stop, count=count)
     n_worker = min(n_worker, len(todo))
     threads = [
         threading.Thread(target=pool.serve, args=(cores,), daemon=True)
@@ -110,9 +115,11 @@ class _Pool:
         directory: Path,
         todo: Sequence[range],
         *,
+        options: Sequence[str],
         stop: StopRequest,
         count: Callable[[range], None],
     ) -> None:
+        self.options = options
         self.directory, self.stop, self.count = directory, stop, count
         self.todo = collections.deque(todo)
         self.deaths: collections.Counter[range] = collections.Counter()
@@ -148,7 +155,7 @@ class _Pool:
             k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"
         }
         process = subprocess.Popen(
-            worker_command(self.directory, cores),
+            worker_command(self.directory, cores, self.options),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
