@@ -115,12 +115,11 @@ def _log_at_most(
     rate = jnp.clip(rate, _SMALLEST_RATE, _LARGEST_RATE)
     raised = n + _N_RAISED
     nodes = jnp.asarray(_LAGUERRE_NODES).reshape(*(1,) * rate.ndim, -1)
-    # exp and log vectorise, pow does not
+    # exp and log vectorise, pow does not, nor does an exp within a sum
     powers = jnp.exp(raised[..., None] * jnp.log(rate[..., None] + nodes))
-    weights = jnp.asarray(_LAGUERRE_WEIGHTS).reshape(nodes.shape)
-    total = jnp.sum(powers * weights, axis=-1) / jnp.exp(gammaln(raised + 1.0))
+    total = powers @ jnp.asarray(_LAGUERRE_WEIGHTS) / jnp.exp(gammaln(raised + 1.0))
     # Poisson terms n+1, n+2, n+3 without their exponential
-    term = rate**n / jnp.exp(gammaln(n + 1.0))
+    term = jnp.exp(n * jnp.log(rate) - gammaln(n + 1.0))
     for step in range(1, _N_RAISED + 1):
         term = term * rate / (n + step)
         total = total - term

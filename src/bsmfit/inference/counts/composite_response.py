@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-__all__ = ["N_COMPRESSED", "compress_response", "normal_score"]
+__all__ = ["N_COMPRESSED", "compress_response", "cornish_fisher", "normal_score"]
 
 N_COMPRESSED = 24
 """Nodes of a compressed response."""
@@ -54,9 +54,32 @@ def compress_response(
     skewness = weights @ scaled**3
     kurtosis = weights @ scaled**4 - 3.0
     nodes, node_weights = np.polynomial.hermite_e.hermegauss(N_COMPRESSED)
-    bent = _cornish_fisher(jnp.asarray(nodes), skewness, kurtosis)
+    bent = cornish_fisher(jnp.asarray(nodes), skewness, kurtosis)
     compressed = jnp.exp(mean + jnp.sqrt(variance) * bent)
     return compressed, jnp.asarray(node_weights / node_weights.sum())
+
+
+def cornish_fisher(
+    x: Float[Array, "*#shape"],
+    skewness: Float[Array, "*#shape"],
+    kurtosis: Float[Array, "*#shape"],
+) -> Float[Array, "*#shape"]:
+    """Standardised variable behind a standard normal one: the expansion above.
+
+    Args:
+        x: Standard normal values.
+        skewness: Skewness of what they are bent to.
+        kurtosis: Its excess kurtosis.
+
+    Returns:
+        The standardised values; x itself where skewness and kurtosis vanish.
+    """
+    return (
+        x
+        + skewness / 6.0 * (x**2 - 1.0)
+        + kurtosis / 24.0 * (x**3 - 3.0 * x)
+        - skewness**2 / 36.0 * (2.0 * x**3 - 5.0 * x)
+    )
 
 
 def normal_score(
@@ -84,17 +107,4 @@ def normal_score(
         - skewness / 6.0 * (value**2 - 1.0)
         - kurtosis / 24.0 * (value**3 - 3.0 * value)
         + skewness**2 / 36.0 * (4.0 * value**3 - 7.0 * value)
-    )
-
-
-def _cornish_fisher(
-    x: Float[Array, "*#shape"],
-    skewness: Float[Array, "*#shape"],
-    kurtosis: Float[Array, "*#shape"],
-) -> Float[Array, "*#shape"]:
-    return (
-        x
-        + skewness / 6.0 * (x**2 - 1.0)
-        + kurtosis / 24.0 * (x**3 - 3.0 * x)
-        - skewness**2 / 36.0 * (2.0 * x**3 - 5.0 * x)
     )

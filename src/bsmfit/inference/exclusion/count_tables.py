@@ -247,11 +247,12 @@ def _chebyshev_rule(
 def _chebyshev(
     x: Float[Array, " n_value"], coefficients: Float[Array, "n_node n_felt"]
 ) -> Float[Array, "n_value n_felt"]:
-    """Sum of Chebyshev polynomials, as a product of matrices."""
-    rows = [jnp.ones_like(x), x]
-    while len(rows) < coefficients.shape[0]:
-        rows.append(2.0 * x * rows[-1] - rows[-2])
-    return jnp.stack(rows, axis=1) @ coefficients
+    """Sum of Chebyshev polynomials by Clenshaw's recurrence, which vectorises."""
+    x = x[:, None]
+    later, last = jnp.zeros_like(x), jnp.zeros_like(x)
+    for coefficient in coefficients[:0:-1]:
+        later, last = 2.0 * x * later - last + coefficient[None, :], later
+    return x * later - last + coefficients[0][None, :]
 
 
 def _at_most(
