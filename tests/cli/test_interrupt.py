@@ -81,6 +81,12 @@ def test_map_ends_after_its_block(monkeypatch, tmp_path):
         ["limit", "na62-dump-mumu", "--method", "toys", "--toys", "100000000000"],
         ["limit", "na62-dump-mumu", "--protons", "1e300"],
         ["limit", "na62-dump-mumu", "--protons", "1_0"],
+        ["limit", "na62-dump-mumu", "--cl", "0.9_5"],
+        ["limit", "na62-pi-invisible-run1", "--mass", "0.2", "--lifetime-ns", "1_0"],
+        ["scan", "dark-photon", "--mass", "1_0:20:3"],
+        ["scan", "dark-photon", "--mass", "0.2:0.3:1_0"],
+        ["scan", "dark-photon", "--process", "pi0-decay=1_0"],
+        ["scan", "dark-cascade", "--parameter", "alpha_D=1_0"],
     ],
     ids=lambda words: " ".join(words[-3:]),
 )

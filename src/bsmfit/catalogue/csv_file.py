@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from bsmfit.catalogue.files import display_path, read_text
+from bsmfit.core.written_number import written_float
 from bsmfit.errors import DataFileError, closest_name
 
 __all__ = ["CsvTable", "read_csv"]
@@ -142,7 +143,7 @@ def _parse_number(
 ) -> float:
     allowed = "a number or nan" if is_nan_allowed else "a finite number"
     try:
-        value = float("" if "_" in field else field)  # 1_0 is not ten
+        value = written_float(field)
     except ValueError:
         given = repr(field) if field else "empty"
         msg = f"{where} is {given} but must be {allowed}"

@@ -18,6 +18,7 @@ from bsmfit.cli.options import (
     ProcessOption,
     check_n_toy,
     check_seed,
+    parse_number,
     parse_processes,
 )
 from bsmfit.cli.own_numbers import (
@@ -66,6 +67,8 @@ def limit(
         float | None,
         typer.Option(
             "--mass",
+            parser=parse_number,
+            metavar="FLOAT",
             help="Mass hypothesis [GeV]: only events in its window count. Without it, "
             "all events of the signal region do. Needed for K+ -> pi+ X.",
         ),
@@ -74,6 +77,8 @@ def limit(
         float | None,
         typer.Option(
             "--lifetime-ns",
+            parser=parse_number,
+            metavar="FLOAT",
             help="Proper lifetime of X in K+ -> pi+ X [ns], X decaying visibly. "
             "Without it, X is stable, or decays at once where its decay is seen.",
         ),
@@ -87,7 +92,13 @@ def limit(
         ),
     ] = None,
     coupling: Annotated[
-        float | None, typer.Option("--coupling", help="Coupling of the model.")
+        float | None,
+        typer.Option(
+            "--coupling",
+            parser=parse_number,
+            metavar="FLOAT",
+            help="Coupling of the model.",
+        ),
     ] = None,
     preset: PresetOption = None,
     process: ProcessOption = None,

@@ -31,6 +31,7 @@ __all__ = [
     "check_n_toy",
     "check_precision",
     "check_seed",
+    "parse_number",
     "parse_path",
     "parse_processes",
 ]
@@ -84,6 +85,31 @@ def _check_whole(param: Any, value: int | None, *, low: int, high: int) -> int |
     )
 
 
+def parse_number(given: str | float) -> float:
+    """A number that was written down.
+
+    Args:
+        given: What was written, or the default of the option.
+
+    Returns:
+        The number.
+
+    Raises:
+        typer.BadParameter: It is none; ``1_0`` is not, either.
+
+    Examples:
+        >>> parse_number("0.25")
+        0.25
+    """
+    from bsmfit.core.written_number import written_float
+
+    try:
+        return written_float(str(given))
+    except ValueError:
+        msg = f"{given!r} is not a number, such as 0.25 or 1e-6"
+        raise typer.BadParameter(msg) from None
+
+
 def parse_path(given: str) -> Path:
     """A path that was written down; ``Path("")`` would be the working folder.
 
@@ -123,6 +149,7 @@ def parse_processes(given: list[str] | None) -> dict[str, float] | None:
         {'proton-bremsstrahlung': 1.0, 'pi0-decay': 0.07}
     """
     from bsmfit.core.argument import real_number
+    from bsmfit.core.written_number import written_float
     from bsmfit.errors import InputError
 
     factors: dict[str, float] = {}
@@ -134,7 +161,7 @@ def parse_processes(given: list[str] | None) -> dict[str, float] | None:
             msg = f"--process {text} {what}; {hint}"
             raise InputError(msg)
         try:
-            factor = float(number) if sign else 1.0
+            factor = written_float(number) if sign else 1.0
         except ValueError:
             msg = f"--process {text}: {number!r} is no number; {hint}"
             raise InputError(msg) from None
@@ -177,7 +204,13 @@ CouplingOption = Annotated[
 ]
 LevelOption = Annotated[
     float,
-    typer.Option("--cl", callback=check_level, help="Confidence level, within (0, 1)."),
+    typer.Option(
+        "--cl",
+        parser=parse_number,
+        metavar="FLOAT",
+        callback=check_level,
+        help="Confidence level, within (0, 1).",
+    ),
 ]
 OrderingOption = Annotated[
     Ordering,
@@ -190,6 +223,8 @@ PrecisionOption = Annotated[
     float | None,
     typer.Option(
         "--precision",
+        parser=parse_number,
+        metavar="FLOAT",
         help="Refine contours to this error in log10 of the coupling, such as 1e-3.",
         callback=check_precision,
     ),

@@ -79,12 +79,12 @@ def _by_channel(
 
 def _number(key: str, text: str) -> float | int:
     """A count, or any other number."""
+    from bsmfit.core.written_number import written_float, written_int
     from bsmfit.errors import InputError
 
     is_count = key == "observed"
-    given = "" if "_" in text else text  # Python would read 1_0 as ten
     try:
-        return int(given) if is_count else float(given)
+        return written_int(text) if is_count else written_float(text)
     except ValueError:
         pass
     example = {"observed": "0", "protons": "1e18", "efficiency": "0.5"}.get(key, "0.1")

@@ -76,6 +76,7 @@ def parse_parameters(given: list[str] | None) -> GivenParameters:
         >>> parse_parameters(["a=0.1:10:3"]).scanned
         {'a': [0.1, 1.0, 10.0]}
     """
+    from bsmfit.core.written_number import written_float
     from bsmfit.errors import InputError
     from bsmfit.scan.grid import parse_axis
 
@@ -93,7 +94,7 @@ def parse_parameters(given: list[str] | None) -> GivenParameters:
             found.axes[name] = parse_axis(words, name=name)
             continue
         try:
-            numbers = [float(word) for word in words.split(",")]
+            numbers = [written_float(word) for word in words.split(",")]
         except ValueError:
             msg = f"--parameter {text}: {words!r} is no number; {hint}"
             raise InputError(msg) from None

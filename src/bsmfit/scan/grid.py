@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from bsmfit.core.argument import real_number, text, whole_number
 from bsmfit.core.array_argument import real_array
+from bsmfit.core.written_number import written_float, written_int
 from bsmfit.errors import InputError
 
 __all__ = ["Axis", "PointList", "parse_axis"]
@@ -188,7 +189,7 @@ def parse_axis(given: str, *, name: str) -> Axis:
         raise InputError(msg)
     numbers = [_number(part, given=given, name=name) for part in parts[:2]]
     try:
-        n_points = int(parts[2])
+        n_points = written_int(parts[2])
     except ValueError:
         msg = f"{name} range {given!r}: {parts[2]!r} is not a whole number of points"
         raise InputError(msg) from None
@@ -202,7 +203,7 @@ def parse_axis(given: str, *, name: str) -> Axis:
 def _number(part: str, *, given: str, name: str) -> float:
     """Read one end of a range."""
     try:
-        return float(part)
+        return written_float(part)
     except ValueError:
         msg = f"{name} range {given!r}: {part!r} is not a number"
         raise InputError(msg) from None

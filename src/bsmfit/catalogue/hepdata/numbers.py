@@ -6,6 +6,7 @@ import math
 import re
 
 from bsmfit.catalogue.arguments import shown
+from bsmfit.core.written_number import written_float
 from bsmfit.errors import DataFileError
 
 __all__ = ["parse_bound", "parse_error", "parse_number"]
@@ -37,8 +38,7 @@ def parse_number(where: str, given: object) -> float:
     if text is not None and (not text.strip(_MARKS) or text.lower() in _NO_VALUE):
         return math.nan
     try:
-        plain = "" if text is None or "_" in text else text.replace("−", "-")
-        value = float(plain)
+        value = written_float((text or "").replace("−", "-"))
     except ValueError:
         value = math.inf
     if not math.isfinite(value):
