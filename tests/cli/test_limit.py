@@ -89,13 +89,36 @@ def test_limit_on_a_model_is_that_of_the_map(run):
     )
 
 
+def test_further_parameters_of_a_model_are_those_of_the_map():
+    numbers = {"mass_ratio": 0.4, "epsilon": 1e-5}
+    words = ["limit", "na62-pi4e", "--model", "dark-cascade", "--json"]
+    words += ["--mass", "0.08", "--coupling", "1e-6"]
+    for name, value in numbers.items():
+        words += ["--parameter", f"{name}={value}"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert report["parameters"] == numbers
+    point = ExclusionPoint.from_model(
+        load_model("dark-cascade").with_parameters(**numbers),
+        [load_channel("na62-pi4e")],
+        cl=0.90,
+    )
+    mapped = point(jnp.array(0.08), jnp.array(1e-6))
+    np.testing.assert_allclose(
+        report["limit"], mapped.n_up_obs / mapped.n_signal, rtol=1e-5
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--cl", "90"], "did you mean 0.9"),
         (["--lifetime-ns", "3"], "--lifetime-ns has no meaning for na62-dump-mumu"),
         (["--model", "dark-photon"], "--model needs --mass and --coupling"),
-        (["--coupling", "1e-6"], "--coupling, --preset and --process need --model"),
+        (["--coupling", "1e-6"], "--coupling, --preset, --process and --parameter"),
+        (["--parameter", "epsilon=1e-4"], "--process and --parameter need --model"),
+        (["--parameter", "epsilon=1e-4,1e-3"], "a limit is for one point"),
         (
             ["--model", "dark-photon", "--mass", "9", "--coupling", "1e-6"],
             "lies outside the table of na62-dump-mumu",

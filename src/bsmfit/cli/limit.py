@@ -29,6 +29,7 @@ from bsmfit.cli.own_numbers import (
     ProtonsOption,
     with_own_numbers,
 )
+from bsmfit.cli.parameters import parse_parameters
 from bsmfit.cli.searches import load_search
 
 __all__ = ["Ensemble", "Method", "limit"]
@@ -102,6 +103,14 @@ def limit(
     ] = None,
     preset: PresetOption = None,
     process: ProcessOption = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--parameter",
+            metavar="NAME=VALUE",
+            help="Value of a further parameter of the model. Repeat it for several.",
+        ),
+    ] = None,
     allow_code: AllowCodeOption = False,
     method: Annotated[
         Method | None,
@@ -180,6 +189,7 @@ def limit(
         coupling=coupling,
         preset=preset,
         processes=parse_processes(process),
+        parameters=_fixed(parameter),
         allow_code=allow_code,
         method=(method or Method.AUTO).value,
         ensemble=(ensemble or Ensemble.UNCONDITIONAL).value,
@@ -194,6 +204,20 @@ def limit(
         typer.echo(limit_in_words(report))
     if report["limit"] is None:
         raise typer.Exit(1)
+
+
+def _fixed(given: list[str] | None) -> dict[str, float]:
+    """The value of each parameter: a limit is for one of each."""
+    from bsmfit.errors import InputError
+
+    found = parse_parameters(given)
+    for name in found.scanned:
+        msg = (
+            f"--parameter {name} has several values, and a limit is for one point; "
+            f"write --parameter {name}=0.5, or scan them with bsmfit scan"
+        )
+        raise InputError(msg)
+    return found.fixed
 
 
 def _refuse(flag: str, reason: str) -> NoReturn:

@@ -53,6 +53,7 @@ class LimitQuestion:
         coupling: Its coupling, or None.
         preset: Its preset, or None for the default.
         processes: Factor on the rate by production process, or None for the preset's.
+        parameters: Value of further parameters of the model, by name.
         allow_code: Whether a model card may name a Python function.
         method: ``"auto"``, ``"exact"``, ``"asymptotic"``, ``"toys"`` or ``"bayes"``.
         ensemble: What toys fluctuate.
@@ -67,6 +68,7 @@ class LimitQuestion:
     coupling: float | None
     preset: str | None
     processes: dict[str, float] | None
+    parameters: dict[str, float]
     allow_code: bool
     method: str
     ensemble: str
@@ -132,7 +134,7 @@ def limit_in_words(report: dict[str, Any]) -> str:
         lines["model"] = (
             f"{report['model']} ({report['preset']}), {report['coupling_name']} = "
             f"{report['coupling']:g}"
-        )
+        ) + "".join(f", {k} = {v:g}" for k, v in report["parameters"].items())
     limit, unit = report["limit"], report["unit"]
     joined = {_MODEL_UNIT: f"times the {_MODEL_UNIT}", "events": "events"}
     value = "none" if limit is None else f"{limit:.6g} {joined.get(unit, f'on {unit}')}"
@@ -194,8 +196,8 @@ def _without_model(
     from bsmfit.core.constants import HBAR
 
     given = (question.coupling, question.preset, question.processes)
-    if any(value is not None for value in given):
-        msg = "--coupling, --preset and --process need --model"
+    if question.parameters or any(value is not None for value in given):
+        msg = "--coupling, --preset, --process and --parameter need --model"
         raise InputError(msg)
     search.check_unit(question.mass, question.lifetime_ns)
     lifetime = question.lifetime_ns
@@ -245,7 +247,7 @@ def _with_model(
         question.preset,
         processes=processes,
         allow_code=question.allow_code,
-    )
+    ).with_parameters(**question.parameters)
     low, high = model.mass_range
     if not low <= mass <= high:
         msg = f"mass = {mass:g} GeV lies outside {model.name} ({low:g} to {high:g} GeV)"
@@ -265,6 +267,7 @@ def _with_model(
         "preset": model.preset,
         "coupling_name": model.coupling,
         "coupling": coupling,
+        "parameters": question.parameters,
         "unit": _MODEL_UNIT,
         "caveats": list(search.caveats(model.preset)),
         "expected_signal": finite(_expected_signal(regions)),

@@ -90,11 +90,12 @@ def _gain(dataset: xr.Dataset) -> list[str]:
 
     if not search_names(dataset):
         return []
-    gain = combination_gain(dataset)
+    ratio = f"{combination_gain(dataset).ratio:.4g}"
+    extent = "that" if ratio == "1" else f"{ratio} times that"
     return [
         f"combined by {dataset.attrs['ordering']}: the excluded area in the logarithms "
-        f"of {first_axis_name(dataset)} and coupling is {gain.ratio:.4g} times that of "
-        "the union of the single searches, which has no confidence level"
+        f"of {first_axis_name(dataset)} and coupling is {extent} of the union of the "
+        "single searches, which has no confidence level"
     ]
 
 
