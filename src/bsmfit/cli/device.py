@@ -43,7 +43,7 @@ def start_devices(kind: DeviceKind) -> None:
         InputError: There are none; nothing has been written.
     """
     if kind is DeviceKind.CPU:  # JAX then takes no memory of a GPU
-        os.environ.setdefault(_PLATFORMS, "cpu")
+        os.environ[_PLATFORMS] = "cpu"
     from bsmfit import enable_x64
 
     enable_x64()

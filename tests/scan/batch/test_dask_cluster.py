@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from distributed import Client, LocalCluster
 
 from bsmfit.errors import InputError, OutputError
-from bsmfit.scan.batch import dask_cluster
+from bsmfit.scan.batch import dask_cluster, dask_task
 from bsmfit.scan.batch.batch_run import run_batch, run_share
 from bsmfit.scan.batch.progress import batch_status
 from bsmfit.scan.batch.run_card import read_run_card
@@ -31,7 +32,8 @@ def cluster():
 @pytest.fixture(autouse=True)
 def _no_map_is_kept():
     yield
-    dask_cluster._planned.cache_clear()
+    dask_task._planned.cache_clear()
+    dask_task._batch.cache_clear()
 
 
 def digest(folder: Path) -> str:
@@ -47,6 +49,36 @@ def test_cluster_computes_what_is_missing_and_the_result_is_the_same(
     outcome = run_batch(toy.CARD, tmp_path / "there", dask=cluster)
     assert (outcome.n_computed, outcome.n_missing) == (12, 0)
     assert toy.computed() == [row for row in range(0, 32, 2) if row % 8]
+    assert digest(tmp_path / "there") == digest(tmp_path / "here")
+
+
+def test_local_workers_write_their_blocks_themselves(toy, tmp_path, monkeypatch):
+    """As those of ``local:2``, with threads of this process for its workers."""
+
+    @contextmanager
+    def in_this_process(n_worker: int):
+        with LocalCluster(
+            n_workers=n_worker,
+            threads_per_worker=1,
+            processes=False,
+            dashboard_address="127.0.0.1:0",
+        ) as cluster:
+            yield cluster
+
+    sent = []
+    plain = dask_cluster._result
+    monkeypatch.setattr(
+        dask_cluster,
+        "_result",
+        lambda future, rows: sent.append(plain(future, rows)),
+    )
+    monkeypatch.setattr(dask_cluster, "_local_cluster", in_this_process)
+    run_batch(toy.CARD, tmp_path / "here")
+    run_share(toy.CARD, tmp_path / "there", (1, 4))
+    monkeypatch.chdir(tmp_path)
+    outcome = run_batch(toy.CARD, Path("there"), dask="local:2")
+    assert (outcome.n_computed, outcome.n_missing) == (12, 0)
+    assert sent == [None] * 12
     assert digest(tmp_path / "there") == digest(tmp_path / "here")
 
 

@@ -20,7 +20,7 @@ import xarray as xr
 from bsmfit.core.argument import file_path, instance
 from bsmfit.errors import InputError, OutputError
 from bsmfit.scan.atomic import remove_leftovers
-from bsmfit.scan.batch.dask_cluster import run_dask
+from bsmfit.scan.batch.dask_cluster import check_address, run_dask
 from bsmfit.scan.batch.host import Host
 from bsmfit.scan.batch.manifest import RESULT_FILE, Manifest
 from bsmfit.scan.batch.open_batch import Batch, open_batch, reopen_batch
@@ -89,21 +89,23 @@ def run_batch(
         OutputError: The folder is held by another process, holds another run or cannot
             be written to, or workers died again and again.
         InputError: The card asks for what does not exist, workers and a cluster are
-            asked for together, a cluster is asked to run code of the user's own, or
-            workers would have to share a GPU.
+            asked for together, a cluster elsewhere is asked to run the user's own code,
+            or workers would have to share a GPU.
     """
     if dask is not None and n_worker:
         msg = "workers and a Dask cluster do not go together; leave one of them out"
         raise InputError(msg)
-    if dask is not None and host.allow_code:
+    is_local = dask is not None and check_address(dask) is not None
+    if dask is not None and host.allow_code and not is_local:
         msg = (
-            "--dask and --allow-code do not go together: no code of yours is sent to a "
-            "cluster; take --workers, or --block I/N in an array of jobs"
+            f"--dask {dask} and --allow-code do not go together: no code of yours is "
+            "sent to a cluster; take --workers, --dask local:N, or --block I/N in an "
+            "array of jobs"
         )
         raise InputError(msg)
     instance("card", card, RunCard, hint="write RunCard(model=..., channels=[...])")
     directory = file_path("directory", directory)
-    if n_worker or (dask or "").startswith("local"):
+    if n_worker or is_local:
         _check_workers(host)
     with stop_on_signal() as stop, own_folder(directory, take_over=take_over):
         batch = open_batch(card, directory, overwrite=overwrite, host=host)
@@ -115,7 +117,9 @@ def run_batch(
         todo = batch.missing()
         count = _counter(batch, todo, progress)
         if dask is not None and todo:
-            n_done = run_dask(directory, todo, address=dask, stop=stop, count=count)
+            n_done = run_dask(
+                directory, todo, address=dask, host=host, stop=stop, count=count
+            )
         elif n_worker and todo:
             n_done = run_workers(
                 directory,

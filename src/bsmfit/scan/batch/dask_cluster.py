@@ -1,14 +1,11 @@
 """Blocks computed by the workers of a Dask cluster, one task for each block.
 
-A task is the run card as text, the hash of its plan and the rows of a block. The worker
-builds the map from the card (once, then it is kept), checks that its data files and its
-version are those of the run, and sends back the content of the block file, which is
-written here: workers need no folder in common.
+    local:N    rows --> worker --> blocks/*.nc
+    ADDRESS    card, plan hash, rows --> worker --sealed NetCDF--> blocks/*.nc
 
-    card, plan hash, rows --> worker --sealed NetCDF--> checked --> blocks/*.nc
-
-Dask gives the block of a worker that is lost to another one. At most two blocks for
-each thread are under way, so that a worker never waits and memory is bounded.
+What a task is stands in `bsmfit.scan.batch.dask_task`. Dask gives the block of a worker
+that is lost to another one. At most two blocks for each thread are under way, so that a
+worker never waits and memory is bounded.
 """
 
 from __future__ import annotations
@@ -16,33 +13,27 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
-import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bsmfit._x64 import enable_x64
 from bsmfit.errors import BsmfitError, InputError, OutputError
+from bsmfit.scan.batch.dask_task import block_content, write_block
+from bsmfit.scan.batch.host import Host
 from bsmfit.scan.batch.manifest import Manifest
-from bsmfit.scan.batch.run_card import RunCard
 from bsmfit.scan.batch.stop_request import StopRequest
 from bsmfit.scan.batch.workers import MAX_DEATHS, core_shares
-from bsmfit.scan.blocks import BlockCut, BlockFolder
+from bsmfit.scan.blocks import BlockFolder
 
-if TYPE_CHECKING:
-    from bsmfit.scan.planned_map import PlannedMap
-
-__all__ = ["block_content", "check_address", "run_dask"]
+__all__ = ["check_address", "run_dask"]
 
 _LOCAL = "local:"
 _IN_FLIGHT = 2  # blocks for each thread of the cluster
 _PATIENCE = 30.0  # seconds until a scheduler, or the first worker, must be there
 _CACHE = "JAX_COMPILATION_CACHE_DIR"  # that of one process
-
-_building = threading.Lock()
 
 
 def check_address(address: str) -> int | None:
@@ -76,10 +67,11 @@ def run_dask(
     todo: Sequence[range],
     *,
     address: str,
+    host: Host,
     stop: StopRequest,
     count: Callable[[range], None],
 ) -> int:
-    """Compute blocks on a Dask cluster and write them here.
+    """Compute blocks on a Dask cluster.
 
     Args:
         directory: The folder of the run, which has its manifest.
@@ -87,6 +79,7 @@ def run_dask(
         address: Address of a scheduler, ``tcp://HOST:PORT``, or ``local:N`` for a
             cluster of N processes on this machine, each pinned to its share of the
             cores, that ends with the run.
+        host: What the workers are told beside the card.
         stop: Where it becomes true, blocks under way are the last.
         count: Called with the rows of every block that is written.
 
@@ -99,80 +92,37 @@ def run_dask(
             a worker has other data files, or a block cannot be written.
     """
     manifest = Manifest.read(directory)
+    task: Callable[[range], bytes | None]
+    if check_address(address) is None:
+        card, cut = manifest.card.to_json(), dataclasses.asdict(manifest.cut)
+        task = partial(block_content, card, manifest.plan_hash, cut, host)
+    else:
+        where = str(directory.resolve())
+        task = partial(write_block, where, manifest.plan_hash, host)
+    folder = manifest.folder(directory)
     with _connected(address, n_block=len(todo)) as client:
-        return _feed(client, manifest, directory, todo, stop=stop, count=count)
-
-
-def block_content(
-    card: str, plan_hash: str, cut: dict[str, Any], rows: tuple[int, int]
-) -> bytes:
-    """Compute one block in a worker: a pure function of what it is given.
-
-    Args:
-        card: The card, as JSON.
-        plan_hash: Identity of the plan of the run.
-        cut: Fields of the `BlockCut` of the run.
-        rows: First row, and the one after the last.
-
-    Returns:
-        Content of the block file, with its SHA-256.
-
-    Raises:
-        OutputError: Data files or the package differ from those of the run.
-        BsmfitError: The card cannot be computed here.
-    """
-    enable_x64()  # this is the entry of a process of its own
-    with _building:  # a worker may have several threads
-        planned = _planned(card, plan_hash)
-    some = range(*rows)
-    block = planned.compute(some, BlockCut(**cut))
-    return BlockFolder(Path(), plan_hash).content(some, block)
-
-
-@lru_cache(maxsize=2)
-def _planned(card: str, plan_hash: str) -> PlannedMap:
-    """The map of a card, kept between the blocks of a run."""
-    from bsmfit.scan.batch import open_batch
-
-    planned, here = open_batch.plan_card(RunCard.model_validate_json(card))
-    if here.plan_hash != plan_hash:
-        msg = (
-            "a worker has another version of bsmfit, or other data files or models, "
-            "than the run; install the same there, then resume"
-        )
-        raise OutputError(msg)
-    return planned
+        return _feed(client, task, folder, todo, stop=stop, count=count)
 
 
 def _feed(
     client: Any,
-    manifest: Manifest,
-    directory: Path,
+    task: Callable[[range], bytes | None],
+    folder: BlockFolder,
     todo: Sequence[range],
     *,
     stop: StopRequest,
     count: Callable[[range], None],
 ) -> int:
-    """Keep the cluster busy and write what comes back."""
+    """Keep the cluster busy, and write what comes back."""
     from distributed import as_completed
 
-    card, cut = manifest.card.to_json(), manifest.cut
-    fields = dataclasses.asdict(cut)
-    folder, run = manifest.folder(directory), uuid.uuid4().hex
+    run = uuid.uuid4().hex
     rows_of: dict[str, range] = {}
 
     def submit(rows: range) -> Any:
         key = f"bsmfit-{run}-{rows.start}"
         rows_of[key] = rows
-        return client.submit(
-            block_content,
-            card,
-            manifest.plan_hash,
-            fields,
-            (rows.start, rows.stop),
-            key=key,
-            pure=False,
-        )
+        return client.submit(task, rows, key=key, pure=False)
 
     n_thread = max(1, sum(client.nthreads().values()))
     waiting, n_done = iter(todo), 0
@@ -180,7 +130,9 @@ def _feed(
     completed = as_completed(first, loop=client.loop, raise_errors=False)
     for future in completed:
         rows = rows_of.pop(future.key)
-        folder.write(rows, _result(future, rows))
+        content = _result(future, rows)
+        if content is not None:
+            folder.write(rows, content)
         future.release()
         n_done += 1
         count(rows)
@@ -190,7 +142,7 @@ def _feed(
     return n_done
 
 
-def _result(future: Any, rows: range) -> bytes:
+def _result(future: Any, rows: range) -> bytes | None:
     """What a task returned, or why it did not."""
     from distributed import CancelledError, KilledWorker
 
@@ -236,6 +188,11 @@ def _connected(address: str, *, n_block: int) -> Iterator[Any]:
         # three workers lost, as with --workers
         "distributed.scheduler.allowed-failures": MAX_DEATHS - 1,
         "distributed.admin.large-graph-warning-threshold": "1GB",
+        # of the workers of a local cluster. Memory given back to the system at once,
+        # Dask's default, is asked for again by the next call: a block takes 1.45 times
+        # as long. One task is one compiled call: there is nothing to profile in it.
+        "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+        "distributed.worker.profile.enabled": False,
     }
     with dask_config.set(settings):
         if n_worker is not None:
@@ -278,7 +235,9 @@ def _local_cluster(n_worker: int) -> Iterator[Any]:
         "n_workers": n_worker,
         "threads_per_worker": 1,
         "processes": True,
-        "dashboard_address": None,
+        # no dashboard; the scheduler listens all the same, on a port of its own
+        "dashboard_address": "127.0.0.1:0",
+        "scheduler_kwargs": {"dashboard": False},
         "worker_dashboard_address": None,
         "plugins": {PinnedWorker(core_shares(n_worker))},
         "silence_logs": 50,
