@@ -7,6 +7,9 @@ place. A rerun loads the blocks that are whole and its own, and computes the oth
 
     rows --> sealed .nc file with plan hash --> joined into scan.nc --> blocks removed
 
+Each variable of a block is one compressed chunk that lies as it does in the result
+(`bsmfit.scan.stitched_file`): who computes a block compresses it.
+
 Nothing here needs JAX: what is done of a scan is seen without it.
 """
 
@@ -15,7 +18,9 @@ from __future__ import annotations
 import dataclasses
 import io
 import logging
+import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -31,12 +36,18 @@ __all__ = [
     "SINGLE_BLOCK_POINTS",
     "BlockCut",
     "BlockFolder",
+    "block_variables",
+    "chunked",
     "cut_plane",
     "cut_rows",
+    "row_axis",
 ]
 
 SINGLE_BLOCK_POINTS = 200_000
 BLOCK_POINTS = 50_000
+
+_SEARCH_FIRST = "cls_obs_single"
+_MAX_CHUNK_VALUES = 2**23  # of one chunk
 
 _BLOCK_NAME = re.compile(r"[0-9]{6,}-[0-9]{6,}\.nc")
 
@@ -209,6 +220,20 @@ class BlockFolder:
 
         A file of another plan, of other rows or that is damaged does not count.
         """
+        content = self.netcdf(rows)
+        if content is None:
+            return None
+        try:
+            return block_variables(content)
+        except _DAMAGE as error:
+            return self._damaged(rows, error)
+
+    def is_whole(self, rows: range) -> bool:
+        """Whether the block of these rows is there, undamaged and of this plan."""
+        return self.netcdf(rows) is not None
+
+    def netcdf(self, rows: range) -> bytes | None:
+        """Content of the block of these rows, or None where it must be computed."""
         import h5py
 
         content = self._stored(rows)
@@ -216,30 +241,10 @@ class BlockFolder:
             return None
         try:
             with h5py.File(io.BytesIO(content), "r") as stored:
-                label = stored.attrs.get("label")
-                variables: dict[str, Any] = {str(k): v for k, v in stored.items()}
-                block = {
-                    name: np.asarray(variable[()])
-                    for name, variable in variables.items()
-                    if variable.attrs.get("CLASS") != b"DIMENSION_SCALE"
-                }
+                is_mine = stored.attrs.get("label") == self._label(rows)
         except _DAMAGE as error:
             return self._damaged(rows, error)
-        return block if label == self._label(rows) else None
-
-    def is_whole(self, rows: range) -> bool:
-        """Whether the block of these rows is there, undamaged and of this plan."""
-        import h5py
-
-        content = self._stored(rows)
-        if content is None:
-            return False
-        try:
-            with h5py.File(io.BytesIO(content), "r") as stored:
-                return stored.attrs.get("label") == self._label(rows)
-        except _DAMAGE as error:
-            self._damaged(rows, error)
-            return False
+        return content if is_mine else None
 
     def save(self, rows: range, block: dict[str, np.ndarray]) -> None:
         """Write the block of these rows.
@@ -267,11 +272,14 @@ class BlockFolder:
             stored.attrs["label"] = self._label(rows)
             stored.attrs["plan_hash"] = self.identity
             for name, array in block.items():
-                axes = _axes(array)
+                axes = ("mass", "coupling", *_more_axes(array))[: array.ndim]
+                if row_axis(name):
+                    axes, array = (axes[-1], *axes[:-1]), np.moveaxis(array, -1, 0)
                 for axis, size in zip(axes, array.shape, strict=True):
                     if axis not in stored.dimensions:
                         stored.dimensions[axis] = size
-                stored.create_variable(name, axes, array.dtype, data=array)
+                packing = chunked(array.shape) if array.ndim > 1 else {}
+                stored.create_variable(name, axes, array.dtype, data=array, **packing)
         return sealed(buffer.getvalue())
 
     def write(self, rows: range, content: bytes) -> None:
@@ -334,7 +342,52 @@ class BlockFolder:
         return f"{self.identity} rows {rows.start}:{rows.stop}"
 
 
-def _axes(array: np.ndarray) -> tuple[str, ...]:
-    """Names of the axes of an array that begins with (mass, coupling)."""
-    more = tuple(f"entry_{size}" for size in array.shape[2:])
-    return ("mass", "coupling", *more)[: array.ndim]
+def block_variables(content: bytes) -> dict[str, np.ndarray]:
+    """The arrays of a block.
+
+    Args:
+        content: Its NetCDF.
+
+    Returns:
+        Arrays by name, as `bsmfit.scan.runner.run_rows` orders their axes.
+    """
+    import h5py
+
+    with h5py.File(io.BytesIO(content), "r") as stored:
+        found: dict[str, Any] = {str(k): v for k, v in stored.items()}
+        return {
+            name: np.moveaxis(variable[()], 0, -1)
+            if row_axis(name)
+            else np.asarray(variable[()])
+            for name, variable in found.items()
+            if variable.attrs.get("CLASS") != b"DIMENSION_SCALE"
+        }
+
+
+def row_axis(name: str) -> int:
+    """The axis of the rows of a variable in a file: searches come before them."""
+    return int(name == _SEARCH_FIRST)
+
+
+def chunked(shape: Sequence[int]) -> dict[str, Any]:
+    """How h5netcdf stores a variable compressed, in chunks.
+
+    Args:
+        shape: Shape of a chunk.
+
+    Returns:
+        Options of ``create_variable``; the chunks are smaller where one would have more
+        than 8e6 values.
+    """
+    is_small = math.prod(shape) <= _MAX_CHUNK_VALUES
+    return {
+        "chunks": tuple(shape) if is_small else True,
+        "compression": "gzip",
+        "compression_opts": 4,
+        "shuffle": True,
+    }
+
+
+def _more_axes(array: np.ndarray) -> tuple[str, ...]:
+    """Names of the axes of an array behind (mass, coupling)."""
+    return tuple(f"entry_{size}" for size in array.shape[2:])

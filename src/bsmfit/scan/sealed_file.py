@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bsmfit.core.regular_file import read_regular
 
-__all__ = ["MAX_SEALED_BYTES", "read_sealed", "sealed", "unsealed"]
+__all__ = ["MAX_SEALED_BYTES", "read_sealed", "sealed", "unsealed", "write_sealed"]
 
 MAX_SEALED_BYTES = 4_000_000_000
 """Largest file of results that is read; a map of 10^8 points is below it."""
@@ -79,5 +79,20 @@ def read_sealed(path: Path) -> bytes:
     return unsealed(read_regular(path, max_bytes=MAX_SEALED_BYTES))
 
 
-def _mark(content: bytes) -> bytes:
+def write_sealed(path: Path, content: bytes | memoryview) -> None:
+    """Write a file that carries the digest of its content.
+
+    Args:
+        path: The file.
+        content: The content; no copy is made of it.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    with path.open("wb") as file:
+        file.write(content)
+        file.write(_mark(content))
+
+
+def _mark(content: bytes | memoryview) -> bytes:
     return _SEAL + hashlib.sha256(content).hexdigest().encode()

@@ -5,6 +5,7 @@ Its attributes say what was computed (model, preset, channels, level, method, en
 inputs) and follow the CF conventions, so that it is readable without bsmfit.
 
     run_plane --> build_dataset --> write_scan --> scan.nc --> read_scan
+    blocks -------------------> write_stitched --> scan.nc
 
 Behind its content a file carries the SHA-256 of it, which other readers of NetCDF pass
 over: a file of which a bit was changed, in an axis or an attribute too, is not read.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import h5py
@@ -29,7 +30,8 @@ from bsmfit.scan.plan import ScanPlan
 from bsmfit.scan.provenance import published_label
 from bsmfit.scan.runner import Status
 from bsmfit.scan.scan_checks import REQUIRED_VARIABLES, check_scan, check_storable
-from bsmfit.scan.sealed_file import read_sealed, sealed
+from bsmfit.scan.sealed_file import read_sealed, write_sealed
+from bsmfit.scan.stitched_file import stitched
 
 __all__ = [
     "build_dataset",
@@ -37,6 +39,7 @@ __all__ = [
     "first_axis_name",
     "read_scan",
     "write_scan",
+    "write_stitched",
 ]
 
 _LONG_NAMES = {
@@ -184,7 +187,35 @@ def write_scan(dataset: xr.Dataset, path: Path | str) -> None:
         msg = f"a variable or attribute of the dataset cannot be stored: {error}"
         raise InputError(msg) from error
     with atomic_file(path) as temporary:
-        temporary.write_bytes(sealed(content))
+        write_sealed(temporary, content)
+
+
+def write_stitched(
+    template: xr.Dataset,
+    blocks: Iterable[tuple[range, bytes]],
+    path: Path | str,
+    *,
+    block_rows: int,
+) -> None:
+    """Write the result of a scan from its blocks, whole or not at all.
+
+    Args:
+        template: The result, with any numbers in its variables.
+        blocks: Rows and NetCDF of each block, in order
+            (`bsmfit.scan.stitched_file.stitched`).
+        path: The file, usually ``scan.nc``.
+        block_rows: Rows of a block, save the last of a plane.
+
+    Raises:
+        InputError: As `write_scan`.
+        OutputError: As `write_scan`.
+    """
+    path = file_path("path", path)
+    check_scan(template, needed=REQUIRED_VARIABLES, with_further=True)
+    check_storable(template)
+    content = stitched(template, blocks, block_rows=block_rows)
+    with atomic_file(path) as temporary, content.getbuffer() as view:
+        write_sealed(temporary, view)
 
 
 def read_scan(path: Path | str) -> xr.Dataset:

@@ -11,7 +11,8 @@ A block is a pure function of plan, rows and cut.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +33,9 @@ from bsmfit.scan.devices import describe_devices, local_devices
 from bsmfit.scan.exclusion_map import label_map
 from bsmfit.scan.folder_lock import own_folder, share_folder
 from bsmfit.scan.provenance import circumstances
-from bsmfit.scan.runner import Progress, join_rows
-from bsmfit.scan.store import read_scan, write_scan
+from bsmfit.scan.runner import Progress
+from bsmfit.scan.stitched_file import empty_variables
+from bsmfit.scan.store import read_scan, write_stitched
 
 __all__ = ["Outcome", "merge_batch", "run_batch", "run_share"]
 
@@ -239,22 +241,34 @@ def _compute_here(
 
 def _merge(batch: Batch, host: Host) -> None:
     """Join all blocks, write the result, then remove them."""
+    folder, cut = batch.manifest.folder(batch.directory), batch.manifest.cut
+    blocks = _all_blocks(batch)
+    rows, content = next(blocks)
+    like = label_map(batch.planned, empty_variables(content, cut.n_mass))
+    write_stitched(
+        like.assign_attrs(circumstances(local_devices(host.device))),
+        itertools.chain([(rows, content)], blocks),
+        batch.directory / RESULT_FILE,
+        block_rows=cut.block_rows,
+    )
+    folder.remove()
+
+
+def _all_blocks(batch: Batch) -> Iterator[tuple[range, bytes]]:
+    """Rows and content of all blocks, one after the other."""
     folder = batch.manifest.folder(batch.directory)
     blocks = batch.manifest.cut.blocks()
-    parts = [folder.load(rows) for rows in blocks]
-    found = [part for part in parts if part is not None]
-    if len(found) < len(blocks):
-        absent = [i for i, part in enumerate(parts, 1) if part is None]
-        msg = (
-            f"{batch.directory}: {len(absent)} of {len(blocks)} blocks are missing or "
-            f"damaged (the first is number {absent[0]}); `bsmfit batch resume "
-            f"{batch.directory}` computes them"
-        )
-        raise OutputError(msg)
-    dataset = label_map(batch.planned, join_rows(found))
-    about = circumstances(local_devices(host.device))
-    write_scan(dataset.assign_attrs(about), batch.directory / RESULT_FILE)
-    folder.remove()
+    for number, rows in enumerate(blocks, 1):
+        content = folder.netcdf(rows)
+        if content is None:
+            n_absent = 1 + sum(not folder.is_whole(later) for later in blocks[number:])
+            msg = (
+                f"{batch.directory}: {n_absent} of {len(blocks)} blocks are missing or "
+                f"damaged (the first is number {number}); `bsmfit batch resume "
+                f"{batch.directory}` computes them"
+            )
+            raise OutputError(msg)
+        yield rows, content
 
 
 def _counter(
