@@ -11,10 +11,10 @@ one core each, that of the route with one worker too.
     two       two spawned workers (asked for: 1.8 times as fast)
     dask 2    local:2 (asked for: 1.6 times)
 
-The overhead of Dask is measured for itself: SMALL (200) blocks of two points each, by
-Dask less the same by one worker, for each block (asked for: below 10 ms). Only a
-machine that does nothing else gives ratios of time on the clock: load is printed beside
-them.
+The overhead of Dask is measured for itself: SMALL (1000) blocks of two points each more
+than 100 of them, by Dask less the same by one worker (asked for: below 10 ms a block).
+Only a machine that does nothing else gives ratios of time on the clock: load is printed
+beside them.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ def overhead_ms(n_small: int) -> float:
     """What Dask adds to a block of two points, on one worker [ms]."""
     taken = {}
     for name, route in (("dask", {"dask": "local:1"}), ("worker", {"n_worker": 1})):
-        few, _ = seconds(card(2, 2, 2), route)
-        many, _ = seconds(card(n_small + 2, 2, 2), route)
+        few, _ = seconds(card(100, 2, 2), route)
+        many, _ = seconds(card(n_small + 100, 2, 2), route)
         taken[name] = 1e3 * (many - few) / n_small
     return taken["dask"] - taken["worker"]
 
@@ -112,7 +112,7 @@ def main() -> None:
     enable_x64()
     pin_one_core_each()
     given = [int(word) for word in sys.argv[1:] if word != "--json"]
-    n_mass, n_small = (given + [20_000, 200][len(given) :])[:2]
+    n_mass, n_small = (given + [20_000, 1000][len(given) :])[:2]
     result = measure(n_mass, n_small)
     if "--json" in sys.argv:
         print(json.dumps(result, indent=2))

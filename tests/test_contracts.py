@@ -435,7 +435,11 @@ def test_overlap_twice_and_nothing_are_refused_for_any_kinds(searches):
             bsmfit.ExclusionPoint.from_model(model, channels)
 
 
-def test_processes_of_other_searches_are_no_error(searches):
+@pytest.mark.parametrize(
+    "name",
+    ["na62-dump-mumu", pytest.param("na62-pi-invisible-run1", marks=pytest.mark.slow)],
+)
+def test_processes_of_other_searches_are_no_error(searches, name):
     """One theory serves kaons and dump; one that resembles none is passed over."""
     photon = bsmfit.load_model("dark-photon", "bremsstrahlung-and-kaons")
 
@@ -445,8 +449,7 @@ def test_processes_of_other_searches_are_no_error(searches):
         return dataclasses.replace(mediator, production=mediator.production | extra)
 
     own = bsmfit.Model(more, name="more", coupling="epsilon")
-    for name in ("na62-dump-mumu", "na62-pi-invisible-run1"):
-        grid = {"mass": np.array([0.25]), "coupling": np.array([1e-6])}
-        result = bsmfit.scan_plane(own, searches[name], **grid)
-        assert np.all(result["status"] == Status.OK)
-        assert "unheard-of takes part in none" in result.attrs["caveats"]
+    grid = {"mass": np.array([0.25]), "coupling": np.array([1e-6])}
+    result = bsmfit.scan_plane(own, searches[name], **grid)
+    assert np.all(result["status"] == Status.OK)
+    assert "unheard-of takes part in none" in result.attrs["caveats"]

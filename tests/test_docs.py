@@ -119,6 +119,7 @@ def test_kaon_modes(run):
     assert pytest.approx(float(found.value), rel=0.03) == 10.6e-11
 
 
+@pytest.mark.slow
 def test_heavy_neutral_leptons(run, capsys):
     edges = run("heavy-neutral-leptons.md")["edges"]
     # arXiv:2101.12304, and K+ -> pi- mu+ mu+ rises with the square of the mixing
@@ -150,6 +151,7 @@ def test_lfv_lnv(run, tmp_path, capsys):
     assert float(names["found"].cls_obs) < 0.1
 
 
+@pytest.mark.slow
 def test_pi4e(run):
     edges = run("pi4e.md")["edges"]
     # a lighter dark photon flies further: it needs more mixing to be seen

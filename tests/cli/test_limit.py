@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from bsmfit.catalogue.channels import load_channel
 from bsmfit.catalogue.models import load_model
+from bsmfit.channels.search_region import log_total_signal
 from bsmfit.cli.app import app
 from bsmfit.scan.exclusion_point import ExclusionPoint
 
@@ -89,7 +90,7 @@ def test_limit_on_a_model_is_that_of_the_map(run):
     )
 
 
-def test_further_parameters_of_a_model_are_those_of_the_map():
+def test_further_parameters_of_a_model_are_taken():
     numbers = {"mass_ratio": 0.4, "epsilon": 1e-5}
     words = ["limit", "na62-pi4e", "--model", "dark-cascade", "--json"]
     words += ["--mass", "0.08", "--coupling", "1e-6"]
@@ -99,15 +100,12 @@ def test_further_parameters_of_a_model_are_those_of_the_map():
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)
     assert report["parameters"] == numbers
-    point = ExclusionPoint.from_model(
-        load_model("dark-cascade").with_parameters(**numbers),
-        [load_channel("na62-pi4e")],
-        cl=0.90,
+    model = load_model("dark-cascade").with_parameters(**numbers)
+    (region,) = load_channel("na62-pi4e").regions(
+        model(jnp.array(0.08), jnp.array(1e-6))
     )
-    mapped = point(jnp.array(0.08), jnp.array(1e-6))
-    np.testing.assert_allclose(
-        report["limit"], mapped.n_up_obs / mapped.n_signal, rtol=1e-5
-    )
+    n_signal = float(jnp.exp(log_total_signal((region,))))
+    assert report["expected_signal"] == pytest.approx(n_signal, rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -63,10 +63,18 @@ def test_code0_and_code1_are_straight_and_exponential(theta):
     np.testing.assert_allclose(factor, expected)
 
 
+@jax.jit
+def smooth_factor(theta):
+    return code4(theta, up=jnp.array(1.3), down=jnp.array(0.7))
+
+
+@jax.jit
+def smooth_shift(theta):
+    bins = [jnp.array([value, 2.0]) for value in (10.0, 13.0, 9.0)]
+    return code4p(theta, nominal=bins[0], up=bins[1], down=bins[2])
+
+
 @pytest.mark.parametrize("theta", [-2.0, -0.3, 0.0, 0.8, 1.7])
 def test_gradients_of_the_smooth_codes(theta):
-    factor = jax.jit(lambda x: code4(x, up=jnp.array(1.3), down=jnp.array(0.7)))
-    check_grads(factor, (jnp.array(theta),), order=2, modes=("fwd", "rev"))
-    bins = [jnp.array([value, 2.0]) for value in (10.0, 13.0, 9.0)]
-    shift = jax.jit(lambda x: code4p(x, nominal=bins[0], up=bins[1], down=bins[2]))
-    check_grads(shift, (jnp.array(theta),), order=2, modes=("fwd", "rev"))
+    for code in (smooth_factor, smooth_shift):
+        check_grads(code, (jnp.array(theta),), order=2, modes=("fwd", "rev"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import get_args
 
 import jax
@@ -49,15 +50,25 @@ def test_charged_kaons_are_those_of_the_phi_and_half_of_the_table(ratio, ratios)
     assert third == pytest.approx(0.0477 / 6.0, rel=1e-6)
 
 
+@pytest.fixture(scope="module")
+def rates(ratio):
+    """Ratios and their slopes."""
+
+    def both(mass):
+        at = partial(hadronic_ratios, hadronic_ratio=ratio)
+        return jax.jvp(at, (mass,), (jnp.ones_like(mass),))
+
+    return jax.jit(both)
+
+
 @pytest.mark.parametrize("name", CHARGED_PAIR_STATES)
-def test_closed_is_zero_and_gradients_are_finite_across_the_threshold(ratio, name):
+def test_closed_is_zero_and_gradients_are_finite_across_the_threshold(rates, name):
     threshold = CHARGED_PAIR_STATES[name].threshold
-    rate = jax.value_and_grad(lambda m: hadronic_ratios(m, hadronic_ratio=ratio)[name])
     for step in (-1e-3, 0.0, 1e-9, 1e-3):
-        value, slope = rate(jnp.array(threshold + step))
-        assert np.isfinite(slope)
+        values, slopes = rates(jnp.array(threshold + step))
+        assert np.isfinite(slopes[name])
         if step <= 0.0:
-            assert float(value) == 0.0
+            assert float(values[name]) == 0.0
 
 
 def test_records_and_physics_know_the_same_final_states():

@@ -27,6 +27,7 @@ def test_every_judged_row_passes():
     assert all(row.verdict == "reported" for row in rows if "norm of" in row.quantity)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mass", [0.3, 1.5])
 def test_shipped_yields_are_those_of_direct_events(mass):
     """No acceptance table, no interpolation: vertices and decays drawn one by one."""

@@ -18,6 +18,7 @@ from bsmfit.physics.dump_kaons import DUMP_KAON_PROCESSES
 from bsmfit.validation.direct_pairs import direct_yields, strict_pair
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("process", DUMP_KAON_PROCESSES)
 def test_shipped_yields_of_kaons_are_those_of_direct_events(process):
     mass = 0.25

@@ -30,14 +30,32 @@ def test_every_judged_row_passes():
     ("name", "process", "mass", "daughter_mass"),
     [
         ("charm-dump-mumu", "b-to-kaon", 0.25, MUON_MASS),
-        ("nucal-dump-ee", "pi0-decay", 0.05, ELECTRON_MASS),
-        ("nucal-dump-ee", "proton-bremsstrahlung", 0.3, ELECTRON_MASS),
-        ("na62-dump-gammagamma", "b-to-kaon", 0.3, 0.0),
-        ("na62-dump-gammagamma", "b-to-kstar", 2.0, 0.0),
+        pytest.param(
+            "nucal-dump-ee", "pi0-decay", 0.05, ELECTRON_MASS, marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "nucal-dump-ee",
+            "proton-bremsstrahlung",
+            0.3,
+            ELECTRON_MASS,
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "na62-dump-gammagamma", "b-to-kaon", 0.3, 0.0, marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "na62-dump-gammagamma", "b-to-kstar", 2.0, 0.0, marks=pytest.mark.slow
+        ),
         ("na62-dump-gammagamma", "primakoff", 0.1, 0.0),
-        ("na62-dump-gammagamma", "eta-mixing", 0.3, 0.0),
-        ("nucal-dump-ee", "primakoff", 0.05, ELECTRON_MASS),
-        ("nucal-dump-ee", "pi0-mixing", 0.1, ELECTRON_MASS),
+        pytest.param(
+            "na62-dump-gammagamma", "eta-mixing", 0.3, 0.0, marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "nucal-dump-ee", "primakoff", 0.05, ELECTRON_MASS, marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "nucal-dump-ee", "pi0-mixing", 0.1, ELECTRON_MASS, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_shipped_yields_are_those_of_direct_events(name, process, mass, daughter_mass):

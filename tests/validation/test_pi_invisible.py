@@ -47,6 +47,7 @@ def test_the_later_publication_is_predicted_and_the_earlier_one_is_not(lifetimes
     assert deviation("2017").max() < -0.4
 
 
+@pytest.mark.slow
 @pytest.mark.validation
 def test_stable_limits_are_expected_where_they_are_not_used():
     rows = stable_rows()

@@ -38,6 +38,7 @@ def test_fitted_values_errors_and_significances_are_met():
     assert all(math.isfinite(row.ours) for row in reported)
 
 
+@pytest.mark.slow
 @pytest.mark.validation
 def test_limits_of_the_first_data_are_met():
     rows = limit_rows()

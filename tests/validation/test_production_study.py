@@ -40,7 +40,10 @@ def laboratory(simulation):
 
 
 @pytest.mark.parametrize(("mass", "side"), [(0.25, "lower"), (0.30, "upper")])
-@pytest.mark.parametrize("process", ["proton-bremsstrahlung", "eta-decay"])
+@pytest.mark.parametrize(
+    "process",
+    ["proton-bremsstrahlung", pytest.param("eta-decay", marks=pytest.mark.slow)],
+)
 def test_decays_inside_the_volume_add_up_to_the_exponential_law(
     simulation, laboratory, mass, side, process
 ):

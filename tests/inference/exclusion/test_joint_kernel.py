@@ -149,6 +149,7 @@ def drawn(rng, rate):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", list(mixed_points()))
 def test_joint_toys_of_mixed_kinds(point):
     """1e5 toys of each hypothesis, fixed key, within four of their errors."""

@@ -83,6 +83,7 @@ def test_cls_of_mixed_kinds_are_those_of_the_map(mixed):
     assert tested.ordering == mapped.ordering == "likelihood-ratio"
 
 
+@pytest.mark.slow
 def test_limits_of_mixed_kinds_solve_their_equation(mixed):
     likelihood, mapped = mixed
     limit = bsmfit.upper_limit(likelihood, cl=0.9)

@@ -83,6 +83,7 @@ def test_a_shared_nuisance_moves_both_signals(likelihood, expected):
     assert ours == pytest.approx(known, rel=1e-8)
 
 
+@pytest.mark.slow
 def test_profile_is_the_maximum_over_nuisances(likelihood):
     masses, couplings = jnp.array([0.3, 0.3008]), jnp.array([3e-7, 6e-7])
     profile = np.asarray(profile_parameters(likelihood, masses, couplings))
