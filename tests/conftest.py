@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
+import jaxlib
 import numpy as np
 import pytest
 import xarray as xr
@@ -26,8 +27,18 @@ OWN_PROGRAMS = pytest.StashKey[Path]()
 gc.set_threshold(100_000, 20, 50)
 
 # Most programs of tests run once, and most of the time is compilation: leave out what
-# makes programs fast. Commands that tests start and notebooks compile as users do.
+# makes programs fast, in commands and notebooks that tests start, too. The README's job
+# in `.ci/package` compiles as users do.
 IS_OPTIMISED = os.environ.get("BSMFIT_TEST_OPTIMISED", "0") != "0"
+if not IS_OPTIMISED:
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+
+# What XLA splits a program for is compiling it in several threads, of which tests that
+# run side by side have none to spare. The name is known to these versions of jaxlib.
+if not IS_OPTIMISED and tuple(map(int, jaxlib.__version__.split(".")[:2])) < (0, 11):
+    os.environ["XLA_FLAGS"] = (
+        os.environ.get("XLA_FLAGS", "") + " --xla_cpu_parallel_codegen_split_count=1"
+    ).lstrip()
 
 # Every compiled program holds memory mappings, of which Linux gives a process 65530 by
 # default; a compiler that gets no more ends the process. Well before, start again.

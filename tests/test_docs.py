@@ -90,6 +90,7 @@ def test_devices(run, capsys):
     assert np.all(result["status"] == 0)
 
 
+@pytest.mark.slow
 def test_gradients(run):
     names = run("gradients.md")
     # at fixed lifetime N ~ eta: d ln eps / d ln eta = -1/4 without decays in flight
@@ -130,6 +131,7 @@ def test_heavy_neutral_leptons(run, capsys):
     assert last[2] / last[0] == pytest.approx(1e4, rel=0.05)
 
 
+@pytest.mark.slow
 def test_visible_kaon_decays(run):
     edges = run("physics/visible-kaon-decays.md")
     edges = edges["bsmfit"].coupling_edges(edges["result"]).lower
@@ -182,6 +184,7 @@ def test_quickstart(run, tmp_path):
     assert bool((names["excluded"] == by_count).all())
 
 
+@pytest.mark.slow
 def test_pyhf(run):
     names = run("pyhf.md")
     assert float(names["ours"]) == pytest.approx(float(names["theirs"]), abs=1e-8)

@@ -294,15 +294,11 @@ def test_refused_folder_is_refused_before_any_computation(
 def test_disk_full_at_the_end_is_one_line_and_leaves_no_half_file(
     scans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    whole = Path.write_bytes
+    def fill(path: Path, content: bytes) -> None:
+        path.write_bytes(content[:100])
+        raise OSError(28, "No space left on device")
 
-    def fill(path: Path, content: bytes) -> int:
-        if path.name.endswith("scan.nc"):
-            whole(path, bytes(content)[:100])
-            raise OSError(28, "No space left on device")
-        return whole(path, content)
-
-    monkeypatch.setattr(Path, "write_bytes", fill)
+    monkeypatch.setattr("bsmfit.scan.store.write_sealed", fill)
     line = only_line(run(*SCAN, "--out", str(tmp_path)))
     assert "No space left on device" in line
     assert "scan.nc" in line

@@ -162,6 +162,26 @@ def test_stopped_run_says_how_to_go_on(tmp_path, capsys):
     assert f"bsmfit batch resume {tmp_path} --device cpu" in said
 
 
+def test_run_without_any_number_is_told_and_fails(tmp_path, capsys):
+    import typer
+    import xarray as xr
+
+    from bsmfit.cli.batch import _tell_result
+
+    flags = {"flag_meanings": "ok not_converged", "flag_values": [0, 1]}
+    for codes, is_told in (([1, 1], True), ([1, 0], False)):
+        dataset = xr.Dataset({"status": ("mass", codes, flags)})
+        try:
+            _tell_result(dataset, tmp_path)
+            code = 0
+        except typer.Exit as end:
+            code = end.exit_code
+        said = capsys.readouterr()
+        assert code == int(is_told)
+        assert ("no point of the plane has a result" in said.err) == is_told
+        assert f"wrote {tmp_path / 'scan.nc'}" in said.out
+
+
 def test_schema_is_json():
     assert "channels" in json.loads(run("schema").stdout)["properties"]
 

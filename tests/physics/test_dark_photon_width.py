@@ -104,6 +104,7 @@ def test_branching_ratios_sum_to_one(ratio: HadronicRatio, mass: float) -> None:
     assert sum(values) == pytest.approx(1.0, abs=5e-16)
 
 
+@pytest.mark.slow
 def test_gradient_agrees_with_finite_differences(ratio: HadronicRatio) -> None:
     def log_width(mass: jax.Array, mixing: jax.Array) -> jax.Array:
         return jnp.log(total_width(mass, mixing, hadronic_ratio=ratio))

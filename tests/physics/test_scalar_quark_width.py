@@ -34,8 +34,8 @@ def test_strange_quarks_at_two_gev():
 
 def test_light_scalars_have_no_quarks_and_finite_gradients():
     masses = jnp.asarray([0.01, 0.5, 2.0, 3.7393, 3.73932, 3.5538, 4.0])
-    values = jax.vmap(partonic_widths)(masses)
-    slopes = jax.vmap(jax.jacfwd(partonic_widths))(masses)
+    values = jax.jit(jax.vmap(partonic_widths))(masses)
+    slopes = jax.jit(jax.vmap(jax.jacfwd(partonic_widths)))(masses)
     for name in ("gg", "ss", "cc"):
         np.testing.assert_array_equal(values[name][:3], 0.0)
         assert np.all(np.isfinite(slopes[name]))

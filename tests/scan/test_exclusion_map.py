@@ -247,6 +247,7 @@ def test_changed_number_is_another_scan(parts):
     assert plans[0] == plans[2] != plans[1]
 
 
+@pytest.mark.slow
 def test_changed_function_of_the_same_name_is_another_scan(parts):
     models = [
         bsmfit.Model(function, name="x", coupling="epsilon")

@@ -83,3 +83,21 @@ def test_damaged_lock_file_is_no_obstacle(tmp_path: Path, text: str):
         return
     with own_folder(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("enter", [own_folder, lambda path: share_folder(path, "1")])
+def test_folder_of_a_run_that_never_began_is_not_left(tmp_path: Path, enter):
+    def fail_in(path: Path, file: str = "") -> None:
+        with enter(path):
+            if file:
+                (path / file).touch()
+            raise ArithmeticError
+
+    (tmp_path / "mine").mkdir()
+    for name in ("new/deep", "mine"):
+        with pytest.raises(ArithmeticError):
+            fail_in(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    with pytest.raises(ArithmeticError):
+        fail_in(tmp_path / "new" / "deep", "scan.nc")
+    assert [path.name for path in (tmp_path / "new" / "deep").iterdir()] == ["scan.nc"]

@@ -10,7 +10,7 @@ from bsmfit.errors import DataFileError, InputError
 from bsmfit.export.contour_csv import read_contour, write_contour
 from bsmfit.plot.exclusion import plot_exclusion
 from bsmfit.scan.contour import coupling_edges, excluded_polygons
-from bsmfit.scan.scan_checks import check_scan
+from bsmfit.scan.scan_checks import check_scan, has_result
 from bsmfit.scan.store import read_scan, write_scan
 
 N_FLIP = 60
@@ -34,6 +34,17 @@ def test_every_flipped_bit_is_found(scan, tmp_path: Path):
         path.write_bytes(bytes(damaged))
         with pytest.raises(DataFileError, match=r"damaged|no digest"):
             read_scan(path)
+
+
+def test_one_point_with_numbers_is_a_result(scan):
+    assert has_result(scan)
+    none = scan.assign(
+        status=scan["status"].copy(data=np.full(scan["status"].shape, 3))
+    )
+    none["status"].attrs = scan["status"].attrs
+    assert not has_result(none)
+    none["status"][4, 2] = 0
+    assert has_result(none)
 
 
 @pytest.mark.parametrize("n_byte", [1, 70, 1000])

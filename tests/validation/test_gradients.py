@@ -137,6 +137,7 @@ def direct_sum(mass: float, coupling: float, *, n=400_000, seed=3):
     return log_n, slope, error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mass", "coupling"), POINTS)
 def test_events_and_slope_agree_with_a_direct_sum(mass, coupling):
     expected, slope, error = direct_sum(mass, coupling)
@@ -161,6 +162,7 @@ def test_gradient_in_log_coupling_agrees_with_finite_differences(
     assert float(gradient) == pytest.approx(float(difference), rel=1e-6, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mass", "coupling"), [(0.30, 4.05e-7), (0.45, 1.2e-6)])
 def test_gradient_in_mass_agrees_with_a_direct_difference(mass, coupling):
     """Common random numbers on both sides; 8 MeV apart, so the error is a few 0.1."""

@@ -39,10 +39,11 @@ def laboratory(simulation):
     return simulation.Laboratory("na62-dump-mumu", 11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mass", "side"), [(0.25, "lower"), (0.30, "upper")])
 @pytest.mark.parametrize(
     "process",
-    ["proton-bremsstrahlung", pytest.param("eta-decay", marks=pytest.mark.slow)],
+    ["proton-bremsstrahlung", "eta-decay"],
 )
 def test_decays_inside_the_volume_add_up_to_the_exponential_law(
     simulation, laboratory, mass, side, process

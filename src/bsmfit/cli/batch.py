@@ -21,6 +21,8 @@ from bsmfit.cli.scan_report import report
 from bsmfit.cli.terminal import progress_bar
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from bsmfit.scan.batch.batch_run import Outcome
     from bsmfit.scan.batch.host import Host
 
@@ -222,10 +224,8 @@ def merge(
     """Join the blocks of a run, once all are there, to scan.nc."""
     host = _enable(allow_code=allow_code)
     from bsmfit.scan.batch.batch_run import merge_batch
-    from bsmfit.scan.content_digest import content_digest
 
-    digest = content_digest(merge_batch(folder, take_over=take_over, host=host))
-    typer.echo(f"wrote {folder / 'scan.nc'}\ncontent {digest}")
+    _tell_result(merge_batch(folder, take_over=take_over, host=host), folder)
 
 
 @batch.command(epilog="Example: bsmfit batch export result --profile decay_length")
@@ -419,8 +419,15 @@ def _tell(
         merge_all = _command("merge", folder, host.code_option())
         typer.echo(f"once all jobs are: {merge_all}")
         return
-    from bsmfit.scan.content_digest import content_digest
     from bsmfit.scan.store import read_scan
 
-    typer.echo(f"wrote {folder / 'scan.nc'}")
-    typer.echo(f"content {content_digest(read_scan(folder / 'scan.nc'))}")
+    _tell_result(read_scan(folder / "scan.nc"), folder)
+
+
+def _tell_result(dataset: xr.Dataset, folder: Path) -> None:
+    """Say where the result is, and what it is."""
+    from bsmfit.cli.scan_report import need_result
+    from bsmfit.scan.content_digest import content_digest
+
+    typer.echo(f"wrote {folder / 'scan.nc'}\ncontent {content_digest(dataset)}")
+    need_result(dataset)

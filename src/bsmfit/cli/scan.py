@@ -6,8 +6,6 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from bsmfit.cli.device import DeviceKind, DeviceOption, start_devices
 from bsmfit.cli.interrupt import Stopped
 from bsmfit.cli.options import (
@@ -42,7 +40,7 @@ from bsmfit.cli.parameters import (
     parse_parameters,
 )
 from bsmfit.cli.scan_files import write_exports
-from bsmfit.cli.scan_report import report
+from bsmfit.cli.scan_report import need_result, report
 from bsmfit.cli.searches import load_search
 from bsmfit.cli.terminal import progress_bar
 from bsmfit.errors import InputError, UnknownNameError
@@ -102,7 +100,6 @@ def scan(
     from bsmfit.scan.physical_points import check_planned
     from bsmfit.scan.plan import claim_folder
     from bsmfit.scan.provenance import circumstances
-    from bsmfit.scan.runner import Status
     from bsmfit.scan.store import write_scan
 
     theory = load_model(
@@ -190,9 +187,7 @@ def scan(
         for name in profile or ():
             dataset = profile_parameter(dataset, name)
         report(dataset, [path, *write_exports(dataset, folder, figure=figure)])
-    if not (dataset["status"].values == Status.OK).any():
-        typer.echo("bsmfit: no point of the plane has a result", err=True)
-        raise typer.Exit(1)
+    need_result(dataset)
 
 
 def _first_parameter(

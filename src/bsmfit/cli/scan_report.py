@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["report"]
+__all__ = ["need_result", "report"]
 
 
 def report(dataset: xr.Dataset, paths: list[Path]) -> None:
@@ -53,6 +55,22 @@ def report(dataset: xr.Dataset, paths: list[Path]) -> None:
         console.print(text, highlight=False, markup=False)
     for path in paths:
         console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
+
+
+def need_result(dataset: xr.Dataset) -> None:
+    """End with exit code 1 where there is no number.
+
+    Args:
+        dataset: Result of a scan.
+
+    Raises:
+        typer.Exit: No point has a result; it was said why.
+    """
+    from bsmfit.scan.scan_checks import has_result
+
+    if not has_result(dataset):
+        typer.echo("bsmfit: no point of the plane has a result", err=True)
+        raise typer.Exit(1)
 
 
 def _unit(dataset: xr.Dataset, axis: str) -> str:
@@ -135,6 +153,11 @@ def _without_result(dataset: xr.Dataset) -> list[str]:
         for code in Status
         if code is not Status.OK and (status[~is_closed] == code).any()
     ]
+    if not (dataset["n_signal"].values > 0.0).any():
+        lines.append(
+            "no event is expected at any point: the model makes nothing that these "
+            "channels would see"
+        )
     if counts:
         text = ", ".join(counts).replace("_", " ")
         lines.append(f"points without result, not excluded: {text}")

@@ -49,8 +49,10 @@ def own_folder(directory: Path, *, take_over: bool = False) -> Iterator[None]:
     Raises:
         OutputError: Another process holds the folder, or it cannot be written to.
     """
-    make_folder(directory)
-    with _locked(directory / LOCK_FILE, fcntl.LOCK_EX, take_over=take_over):
+    with (
+        _there(directory),
+        _locked(directory / LOCK_FILE, fcntl.LOCK_EX, take_over=take_over),
+    ):
         yield
 
 
@@ -68,9 +70,9 @@ def share_folder(
     Raises:
         OutputError: A process owns the folder, or runs this very job.
     """
-    make_folder(directory)
     whole, mine = directory / LOCK_FILE, directory / f"{LOCK_FILE}-{name}"
     with (
+        _there(directory),
         _locked(whole, fcntl.LOCK_SH, take_over=take_over),
         _locked(mine, fcntl.LOCK_EX, take_over=take_over),
     ):
@@ -94,6 +96,20 @@ def owners(directory: Path) -> list[str]:
             except BlockingIOError:
                 found.append(_words(_read(path)))
     return found
+
+
+@contextmanager
+def _there(directory: Path) -> Iterator[None]:
+    """Make a folder; where nothing comes of it, none stays that was made."""
+    made = [path for path in (directory, *directory.parents) if not path.exists()]
+    make_folder(directory)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # it has content, or somebody else's
+            for path in made:
+                path.rmdir()
+        raise
 
 
 @contextmanager

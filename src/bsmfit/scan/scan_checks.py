@@ -22,6 +22,7 @@ __all__ = [
     "REQUIRED_VARIABLES",
     "check_scan",
     "check_storable",
+    "has_result",
 ]
 
 REQUIRED_VARIABLES = (
@@ -112,6 +113,21 @@ def check_scan(
     _check_listing(scan, "inputs", dict, name)
     _check_listing(scan, "caveats", list, name)
     return scan
+
+
+def has_result(dataset: xr.Dataset) -> bool:
+    """Whether any point of a result has numbers that mean something.
+
+    Args:
+        dataset: Result of a scan.
+
+    Returns:
+        Whether any has the status ``ok``, by the flags that the file itself explains.
+    """
+    status = dataset["status"]
+    names = str(status.attrs["flag_meanings"]).split()
+    ok = np.atleast_1d(status.attrs["flag_values"])[names.index("ok")]
+    return bool((status.values == ok).any())
 
 
 def check_storable(dataset: xr.Dataset) -> None:

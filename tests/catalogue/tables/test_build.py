@@ -29,6 +29,7 @@ from bsmfit.detector.acceptance_table import AcceptanceTable, TableSettings
 from bsmfit.errors import InputError, OutputError, UnknownNameError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channel", ["na62-dump-mumu", "na62-dump-ee"])
 def test_part_of_the_acceptance_made_again_is_the_shipped_one(channel):
     shipped = read_acceptance_table(table_path("acceptance", channel))
@@ -94,6 +95,7 @@ def test_yields_between_mass_nodes_are_right_to_three_permille():
     np.testing.assert_allclose(ours[inside], direct[inside], atol=3e-3)
 
 
+@pytest.mark.slow
 def test_acceptance_error_is_the_scatter_of_independent_replicas():
     """Another seed moves the table by its stated error."""
     masses = np.array([0.3])

@@ -155,6 +155,7 @@ def test_expected_limits_of_pyhf() -> None:
     np.testing.assert_allclose(got, truth, rtol=2e-4)
 
 
+@pytest.mark.slow
 def test_gradient_of_the_limit_against_finite_differences() -> None:
     def limit(inputs: jax.Array) -> jax.Array:
         s, b, sigma_b, exposure = inputs

@@ -83,6 +83,7 @@ def test_normal_score_undoes_the_expansion_to_its_order():
     np.testing.assert_array_equal(plain, x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kappas", "shares"),
     [([1.4, 2.0], [0.2, 0.8]), ([1.8, 2.0, 2.0], [0.3, 0.6, 0.1])],

@@ -153,6 +153,7 @@ def test_cls_is_safe_from_no_signal_to_any_signal() -> None:
         assert np.all(np.asarray(slope) <= 0)
 
 
+@pytest.mark.slow
 def test_newton_converges_for_extreme_models() -> None:
     for kappa_s in (1.001, 1.5, 3.0, 4.5):
         for kappa_b, background in ((1.1, 0.0), (1.5, 20.0)):
@@ -199,6 +200,7 @@ def test_gradients_of_limits_in_everything() -> None:
     assert np.all(np.isfinite(at_zero))
 
 
+@pytest.mark.slow
 def test_gradient_in_a_response_is_that_of_new_nodes() -> None:
     def limit(kappa: float) -> float:
         return float(jnp.log(solve90(prepare(make_model(kappa, 1.125, 0.3), 1))[1]))

@@ -141,6 +141,7 @@ def test_random_counts_agree_with_pyhf(count_results):
     np.testing.assert_allclose(found, reference[:, 5], rtol=0, atol=5e-5)
 
 
+@pytest.mark.slow
 def test_limit_differentiates_as_finite_differences(count_results):
     (_, (limit, _), _), step, _ = count_results
     expected = (limit[1:11:2] - limit[2:11:2]) / (2.0 * step)

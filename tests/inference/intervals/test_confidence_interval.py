@@ -113,6 +113,7 @@ def test_what_is_refused(call, error, message):
         call()
 
 
+@pytest.mark.slow
 def test_profile_at_few_events_warns():
     with pytest.warns(LowCountWarning, match="asymptotic formulae do not hold"):
         confidence_interval(count(1, 0.5), cl=0.9, method="profile")

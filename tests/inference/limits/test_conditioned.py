@@ -135,6 +135,7 @@ def test_abcd_of_two_sidebands():
         np.testing.assert_allclose(limit.value, truth, atol=6e-5)
 
 
+@pytest.mark.slow
 def test_abcd_does_not_depend_on_how_factors_are_chosen():
     # B, C and D free themselves would need a ratio; double ratios are another choice
     k, u, v = Free("k"), Free("u"), Free("v")
@@ -179,6 +180,7 @@ def test_one_factor_and_one_control_bin_are_a_sideband():
     np.testing.assert_allclose(free.value, truth, rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_jeffreys_prior_is_half_a_count_less():
     n_control = column([0, 1, 9])
     found = upper_limit(one_factor(2, n_control), cl=0.95, free_prior="jeffreys")
@@ -191,6 +193,7 @@ def test_jeffreys_prior_is_half_a_count_less():
     assert "Jeffreys" in found.reason
 
 
+@pytest.mark.slow
 def test_control_counts_may_be_as_large_as_they_like():
     n_control = np.array([1e2, 1e4, 1e6, 1e9])
     region = signal_region(2, (1.5 / n_control)[:, None], [Free("k")])
@@ -284,6 +287,7 @@ def test_gaussian_factors_are_conditioned():
     np.testing.assert_allclose(found.value, truth, rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_a_chain_of_control_bins_is_followed():
     x, y = LogNormal("x", 1.3), LogNormal("y", 1.2)
     likelihood = Likelihood.from_regions(
@@ -327,6 +331,7 @@ def test_several_signal_bins_share_what_a_control_bin_says():
     assert test.ensemble == "conditioned-flat"
 
 
+@pytest.mark.slow
 def test_many_nuisances_take_a_lattice_whose_error_is_stated():
     rng = np.random.default_rng(3)
     n_nuisance, expected = 6, np.array([200.0, 90.0, 60.0, 40.0, 25.0, 30.0])

@@ -158,6 +158,7 @@ def gradient(
     return jax.value_and_grad(limit, argnums=(0, 1, 2))(signal, background, log_kappa)
 
 
+@pytest.mark.slow
 def test_derivatives_are_those_of_finite_differences() -> None:
     signal, background = (jnp.array(x) for x in SETS["B"])
     log_kappa, n = jnp.log(jnp.array(1.2)), jnp.array([1, 0, 1])

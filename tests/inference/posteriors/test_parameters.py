@@ -97,6 +97,7 @@ def test_profile_is_the_maximum_over_nuisances(likelihood):
             assert profile[i, j] >= float(several(mass, coupling, random).max())
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_differences(likelihood):
     zero = jnp.zeros(len(likelihood.nuisance_names))
 

@@ -49,7 +49,11 @@ def test_quantile_inverts_the_distribution() -> None:
 # B1 at strength 1 (4e5 toys; marginal exact): CLs; 0.016 background, 2.303 signal
 @pytest.mark.parametrize(
     ("ensemble", "truth"),
-    [("unconditional", 0.1533), ("conditional", 0.2113), ("marginal", 0.1855)],
+    [
+        ("unconditional", 0.1533),
+        pytest.param("conditional", 0.2113, marks=pytest.mark.slow),
+        pytest.param("marginal", 0.1855, marks=pytest.mark.slow),
+    ],
 )
 def test_cls_in_three_ensembles(toys: CountingToys, ensemble, truth: float) -> None:
     function = jax.jit(
