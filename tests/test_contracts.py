@@ -435,10 +435,8 @@ def test_overlap_twice_and_nothing_are_refused_for_any_kinds(searches):
             bsmfit.ExclusionPoint.from_model(model, channels)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["na62-dump-mumu", pytest.param("na62-pi-invisible-run1", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["na62-dump-mumu", "na62-pi-invisible-run1"])
 def test_processes_of_other_searches_are_no_error(searches, name):
     """One theory serves kaons and dump; one that resembles none is passed over."""
     photon = bsmfit.load_model("dark-photon", "bremsstrahlung-and-kaons")

@@ -97,6 +97,7 @@ def test_a_map_inside_a_window_is_refused():
         )
 
 
+@pytest.mark.slow
 def test_a_likelihood_inside_a_window_is_refused():
     model = bsmfit.load_model("alp-fermion")
     search = bsmfit.load_channel("na62-dump-mumu")

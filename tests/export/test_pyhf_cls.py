@@ -112,6 +112,7 @@ def two_dump_searches(n_point):
     return Likelihood.from_regions(regions)
 
 
+@pytest.mark.slow
 def test_two_searches_in_the_same_protons_have_pyhfs_cls():
     likelihood = broadcast_points(two_dump_searches(24))
     ours = our_cls(likelihood)

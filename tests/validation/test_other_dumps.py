@@ -29,7 +29,9 @@ def test_every_judged_row_passes():
 @pytest.mark.parametrize(
     ("name", "process", "mass", "daughter_mass"),
     [
-        ("charm-dump-mumu", "b-to-kaon", 0.25, MUON_MASS),
+        pytest.param(
+            "charm-dump-mumu", "b-to-kaon", 0.25, MUON_MASS, marks=pytest.mark.slow
+        ),
         pytest.param(
             "nucal-dump-ee", "pi0-decay", 0.05, ELECTRON_MASS, marks=pytest.mark.slow
         ),

@@ -37,6 +37,7 @@ def limits(kappas, shares, *, is_compressed, monkeypatch) -> np.ndarray:
     return np.exp(marginal.marginal_log_limits(counts, cl=0.9)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kappas", "shares", "tolerance"),
     [

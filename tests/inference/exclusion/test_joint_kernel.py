@@ -305,6 +305,7 @@ def test_expected_levels_are_quantiles_of_the_ordering():
     assert float(found.cls_exp) == float(found.cls_exp_quantiles[2])
 
 
+@pytest.mark.slow
 def test_gradient_of_the_joint_cls():
     """Against central differences, in the signal of each region."""
 

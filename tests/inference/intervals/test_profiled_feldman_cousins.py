@@ -65,6 +65,7 @@ def belt():
     return feldman_cousins_belt(jnp.array(BACKGROUND), cl=0.90, n_max=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kappa", [1.0, 1.0 + 1e-6])
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_conditional_interval_tends_to_the_known_background(

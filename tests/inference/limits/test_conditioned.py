@@ -371,6 +371,7 @@ def test_many_nuisances_take_a_lattice_whose_error_is_stated():
     np.testing.assert_allclose(found.value, truth, rtol=5e-4)
 
 
+@pytest.mark.slow
 def test_expected_limits_are_conditioned():
     # negative binomial without signal; quantiles of the limits of its counts
     found = expected_upper_limits(one_factor(7, 19.0), cl=0.95)

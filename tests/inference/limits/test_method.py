@@ -95,6 +95,7 @@ def two_bin_limit(n, background, signal, cl=0.95):
     return low
 
 
+@pytest.mark.slow
 def test_large_bins_with_signal_are_counted_beside_small_ones():
     cases = [
         ((0, 100), (0.5, 100.0), (1.0, 1.0)),

@@ -167,6 +167,7 @@ def test_forcing_asymptotic_formulae_at_few_events_warns():
     assert "although" in limit.reason
 
 
+@pytest.mark.slow
 def test_general_fits_agree_with_the_counting_fits():
     likelihood = count(12, 10.0, signal_kappa=1.1, responses=[LogNormal("f", 1.2)])
     # an asymmetric response of reciprocal factors is no separable count
