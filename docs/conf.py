@@ -14,7 +14,7 @@ release = re.search(r'__version__ = "([^"]+)"', _VERSION_FILE.read_text())[1]
 version = release
 
 extensions = ["myst_nb", "sphinx.ext.mathjax"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "jupyter_execute"]
 
 myst_enable_extensions = ["amsmath", "deflist", "dollarmath"]
 myst_heading_anchors = 3

@@ -56,7 +56,6 @@ def stitched(
     Returns:
         NetCDF, as xarray would write the whole dataset.
     """
-    import h5netcdf
     import h5py
 
     *more, first, coupling = template["n_signal"].dims
@@ -66,15 +65,15 @@ def stitched(
     }
     planes = tuple(template.sizes[dim] for dim in more)
     buffer = _with_empty(template, large, min(block_rows, template.sizes[first]))
-    with h5netcdf.File(buffer, "a") as whole:
-        found: dict[str, Any] = dict(whole.variables)
+    with h5py.File(buffer, "r+") as whole:
+        found: dict[str, Any] = dict(whole)
         for rows, content in blocks:
             with h5py.File(io.BytesIO(content), "r") as block:
                 given: dict[str, Any] = dict(block)
                 for name, parts in small.items():
                     parts.append(given[name][()])
                 for name in large:
-                    _copy(given[name], found[name]._h5ds, rows, planes, row_axis(name))
+                    _copy(given[name], found[name], rows, planes, row_axis(name))
         for name, parts in small.items():
             found[name][...] = np.concatenate(parts).reshape(found[name].shape)
     return buffer
@@ -93,7 +92,8 @@ def _with_empty(template: xr.Dataset, large: list[str], chunk_rows: int) -> io.B
     """
     import h5netcdf
 
-    *more, first, _ = dims = template["n_signal"].dims
+    dims = template["n_signal"].dims
+    *more, first, _ = dims
     buffer = io.BytesIO(_netcdf(template.drop_vars(large)))
     # what xarray would write of them, at one point: it knows their attributes
     point = _netcdf(template[large].isel(dict.fromkeys(dims, slice(1))))
