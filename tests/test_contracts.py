@@ -264,6 +264,7 @@ def test_regions_fit_what_the_search_says_of_them(searches, models, searches_of)
         assert made <= set(channel.processes), name
 
 
+@pytest.mark.slow
 def test_more_exposure_is_more_signal(searches):
     """Ten times the protons, a tenth of the sensitivity: ten times the events."""
     more = {

@@ -49,7 +49,11 @@ def test_two_searches_for_one_decay_are_told_apart():
 # one count, an assumed count, and three regions with sources of background
 @pytest.mark.parametrize(
     "name",
-    ["na62-pi-minus-mu-mu", "na62-pi0-pi-plus-mu-plus-e-minus", "na62-mu-minus-nu-e-e"],
+    [
+        pytest.param("na62-pi-minus-mu-mu", marks=pytest.mark.slow),
+        pytest.param("na62-pi0-pi-plus-mu-plus-e-minus", marks=pytest.mark.slow),
+        "na62-mu-minus-nu-e-e",
+    ],
 )
 def test_single_limits_are_those_of_the_table(table, name):
     result = run(app, ["limit", name, "--json"])

@@ -192,6 +192,7 @@ def test_leptonic_vectors_are_made_by_mixing_alone(ratio):
     assert mixing == pytest.approx(69.3**-2, rel=0.5)
 
 
+@pytest.mark.slow
 def test_widths_are_finite_with_gradients_everywhere(ratio):
     """Across all thresholds, those of the loops too."""
     masses = jnp.concatenate(
