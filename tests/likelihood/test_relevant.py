@@ -157,6 +157,7 @@ def test_what_is_kept_is_the_likelihood_of_those_regions_alone():
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.slow
 def test_the_rest_is_a_factor_without_the_strength():
     related, marked, strangers = everything()
     whole = Likelihood.from_regions([*strangers, related, marked]).arrays()

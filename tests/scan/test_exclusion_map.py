@@ -136,6 +136,7 @@ def own_model(**changes):
 SMALL = {"mass": np.array([0.3, 0.4]), "coupling": (1e-7, 1e-5, 5)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [

@@ -275,6 +275,7 @@ def test_searches_of_the_same_data_are_refused(channels):
         bsmfit.ExclusionPoint.from_model(model, both)
 
 
+@pytest.mark.slow
 def test_searches_of_two_kinds_are_one_map(channels):
     """Where the dump search is closed, kaons and both together say the same."""
     model = bsmfit.load_model("dark-photon", "bremsstrahlung-and-kaons")
