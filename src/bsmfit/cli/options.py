@@ -105,8 +105,8 @@ def parse_number(given: str | float) -> float:
 
     try:
         return written_float(str(given))
-    except ValueError:
-        msg = f"{given!r} is not a number, such as 0.25 or 1e-6"
+    except ValueError as error:
+        msg = f"{error}, such as 0.25 or 1e-6"
         raise typer.BadParameter(msg) from None
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 __all__ = ["written_float", "written_int"]
+
+_Number = TypeVar("_Number", int, float)
 
 
 def written_float(text: str) -> float:
@@ -26,11 +31,7 @@ def written_float(text: str) -> float:
         ...
         ValueError: '1_0' is not a number
     """
-    try:
-        return float(_plain(text))
-    except ValueError:
-        msg = f"{text!r} is not a number"
-        raise ValueError(msg) from None
+    return _written(text, float, "a number")
 
 
 def written_int(text: str) -> int:
@@ -49,12 +50,12 @@ def written_int(text: str) -> int:
         >>> written_int("200")
         200
     """
+    return _written(text, int, "a whole number")
+
+
+def _written(text: str, kind: Callable[[str], _Number], words: str) -> _Number:
     try:
-        return int(_plain(text))
+        return kind(text if text.isascii() and "_" not in text else "")
     except ValueError:
-        msg = f"{text!r} is not a whole number"
+        msg = f"{text!r} is not {words}"
         raise ValueError(msg) from None
-
-
-def _plain(text: str) -> str:
-    return text if text.isascii() and "_" not in text else ""
